@@ -1,0 +1,63 @@
+/* What parser, checks and --help of the option table share. Internal to app. */
+#ifndef APP_OPTION_PARTS_H
+#define APP_OPTION_PARTS_H
+
+#include "app/environment.h"
+#include "app/option.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+/* --env-file and --help, which every program has. */
+#define OPTION_BUILTINS 2
+extern const struct option_row option_builtins[OPTION_BUILTINS];
+
+struct option_value {
+    char *text; /* owned; NULL: not set */
+    int64_t number;
+    enum option_origin origin;
+    bool is_refused; /* already a problem: not to be reported as missing or malformed again */
+};
+
+struct option_set {
+    const struct option_row *rows;
+    size_t count;
+    struct option_value *values; /* the rows', then the built-in ones' */
+    char **words;                /* owned, as are its texts */
+    size_t word_count;
+    struct environment *environment; /* NULL: could not be read */
+};
+
+struct option_parser {
+    struct option_set *set;
+    int argc;
+    char *const *argv;
+    int at; /* next argument */
+    size_t max_words;
+    size_t problems;
+    bool has_memory;   /* false: an allocation failed */
+    struct error *err; /* keeps the first problem */
+};
+
+size_t option_count(const struct option_set *set); /* rows and built-in ones */
+const struct option_row *option_at(const struct option_set *set, size_t index);
+
+void option_report(struct option_parser *parser, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void option_set_text(struct option_parser *parser, size_t index, const char *text,
+                     enum option_origin origin);
+
+/* option_arguments.c: argv into texts and words. */
+void option_read_arguments(struct option_parser *parser);
+
+/* option_value.c. Checks text by the row's type and range. where: "--lease", "FERRY_LEASE", …; begins the message.
+ * *number gets the value of a number, a duration (ms) or a flag (0, 1). */
+MUST_CHECK bool option_check(const struct option_row *row, const char *where, const char *text,
+                             int64_t *number, struct error *err);
+/* "from 1s to 5m", of a number or duration. */
+void option_format_range(const struct option_row *row, char *out, size_t size);
+const char *option_placeholder(const struct option_row *row); /* "URL", "N" …: never NULL */
+
+/* option_help.c: the text that option_print_help() prints. */
+void option_write_help(const struct option_row *rows, size_t count, const struct option_help *help,
+                       struct buf *out);
+
+#endif

@@ -1,0 +1,248 @@
+/*
+ * Finds the secret for one server and writes it as a header line. A secret is bound to the origin it was given for:
+ * asked for any other one, this module answers "none" without so much as looking whether the secret is well formed.
+ * No message repeats a secret, copies are wiped, nothing is cached: a token file that is replaced is seen next time.
+ */
+#include "app/secret.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "app/environment.h"
+#include "base/bytes.h"
+#include "base/limits.h"
+
+#define CHROMA_CLOUD_ORIGIN "https://api.trychroma.com:443"
+#define HEADER_SIZE         512
+#define STYLE_SIZE          16
+
+struct role {
+    const char *token;
+    const char *token_file;
+    const char *auth;
+};
+static const struct role roles[] = {
+    [SECRET_SOURCE] = {"FERRY_SOURCE_TOKEN", "FERRY_SOURCE_TOKEN_FILE", "FERRY_SOURCE_AUTH"},
+    [SECRET_TARGET] = {"FERRY_TARGET_TOKEN", "FERRY_TARGET_TOKEN_FILE", "FERRY_TARGET_AUTH"},
+};
+
+struct style {
+    const char *name;
+    const char *header; /* what stands before the secret */
+    bool is_basic;
+};
+static const struct style styles[] = {
+    {"token", "X-Chroma-Token: ", false},
+    {"bearer", "Authorization: Bearer ", false},
+    {"basic", "Authorization: Basic ", true},
+};
+
+struct secret {
+    struct buf text;   /* empty: none */
+    const char *where; /* the variable it comes from, for messages */
+    const struct style *style;
+};
+
+static bool find_style(const struct option_set *options, const char *variable,
+                       const struct style **out, struct error *err)
+{
+    const char *name = option_environment(options, variable);
+    *out = &styles[0];
+    if (name == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
+        if (strcmp(name, styles[i].name) == 0) {
+            *out = &styles[i];
+            return true;
+        }
+    }
+    return error_set(err, ERROR_USAGE, "%s must be token, bearer or basic", variable);
+}
+
+static bool load_file(const char *variable, const char *path, struct buf *out, struct error *err)
+{
+    bool exists = false;
+    if (!environment_load(path, out, &exists, err)) {
+        return error_wrap(err, "%s", variable);
+    }
+    if (!exists) {
+        return error_set(err, ERROR_USAGE, "%s: there is no file %s", variable, path);
+    }
+    while (out->len > 0 && (out->ptr[out->len - 1] == '\n' || out->ptr[out->len - 1] == '\r')) {
+        out->len--;
+    }
+    if (out->len == 0) {
+        return error_set(err, ERROR_USAGE, "%s: %s is empty", variable, path);
+    }
+    return true;
+}
+
+static bool find_role_secret(const struct option_set *options, const struct role *role,
+                             struct secret *secret, struct error *err)
+{
+    const char *token = option_environment(options, role->token);
+    const char *path = option_environment(options, role->token_file);
+    if (token != NULL && path != NULL) {
+        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one", role->token,
+                         role->token_file);
+    }
+    if (token == NULL && path == NULL) {
+        return true;
+    }
+    secret->where = token != NULL ? role->token : role->token_file;
+    if (path != NULL && !load_file(role->token_file, path, &secret->text, err)) {
+        return false;
+    }
+    if (token != NULL) {
+        buf_append_str(&secret->text, token);
+    }
+    return find_style(options, role->auth, &secret->style, err);
+}
+
+/* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
+ * that one means https. False when it is neither: then it is no server's. */
+static bool parse_origin(const char *host, char *out, size_t size)
+{
+    static const struct {
+        const char *scheme;
+        const char *port;
+    } known[] = {{"https://", "443"}, {"http://", "80"}};
+    size_t i = 0;
+    if (strncasecmp(host, known[1].scheme, strlen(known[1].scheme)) == 0) {
+        i = 1;
+    }
+    if (strncasecmp(host, known[i].scheme, strlen(known[i].scheme)) == 0) {
+        host += strlen(known[i].scheme);
+    }
+    size_t len = strcspn(host, "/");
+    size_t name_len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    if (name_len == 0 || name_len > len || memchr(host, '@', len) != NULL) {
+        return false;
+    }
+    bool has_port = host[name_len] == ':';
+    int written = snprintf(out, size, "%s%.*s%s%s", known[i].scheme, (int)len, host,
+                           has_port ? "" : ":", has_port ? "" : known[i].port);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    }
+    return written > 0 && (size_t)written < size;
+}
+
+static void find_chroma_key(const struct option_set *options, const char *origin,
+                            struct secret *secret)
+{
+    char named[300] = "";
+    const char *key = option_environment(options, "CHROMA_API_KEY");
+    const char *host = option_environment(options, "CHROMA_HOST");
+    bool is_named =
+        host != NULL && parse_origin(host, named, sizeof(named)) && strcmp(named, origin) == 0;
+    if (key != NULL && (is_named || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
+        secret->where = "CHROMA_API_KEY";
+        secret->style = &styles[0];
+        buf_append_str(&secret->text, key);
+    }
+}
+
+/* A token is sent as it stands: a line break in it would begin another header. */
+static bool check_text(const struct secret *secret, struct error *err)
+{
+    struct span text = buf_span(&secret->text);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < ' ' || text.ptr[i] == 0x7f) {
+            return error_set(err, ERROR_USAGE, "%s holds a line break or another control character",
+                             secret->where);
+        }
+        if (!secret->style->is_basic && (text.ptr[i] == ' ' || text.ptr[i] > 0x7f)) {
+            return error_set(err, ERROR_USAGE, "%s holds a space or a character beyond ASCII",
+                             secret->where);
+        }
+    }
+    if (secret->style->is_basic && memchr(text.ptr, ':', text.len) == NULL) {
+        return error_set(err, ERROR_USAGE, "%s must read user:password for basic authentication",
+                         secret->where);
+    }
+    return true;
+}
+
+/* The one base64 that app needs; the layer that has another is not below it. */
+static void append_base64(struct buf *out, struct span bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t have = bytes.len - i < 3 ? bytes.len - i : 3;
+        uint32_t group = (uint32_t)bytes.ptr[i] << 16;
+        group |= have > 1 ? (uint32_t)bytes.ptr[i + 1] << 8 : 0;
+        group |= have > 2 ? (uint32_t)bytes.ptr[i + 2] : 0;
+        buf_append_byte(out, (uint8_t)digits[group >> 18]);
+        buf_append_byte(out, (uint8_t)digits[(group >> 12) & 63]);
+        buf_append_byte(out, (uint8_t)(have > 1 ? digits[(group >> 6) & 63] : '='));
+        buf_append_byte(out, (uint8_t)(have > 2 ? digits[group & 63] : '='));
+    }
+}
+
+static bool write_header(const struct secret *secret, char header[HEADER_SIZE], struct error *err)
+{
+    struct buf line;
+    buf_init(&line, 2 * LIMIT_SECRET);
+    if (buf_reserve(&line, 2 * LIMIT_SECRET) == NULL) {
+        return error_set(err, ERROR_NOMEM, "no memory for %s", secret->where);
+    }
+    buf_append_str(&line, secret->style->header);
+    if (secret->style->is_basic) {
+        append_base64(&line, buf_span(&secret->text));
+    } else {
+        buf_append_span(&line, buf_span(&secret->text));
+    }
+    bool fits = line.failed == ERROR_NONE && line.len < HEADER_SIZE;
+    if (fits) {
+        memcpy(header, line.ptr, line.len);
+        header[line.len] = '\0';
+    }
+    explicit_bzero(line.ptr, line.cap);
+    buf_deinit(&line);
+    if (!fits) {
+        return error_set(err, ERROR_USAGE, "%s is too long: its header line may have %d bytes",
+                         secret->where, HEADER_SIZE - 1);
+    }
+    return true;
+}
+
+bool secret_find(const struct option_set *options, const struct secret_request *request,
+                 char header[HEADER_SIZE], char style[STYLE_SIZE], struct error *err)
+{
+    bool ok = false;
+    struct secret secret = {.style = &styles[0]};
+    bool is_expected =
+        request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
+    header[0] = '\0';
+    snprintf(style, STYLE_SIZE, "none");
+    buf_init(&secret.text, LIMIT_SECRET);
+    /* Room for all of it at once: a buffer that grows leaves copies behind. */
+    if (buf_reserve(&secret.text, LIMIT_SECRET) == NULL) {
+        return error_set(err, ERROR_NOMEM, "no memory for secrets");
+    }
+    if (is_expected && !find_role_secret(options, &roles[request->role], &secret, err)) {
+        goto out;
+    }
+    if (secret.where == NULL) {
+        find_chroma_key(options, request->origin, &secret);
+    }
+    if (secret.where == NULL) {
+        ok = true;
+        goto out;
+    }
+    if (secret.text.failed != ERROR_NONE) {
+        error_set(err, ERROR_USAGE, "%s is longer than %u bytes", secret.where, LIMIT_SECRET);
+        goto out;
+    }
+    ok = check_text(&secret, err) && write_header(&secret, header, err);
+    if (ok) {
+        snprintf(style, STYLE_SIZE, "%s", secret.style->name);
+    }
+out:
+    explicit_bzero(secret.text.ptr, secret.text.cap);
+    buf_deinit(&secret.text);
+    return ok;
+}

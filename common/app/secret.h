@@ -1,0 +1,32 @@
+/*
+ * Secrets are bound to an origin (decision 22): found in the program's own surroundings, handed out for exactly one
+ * scheme://host:port, never printed. Style "token" sends X-Chroma-Token, "bearer" Authorization: Bearer,
+ * "basic" Authorization: Basic.
+ */
+#ifndef APP_SECRET_H
+#define APP_SECRET_H
+
+#include "app/option.h"
+#include "base/error.h"
+
+enum secret_role {
+    SECRET_SOURCE,
+    SECRET_TARGET
+};
+
+struct secret_request {
+    enum secret_role role;
+    const char *origin;          /* the server that is about to be asked */
+    const char *expected_origin; /* origin of the URL configured beside the secret, or NULL */
+};
+
+/* Looks for FERRY_SOURCE_TOKEN / FERRY_TARGET_TOKEN (or …_TOKEN_FILE), FERRY_…_AUTH = token|bearer|basic, then
+ * CHROMA_API_KEY for https://api.trychroma.com:443 or CHROMA_HOST's origin (a bare host means https). A role's token goes
+ * to expected_origin only; for any other origin there is no secret, and no error even if the token is malformed.
+ * A file's line end at its end is dropped; basic wants user:password. ERROR_USAGE names the variable, never the value.
+ * Writes a whole header line ("X-Chroma-Token: …") or "" when there is no secret for this origin, and the style
+ * ("none", "token", "bearer", "basic") for the ledger. */
+MUST_CHECK bool secret_find(const struct option_set *options, const struct secret_request *request,
+                            char header[512], char style[16], struct error *err);
+
+#endif
