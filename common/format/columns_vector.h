@@ -1,0 +1,16 @@
+/* Private to columns: one element of the "embeddings" column. */
+#ifndef FORMAT_COLUMNS_VECTOR_H
+#define FORMAT_COLUMNS_VECTOR_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "format/json_scan.h"
+#include "format/record.h"
+
+/* Consumes an array of numbers into the record's embedding; null or [] leaves it without one.
+ * *dimension is that of the vectors so far, 0 before the first, which sets it; another one later is
+ * an ERROR_FORMAT. */
+MUST_CHECK bool columns_read_embedding(struct json_scan *scan, struct arena *arena,
+                                       size_t *dimension, struct record *record, struct error *err);
+
+#endif
