@@ -1,0 +1,171 @@
+/*
+ * The ledger's statements: one C function per step of PROTOCOL, each calling the SQL function of the same name
+ * (schemas/ledger), set-wise and asynchronous. Answers come as rows to the caller's callback; the columns are those of
+ * the SQL function. A row that is not answered has moved on: drop the work, change nothing else.
+ * All return false with *err only when the statement could not even be queued. Everything passed in is copied.
+ */
+#ifndef STORE_LEDGER_H
+#define STORE_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "store/pg.h"
+
+struct ledger { /* who we are, for every statement */
+    struct pg *pg;
+    struct uuid worker;
+    struct uuid uuid; /* the ledger's own, after ledger_start_worker has answered */
+    int64_t lease_ms;
+};
+
+/* ---- workers and leases (0004_delivery.sql) ---- */
+
+struct ledger_claim { /* a claim that this worker holds, of either program */
+    int64_t job_id;
+    int64_t batch_no;
+    int64_t fence;
+};
+/* kind: "producer" or "consumer". Answers start_worker = the ledger's UUID. */
+MUST_CHECK bool ledger_start_worker(struct ledger *ledger, const char *kind, const char *version,
+                                    pg_done_fn *fn, void *ctx, struct error *err);
+/* job_id 0: none. Answers the claims that are still ours: job_id, batch_no, fence. */
+MUST_CHECK bool ledger_renew(struct ledger *ledger, int64_t job_id,
+                             const struct ledger_claim *claims, size_t count, const char *waits_for,
+                             const char *const *missing_secrets, size_t missing_count,
+                             int64_t foreign_messages, pg_done_fn *fn, void *ctx,
+                             struct error *err);
+MUST_CHECK bool ledger_stop_worker(struct ledger *ledger, pg_done_fn *fn, void *ctx,
+                                   struct error *err);
+
+/* ---- jobs and planning (0002_planning.sql) ---- */
+
+/* submission: the JSON object that ferry.submit takes. Answers job_id, collection_no, job_name, job_state, is_resumed. */
+MUST_CHECK bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn,
+                              void *ctx, struct error *err);
+MUST_CHECK bool ledger_plan_take(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                 pg_done_fn *fn, void *ctx, struct error *err);
+/* side: 's' source, 't' target. Answers staged: how many were new. */
+MUST_CHECK bool ledger_plan_add(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                int64_t epoch, char side, int64_t first_ordinal,
+                                const struct span *ids, size_t count, pg_done_fn *fn, void *ctx,
+                                struct error *err);
+MUST_CHECK bool ledger_plan_prior(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                  int64_t epoch, pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_plan_cut(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                int64_t epoch, int64_t from, int64_t batch_records,
+                                int64_t max_batches, pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_plan_close(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                  int64_t epoch, int64_t source_ids, int64_t target_ids,
+                                  pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_block_job(struct ledger *ledger, int64_t job_id, const char *reason,
+                                 pg_done_fn *fn, void *ctx, struct error *err);
+/* A job by name or number: its row and the addresses of both sides, for resume and status. */
+MUST_CHECK bool ledger_find_job(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                                struct error *err);
+MUST_CHECK bool ledger_resume_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                  struct error *err);
+
+/* ---- export (0003_export.sql) ---- */
+
+MUST_CHECK bool ledger_claim_exports(struct ledger *ledger, int64_t job_id, int64_t max,
+                                     int64_t ahead, int64_t ahead_bytes, pg_done_fn *fn, void *ctx,
+                                     struct error *err);
+struct ledger_export { /* E3 of one batch */
+    int64_t batch_no, fence, rev;
+    const char *sha256; /* hex, or NULL: no operation left */
+    int64_t bytes;
+};
+struct ledger_left_out { /* a record that does not travel */
+    int64_t job_id, batch_no;
+    struct span id;
+    const char *reason; /* "vanished", or a reject's reason */
+    struct span message;
+};
+MUST_CHECK bool ledger_record_exports(struct ledger *ledger, int64_t job_id,
+                                      const struct ledger_export *exports, size_t count,
+                                      const struct ledger_left_out *left_out, size_t left_out_count,
+                                      pg_done_fn *fn, void *ctx, struct error *err);
+struct ledger_report { /* E5 of one batch */
+    int64_t batch_no, fence, rev, partition;
+    int64_t offset; /* -1: the acknowledgement carried none */
+};
+MUST_CHECK bool ledger_report_exports(struct ledger *ledger, int64_t job_id,
+                                      const struct ledger_report *reports, size_t count,
+                                      pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_release_exports(struct ledger *ledger, int64_t job_id,
+                                       const struct ledger_claim *claims, size_t count,
+                                       const char *cause, pg_done_fn *fn, void *ctx,
+                                       struct error *err);
+MUST_CHECK bool ledger_split_export(struct ledger *ledger, int64_t job_id, int64_t batch_no,
+                                    int64_t fence, pg_done_fn *fn, void *ctx, struct error *err);
+
+/* ---- delivery (0004_delivery.sql) ---- */
+
+struct ledger_arrival { /* a message that asks to be claimed, or is to be parked */
+    int64_t job_id, batch_no, rev;
+    const char *sha256; /* hex */
+    int64_t fence;      /* park: 0 when it is not claimed by us */
+    bool sent;          /* park, release: an upsert may be on its way */
+};
+/* Answers a row per arrival, ord from 1; outcomes as described at ferry.claim_batches. */
+MUST_CHECK bool ledger_claim_batches(struct ledger *ledger, const struct ledger_arrival *arrivals,
+                                     size_t count, const char *const *secret_origins,
+                                     size_t secret_count, pg_done_fn *fn, void *ctx,
+                                     struct error *err);
+MUST_CHECK bool ledger_park_batches(struct ledger *ledger, const struct ledger_arrival *arrivals,
+                                    size_t count, const char *cause, pg_done_fn *fn, void *ctx,
+                                    struct error *err);
+MUST_CHECK bool ledger_release_claims(struct ledger *ledger, const struct ledger_arrival *arrivals,
+                                      size_t count, pg_done_fn *fn, void *ctx, struct error *err);
+struct ledger_outcome { /* D3 of one batch */
+    int64_t job_id, batch_no, fence, verified, rejected, rounded;
+    const char *readback_sha256; /* hex */
+};
+/* Answers job_id, batch_no, state of the batches that were ours. */
+MUST_CHECK bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *outcomes,
+                                      size_t count, const struct ledger_left_out *rejects,
+                                      size_t reject_count, pg_done_fn *fn, void *ctx,
+                                      struct error *err);
+MUST_CHECK bool ledger_refuse_target(struct ledger *ledger, const struct uuid *target,
+                                     const char *cause, int64_t wait_ms, pg_done_fn *fn, void *ctx,
+                                     struct error *err);
+MUST_CHECK bool ledger_learn_limit(struct ledger *ledger, const struct uuid *target, int64_t bytes,
+                                   pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_log_event(struct ledger *ledger, const char *kind, int64_t job_id,
+                                 int64_t batch_no, const char *detail, pg_done_fn *fn, void *ctx,
+                                 struct error *err);
+
+/* ---- sweep and end (0005_finish.sql) ---- */
+
+MUST_CHECK bool ledger_job_progress(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
+                                    void *ctx, struct error *err);
+MUST_CHECK bool ledger_finish_take(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                   struct error *err);
+MUST_CHECK bool ledger_sweep_candidates(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
+                                        void *ctx, struct error *err);
+/* The view job_status, of one job or (NULL) all; column json: each row whole. */
+MUST_CHECK bool ledger_job_status(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                                  struct error *err);
+/* Answers id (printable) and message of one record that was rejected as a mismatch. */
+MUST_CHECK bool ledger_first_mismatch(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
+                                      void *ctx, struct error *err);
+struct ledger_swept {
+    int64_t batch_no, rev;
+};
+MUST_CHECK bool ledger_sweep_replan(struct ledger *ledger, int64_t job_id,
+                                    const struct ledger_swept *swept, size_t count,
+                                    const char *cause, pg_done_fn *fn, void *ctx,
+                                    struct error *err);
+/* side: 'e' target, 'd' source. */
+MUST_CHECK bool ledger_finish_add(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                  char side, int64_t first_ordinal, const struct span *ids,
+                                  size_t count, pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_finish_compare(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                      pg_done_fn *fn, void *ctx, struct error *err);
+MUST_CHECK bool ledger_finish_job(struct ledger *ledger, int64_t job_id, const char *state,
+                                  const char *last_error, pg_done_fn *fn, void *ctx,
+                                  struct error *err);
+
+#endif

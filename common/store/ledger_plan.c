@@ -1,0 +1,118 @@
+/* Jobs and their plans: PROTOCOL §1, and looking a job up. */
+#include "store/ledger.h"
+#include "store/statement.h"
+
+bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn, void *ctx,
+                   struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.submit($1)");
+    statement_span(&st, submission);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_plan_take(struct ledger *ledger, int64_t job_id, int64_t collection_no, pg_done_fn *fn,
+                      void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.plan_take($1,$2,$3,$4)");
+    statement_uuid(&st, &ledger->worker);
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_interval_ms(&st, ledger->lease_ms);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_plan_add(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
+                     char side, int64_t first_ordinal, const struct span *ids, size_t count,
+                     pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.plan_add($1,$2,$3,$4,$5,$6) AS staged");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    statement_text(&st, (const char[]){side, '\0'});
+    statement_i64(&st, first_ordinal);
+    statement_spans_bytea(&st, ids, sizeof *ids, count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_plan_prior(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
+                       pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.plan_prior($1,$2,$3)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_plan_cut(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
+                     int64_t from, int64_t batch_records, int64_t max_batches, pg_done_fn *fn,
+                     void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.plan_cut($1,$2,$3,$4,$5,$6)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    statement_i64(&st, from);
+    statement_i64(&st, batch_records);
+    statement_i64(&st, max_batches);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_plan_close(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
+                       int64_t source_ids, int64_t target_ids, pg_done_fn *fn, void *ctx,
+                       struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.plan_close($1,$2,$3,$4,$5)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    statement_i64(&st, source_ids);
+    statement_i64(&st, target_ids);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_block_job(struct ledger *ledger, int64_t job_id, const char *reason, pg_done_fn *fn,
+                      void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.block_job($1,$2,$3)");
+    statement_i64(&st, job_id);
+    statement_uuid(&st, &ledger->worker);
+    statement_text(&st, reason);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_find_job(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                     struct error *err)
+{
+    struct statement st;
+    statement_begin(
+        &st,
+        "SELECT j.job_id, j.name, j.state, c.collection_no, c.source_uuid, c.source_name,"
+        " s.url AS source_url, s.tenant AS source_tenant, s.database_name AS source_database,"
+        " t.target_uuid, t.name AS target_name, e.url AS target_url, e.tenant AS target_tenant,"
+        " e.database_name AS target_database"
+        " FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id)"
+        " JOIN ferry.endpoints s ON s.endpoint_id = c.source_endpoint_id"
+        " JOIN ferry.target_collections t USING (target_uuid)"
+        " JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id"
+        " WHERE j.job_id = ferry.find_job($1) ORDER BY c.collection_no");
+    statement_text(&st, job);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_resume_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                       struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.resume_job($1)");
+    statement_i64(&st, job_id);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
