@@ -48,13 +48,15 @@ const char *buf_cstr(struct buf *buf);
 /* False, with ERROR_LIMIT or ERROR_NOMEM naming `what`, when any append failed. */
 MUST_CHECK bool buf_check(const struct buf *buf, const char *what, struct error *err);
 struct span buf_span(const struct buf *buf);
-/* Moves the bytes out: the caller owns the returned pointer (free()), buf is empty afterwards. */
+/* Moves the bytes out: the caller owns the returned pointer (free()), buf is empty afterwards.
+ * NULL and 0 when there are none, or when an append failed. */
 uint8_t *buf_take(struct buf *buf, size_t *out_len);
 
 void buf_append_hex(struct buf *buf, struct span span); /* lower case */
 /* Decodes an even number of hex digits to the end of buf. */
 MUST_CHECK bool buf_append_unhex(struct buf *buf, struct span hex, struct error *err);
-/* Appends text for a one-line message: control bytes, quotes and invalid UTF-8 become \xNN; at most max bytes, then "…". */
+/* Appends text for a one-line message: control bytes, double quotes and invalid UTF-8 become \xNN;
+ * at most max bytes, then "…". */
 void buf_append_printable(struct buf *buf, struct span span, size_t max);
 
 #endif

@@ -1,13 +1,12 @@
 /*
  * Decimal text to float32, exactly and fast. Up to 18 digits go into an integer, one multiplication
  * scales it, and the double is rounded to a float. Rounding twice is harmless unless the double
- * lies next to the middle between two floats; there, outside the normal range, and for longer
- * numbers, strtof decides. Kept apart from number.c because the loop's speed depends on what the
+ * lies next to the middle between two floats; there, for longer numbers, and with an
+ * exponent, strtof decides. Kept apart from number.c because the loop's speed depends on what the
  * compiler inlines around it (tests/bench).
  */
 #include "base/number.h"
 
-#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +16,11 @@
 #define MIDDLE   UINT64_C(0x10000000)
 /* In ulps of double: mantissa, power and product are each half a one off at most. */
 #define MIDDLE_SLACK 4u
-#define FAST_DIGITS  18 /* below 2^63 */
+#define FAST_DIGITS  18 /* their value is below 2^63 */
 
-static const double negative_power[23] = {1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,
-                                          1e-8,  1e-9,  1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15,
-                                          1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21, 1e-22};
+static const double negative_power[FAST_DIGITS + 1] = {
+    1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8, 1e-9,
+    1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18};
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -102,7 +101,8 @@ __attribute__((noinline)) static size_t scan_slowly(const uint8_t *at, const uin
     return decimal.len;
 }
 
-/* mantissa / 10^places, places ≤ 22, mantissa below 2^63; false when only strtof can tell. */
+/* mantissa / 10^places, both as the fast path has them, so that the result is zero or far inside the
+ * normal range of a float; false when only strtof can tell. */
 static inline bool scale(uint64_t mantissa, size_t places, uint32_t sign, float *out)
 {
     double value = (double)(int64_t)mantissa * negative_power[places];
@@ -111,10 +111,8 @@ static inline bool scale(uint64_t mantissa, size_t places, uint32_t sign, float 
     float rounded;
 
     memcpy(&bits, &value, sizeof bits);
-    if ((bits & LOW_BITS) - (MIDDLE - MIDDLE_SLACK) <= 2 * MIDDLE_SLACK ||
-        !(value >= (double)FLT_MIN && value < (double)FLT_MAX)) {
-        *out = sign ? -0.0f : 0.0f;
-        return mantissa == 0;
+    if ((bits & LOW_BITS) - (MIDDLE - MIDDLE_SLACK) <= 2 * MIDDLE_SLACK) {
+        return false;
     }
     rounded = (float)value;
     memcpy(&narrow, &rounded, sizeof narrow); /* signs are random in vectors, so no branch */

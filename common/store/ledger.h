@@ -137,6 +137,10 @@ MUST_CHECK bool ledger_log_event(struct ledger *ledger, const char *kind, int64_
                                  int64_t batch_no, const char *detail, pg_done_fn *fn, void *ctx,
                                  struct error *err);
 
+/* For a consumer that follows a job: state, last_error, open_batches, producers (alive and on it); no row: it is gone. */
+MUST_CHECK bool ledger_follow_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                  struct error *err);
+
 /* ---- sweep and end (0005_finish.sql) ---- */
 
 MUST_CHECK bool ledger_job_progress(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,

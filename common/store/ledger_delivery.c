@@ -158,3 +158,12 @@ bool ledger_log_event(struct ledger *ledger, const char *kind, int64_t job_id, i
     statement_spans_text(&st, &text, sizeof text, 1);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
+
+bool ledger_follow_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                       struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.follow_job($1)");
+    statement_i64(&st, job_id);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}

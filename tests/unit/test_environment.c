@@ -1,0 +1,220 @@
+/* The .env reader: what it takes, what it refuses, and that no refusal repeats a value. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/stat.h>
+
+#include "app/environment.h"
+#include "base/limits.h"
+#include "support/temp_dir.h"
+
+static struct environment *read_text(const char *text)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    temp_dir_write_text(".env", text);
+    if (!environment_read(".env", true, &environment, &err)) {
+        fail_msg("%s", err.message);
+    }
+    return environment;
+}
+
+static void check_value(const char *text, const char *name, const char *value)
+{
+    struct environment *environment = read_text(text);
+    const char *found = environment_find(environment, name);
+    if (value == NULL) {
+        assert_null(found);
+    } else {
+        assert_non_null(found);
+        assert_string_equal(found, value);
+    }
+    environment_free(environment);
+}
+
+static void lines_become_variables(void **state)
+{
+    (void)state;
+    check_value("A=1", "A", "1");
+    check_value("A=1\n", "A", "1");
+    check_value("A=1\r\nB=2\r\n", "A", "1");
+    check_value("A=1\r\nB=2\r\n", "B", "2");
+    check_value("\n\n  # words\n\t A=1\n", "A", "1");
+    check_value("export A=1\n", "A", "1");
+    check_value("export \t A=1\n", "A", "1");
+    check_value("exported=1\n", "exported", "1");
+    check_value("export=1\n", "export", "1");
+    check_value("_a9=http://h:1/x?y=z&k=%20\n", "_a9", "http://h:1/x?y=z&k=%20");
+    check_value("A=\nB=2", "A", "");
+    check_value("A=1\n", "B", NULL);
+    check_value("AB=1\n", "A", NULL);
+    check_value("", "A", NULL);
+}
+
+static void quotes_hold_everything_but_themselves(void **state)
+{
+    (void)state;
+    check_value("A='two words'\n", "A", "two words");
+    check_value("A=\"two words\"  # and a comment\n", "A", "two words");
+    check_value("A='say \"no\"'\n", "A", "say \"no\"");
+    check_value("A=\"it's $HOME and `x` and \\n\"\n", "A", "it's $HOME and `x` and \\n");
+    check_value("A=''\n", "A", "");
+    check_value("A='# no comment'\n", "A", "# no comment");
+}
+
+static void nothing_is_expanded(void **state)
+{
+    (void)state;
+    check_value("B=1\nA=$B-${B}\\t\n", "A", "$B-${B}\\t");
+}
+
+static void comments_stand_apart_from_values(void **state)
+{
+    (void)state;
+    check_value("A=1 # one\n", "A", "1");
+    check_value("A=1\t#one\n", "A", "1");
+    check_value("A=1#2\n", "A", "1#2");
+    check_value("A= # nothing\n", "A", "");
+    check_value("#A=1\n", "A", NULL);
+    check_value("A=1   \n", "A", "1");
+}
+
+static void the_last_of_two_lines_counts(void **state)
+{
+    (void)state;
+    check_value("A=1\nA=2\n", "A", "2");
+}
+
+static void malformed_lines_are_refused_without_their_text(void **state)
+{
+    static const char *const lines[] = {
+        "hunter2",           "=hunter2",
+        "A hunter2",         "A =hunter2",
+        "A= hunter2",        "9A=hunter2",
+        "A-B=hunter2",       "A='hunter2",
+        "A=\"hunter2",       "A='hunter2'x",
+        "A='hunter2'#x",     "A=hunter2 hunter2",
+        "A=hunt'er2",        "A=hunt\"er2\"",
+        "export hunter2",    "export=A=hunter2 x",
+        "A=\"hunt\\\"er2\"", "\357\273\277A=hunter2",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        char text[200];
+        struct environment *environment = NULL;
+        struct error err = {0};
+        snprintf(text, sizeof(text), "GOOD=1\n# a comment\n%s\nMORE=1\n", lines[i]);
+        temp_dir_write_text("some.env", text);
+        if (environment_read("some.env", true, &environment, &err)) {
+            fail_msg("accepted: %s", lines[i]);
+        }
+        assert_null(environment);
+        assert_int_equal(err.kind, ERROR_USAGE);
+        assert_non_null(strstr(err.message, "some.env, line 3: "));
+        assert_null(strstr(err.message, "hunt"));
+    }
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    (void)state;
+    temp_dir_write(".env", "A=1\nB=2\0C\n", 10);
+    assert_false(environment_read(".env", true, &environment, &err));
+    assert_string_equal(err.message, ".env, line 2: a NUL byte");
+}
+
+static void a_missing_file_is_empty_unless_it_was_named(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    (void)state;
+    assert_true(environment_read("none.env", false, &environment, &err));
+    assert_null(environment_find(environment, "A"));
+    environment_free(environment);
+    environment = NULL;
+    assert_false(environment_read("none.env", true, &environment, &err));
+    assert_int_equal(err.kind, ERROR_USAGE);
+    assert_string_equal(err.message, "there is no file none.env");
+}
+
+static void a_directory_of_that_name_is_no_file(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    (void)state;
+    assert_int_equal(mkdir(".env", 0700), 0);
+    assert_true(environment_read(".env", false, &environment, &err));
+    environment_free(environment);
+    assert_false(environment_read(".env", true, &environment, &err));
+}
+
+static void a_device_without_bytes_is_an_empty_file(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    (void)state;
+    assert_true(environment_read("/dev/null", true, &environment, &err));
+    assert_string_equal(environment_path(environment), "/dev/null");
+    environment_free(environment);
+}
+
+static void a_path_that_cannot_be_read_is_named_with_its_cause(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    (void)state;
+    temp_dir_write_text("file", "");
+    assert_false(environment_read("file/.env", false, &environment, &err));
+    assert_int_equal(err.kind, ERROR_USAGE);
+    assert_string_equal(err.message, "cannot read file/.env: Not a directory");
+}
+
+static void a_file_beyond_the_ceiling_is_refused(void **state)
+{
+    struct environment *environment = NULL;
+    struct error err = {0};
+    size_t len = LIMIT_ENV_FILE + 1;
+    char *text = malloc(len);
+    (void)state;
+    assert_non_null(text);
+    memset(text, '#', len);
+    temp_dir_write(".env", text, len);
+    assert_false(environment_read(".env", true, &environment, &err));
+    assert_int_equal(err.kind, ERROR_USAGE);
+    assert_string_equal(err.message, ".env is longer than 65536 bytes");
+    free(text);
+}
+
+static void nothing_is_found_in_no_environment(void **state)
+{
+    (void)state;
+    assert_null(environment_find(NULL, "A"));
+    environment_free(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, temp_dir_enter, temp_dir_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(lines_become_variables),
+        TEST(quotes_hold_everything_but_themselves),
+        TEST(nothing_is_expanded),
+        TEST(comments_stand_apart_from_values),
+        TEST(the_last_of_two_lines_counts),
+        TEST(malformed_lines_are_refused_without_their_text),
+        TEST(a_nul_byte_is_refused),
+        TEST(a_missing_file_is_empty_unless_it_was_named),
+        TEST(a_directory_of_that_name_is_no_file),
+        TEST(a_device_without_bytes_is_an_empty_file),
+        TEST(a_path_that_cannot_be_read_is_named_with_its_cause),
+        TEST(a_file_beyond_the_ceiling_is_refused),
+        TEST(nothing_is_found_in_no_environment),
+    };
+    return cmocka_run_group_tests_name("environment", tests, NULL, NULL);
+}

@@ -1,0 +1,363 @@
+/* Secrets: which server gets which one, how it is written, and that no message repeats one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "app/secret.h"
+#include "net/http.h"
+#include "support/temp_dir.h"
+
+#define HERE  "http://127.0.0.1:8000"
+#define CLOUD "https://api.trychroma.com:443"
+
+static const char *const variables[] = {
+    "FERRY_SOURCE_TOKEN",      "FERRY_SOURCE_TOKEN_FILE", "FERRY_SOURCE_AUTH", "FERRY_TARGET_TOKEN",
+    "FERRY_TARGET_TOKEN_FILE", "FERRY_TARGET_AUTH",       "CHROMA_API_KEY",    "CHROMA_HOST",
+};
+
+struct found {
+    char header[512];
+    char style[16];
+    struct error err;
+};
+
+static int enter(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        unsetenv(variables[i]);
+    }
+    return temp_dir_enter(state);
+}
+
+static void set(const char *variable, const char *value)
+{
+    assert_int_equal(setenv(variable, value, 1), 0);
+}
+
+static bool find(enum secret_role role, const char *origin, const char *expected_origin,
+                 struct found *out)
+{
+    struct secret_request request = {role, origin, expected_origin};
+    char *argv[] = {(char[]){"program"}};
+    memset(out, 0, sizeof(*out));
+    memset(out->header, '!', sizeof(out->header));
+    struct option_set *options = option_parse(NULL, 0, 1, argv, 0, &out->err);
+    assert_non_null(options);
+    bool ok = secret_find(options, &request, out->header, out->style, &out->err);
+    option_free(options);
+    return ok;
+}
+
+static void check(enum secret_role role, const char *origin, const char *expected_origin,
+                  const char *header, const char *style)
+{
+    struct found found;
+    if (!find(role, origin, expected_origin, &found)) {
+        fail_msg("%s", found.err.message);
+    }
+    assert_string_equal(found.header, header);
+    assert_string_equal(found.style, style);
+}
+
+static void check_refused(const char *message)
+{
+    struct found found;
+    assert_false(find(SECRET_SOURCE, HERE, HERE, &found));
+    assert_int_equal(found.err.kind, ERROR_USAGE);
+    assert_string_equal(found.err.message, message);
+    assert_null(strstr(found.err.message, "hunter2"));
+    assert_string_equal(found.header, "");
+    assert_string_equal(found.style, "none");
+}
+
+static void without_any_variable_there_is_no_secret(void **state)
+{
+    (void)state;
+    check(SECRET_SOURCE, HERE, HERE, "", "none");
+    check(SECRET_TARGET, CLOUD, NULL, "", "none");
+}
+
+static void each_role_has_its_own_token(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "for-source");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "token");
+    check(SECRET_TARGET, HERE, HERE, "", "none");
+    set("FERRY_TARGET_TOKEN", "for-target");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "token");
+    check(SECRET_TARGET, HERE, HERE, "X-Chroma-Token: for-target", "token");
+}
+
+static void a_token_goes_to_its_own_origin_only(void **state)
+{
+    static const char *const others[] = {"https://127.0.0.1:8000",
+                                         "http://127.0.0.1:8001",
+                                         "http://127.0.0.2:8000",
+                                         "http://127.0.0.1:80001",
+                                         CLOUD,
+                                         ""};
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "hunter2");
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        check(SECRET_SOURCE, others[i], HERE, "", "none");
+        check(SECRET_SOURCE, HERE, others[i], "", "none");
+    }
+    check(SECRET_SOURCE, HERE, NULL, "", "none");
+}
+
+static void a_secret_for_another_server_is_not_even_looked_at(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "two\nlines");
+    set("FERRY_SOURCE_TOKEN_FILE", "/there/is/no/such/file");
+    set("FERRY_SOURCE_AUTH", "nonsense");
+    check(SECRET_SOURCE, CLOUD, HERE, "", "none");
+}
+
+static void styles_decide_the_header(void **state)
+{
+    static const struct {
+        const char *token;
+        const char *header;
+    } basic[] = {
+        {"user:password", "Authorization: Basic dXNlcjpwYXNzd29yZA=="},
+        {"user:", "Authorization: Basic dXNlcjo="},
+        {"us:er", "Authorization: Basic dXM6ZXI="},
+        {"a:b", "Authorization: Basic YTpi"},
+        {"j\xc3\xbcrgen:two words", "Authorization: Basic asO8cmdlbjp0d28gd29yZHM="},
+        {"x:\xff\xfe\xfb?>", "Authorization: Basic eDr//vs/Pg=="},
+    };
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "abc.def-_~+/=");
+    set("FERRY_SOURCE_AUTH", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "token");
+    set("FERRY_SOURCE_AUTH", "bearer");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer abc.def-_~+/=", "bearer");
+    set("FERRY_SOURCE_AUTH", "basic");
+    for (size_t i = 0; i < ARRAY_LEN(basic); i++) {
+        set("FERRY_SOURCE_TOKEN", basic[i].token);
+        check(SECRET_SOURCE, HERE, HERE, basic[i].header, "basic");
+    }
+}
+
+static void an_unknown_style_is_refused_without_repeating_it(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "a");
+    set("FERRY_SOURCE_AUTH", "hunter2");
+    check_refused("FERRY_SOURCE_AUTH must be token, bearer or basic");
+}
+
+static void a_token_may_stand_in_a_file(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    temp_dir_write_text("token", "from-file\n");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: from-file", "token");
+    temp_dir_write_text("token", "replaced\r\n\n");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: replaced", "token");
+    temp_dir_write_text("token", "bare");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: bare", "token");
+}
+
+static void a_file_that_holds_no_token_is_refused(void **state)
+{
+    static char large[8193];
+    (void)state;
+    set("FERRY_SOURCE_TOKEN_FILE", "none");
+    check_refused("FERRY_SOURCE_TOKEN_FILE: there is no file none");
+    set("FERRY_SOURCE_TOKEN_FILE", ".");
+    check_refused("FERRY_SOURCE_TOKEN_FILE: there is no file .");
+    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    temp_dir_write_text("token", "\n");
+    check_refused("FERRY_SOURCE_TOKEN_FILE: token is empty");
+    temp_dir_write_text("token", "hunter2\nhunter2\n");
+    check_refused("FERRY_SOURCE_TOKEN_FILE holds a line break or another control character");
+    temp_dir_write("token", "hunter2\0x", 9);
+    check_refused("FERRY_SOURCE_TOKEN_FILE holds a line break or another control character");
+    temp_dir_write_text("token", "hunter2 \n");
+    check_refused("FERRY_SOURCE_TOKEN_FILE holds a space or a character beyond ASCII");
+    memset(large, 'x', sizeof(large));
+    temp_dir_write("token", large, sizeof(large));
+    check_refused("FERRY_SOURCE_TOKEN_FILE: token is longer than 8192 bytes");
+}
+
+static void a_token_that_could_break_the_header_is_refused(void **state)
+{
+    static const char *const tokens[] = {"hunter2\r\nX-Evil: 1", "hunter2\n", "\thunter2",
+                                         "hunter2\x7f"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        set("FERRY_SOURCE_TOKEN", tokens[i]);
+        set("FERRY_SOURCE_AUTH", "token");
+        check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
+        set("FERRY_SOURCE_AUTH", "basic");
+        check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
+    }
+    set("FERRY_SOURCE_AUTH", "bearer");
+    set("FERRY_SOURCE_TOKEN", "hunter2 hunter2");
+    check_refused("FERRY_SOURCE_TOKEN holds a space or a character beyond ASCII");
+    set("FERRY_SOURCE_TOKEN", "hunter2\xc3\xbc");
+    check_refused("FERRY_SOURCE_TOKEN holds a space or a character beyond ASCII");
+    set("FERRY_SOURCE_AUTH", "basic");
+    set("FERRY_SOURCE_TOKEN", "hunter2");
+    check_refused("FERRY_SOURCE_TOKEN must read user:password for basic authentication");
+}
+
+static void a_header_fits_or_is_refused(void **state)
+{
+    char token[520];
+    struct found found;
+    (void)state;
+    memset(token, 'x', sizeof(token));
+    token[511 - strlen("X-Chroma-Token: ")] = '\0';
+    set("FERRY_SOURCE_TOKEN", token);
+    assert_true(find(SECRET_SOURCE, HERE, HERE, &found));
+    assert_int_equal(strlen(found.header), 511);
+    token[511 - strlen("X-Chroma-Token: ")] = 'x';
+    token[512 - strlen("X-Chroma-Token: ")] = '\0';
+    set("FERRY_SOURCE_TOKEN", token);
+    check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
+}
+
+static void a_token_beyond_the_ceiling_is_refused(void **state)
+{
+    char token[9000];
+    (void)state;
+    memset(token, 'x', sizeof(token));
+    token[sizeof(token) - 1] = '\0';
+    set("FERRY_SOURCE_TOKEN", token);
+    check_refused("FERRY_SOURCE_TOKEN is longer than 8192 bytes");
+    token[8192] = '\0';
+    token[0] = ':';
+    set("FERRY_SOURCE_TOKEN", token);
+    check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
+    set("FERRY_SOURCE_AUTH", "basic");
+    check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
+}
+
+static void token_and_file_together_are_refused(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_TOKEN", "hunter2");
+    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    check_refused("FERRY_SOURCE_TOKEN and FERRY_SOURCE_TOKEN_FILE are both set: unset one");
+    set("FERRY_SOURCE_TOKEN_FILE", "");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: hunter2", "token");
+}
+
+static void secrets_may_stand_in_the_env_file(void **state)
+{
+    (void)state;
+    temp_dir_write_text(".env", "FERRY_SOURCE_TOKEN='user:pass word'\nFERRY_SOURCE_AUTH=basic\n");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzIHdvcmQ=", "basic");
+}
+
+static void the_chroma_key_goes_to_chroma_cloud(void **state)
+{
+    (void)state;
+    set("CHROMA_API_KEY", "ck-1");
+    check(SECRET_SOURCE, CLOUD, NULL, "X-Chroma-Token: ck-1", "token");
+    check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "token");
+    check(SECRET_TARGET, HERE, HERE, "", "none");
+    check(SECRET_TARGET, "http://api.trychroma.com:443", NULL, "", "none");
+    check(SECRET_TARGET, "https://api.trychroma.com:8000", NULL, "", "none");
+    check(SECRET_TARGET, "https://api.trychroma.com.example:443", NULL, "", "none");
+}
+
+static const struct {
+    const char *host;
+    const char *origin;
+} hosts[] = {
+    {"https://chroma.example", "https://chroma.example:443"},
+    {"HTTPS://Chroma.Example/", "https://chroma.example:443"},
+    {"http://chroma.example", "http://chroma.example:80"},
+    {"http://127.0.0.1:8000/prefix", "http://127.0.0.1:8000"},
+    {"http://[::1]:8000", "http://[::1]:8000"},
+    {"chroma.example", "https://chroma.example:443"},
+    {"chroma.example:8443", "https://chroma.example:8443"},
+    {"[::1]", "https://[::1]:443"},
+};
+
+static void the_chroma_key_goes_to_the_host_beside_it(void **state)
+{
+    (void)state;
+    set("CHROMA_API_KEY", "ck-1");
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        set("CHROMA_HOST", hosts[i].host);
+        check(SECRET_TARGET, hosts[i].origin, NULL, "X-Chroma-Token: ck-1", "token");
+        check(SECRET_TARGET, "http://elsewhere.example:80", NULL, "", "none");
+        check(SECRET_TARGET, CLOUD, NULL, "X-Chroma-Token: ck-1", "token");
+    }
+}
+
+/* app cannot ask net how an address is read, so the two are held against each other here. */
+static void a_host_is_read_as_the_http_layer_reads_addresses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct http_address address;
+        struct error err = {0};
+        if (strstr(hosts[i].host, "://") != NULL) {
+            assert_true(http_parse_address(hosts[i].host, &address, &err));
+            assert_string_equal(address.origin, hosts[i].origin);
+        }
+    }
+}
+
+static void the_chroma_key_goes_nowhere_when_the_host_is_malformed(void **state)
+{
+    static const char *const malformed[] = {"http://", "/path", "http://u:p@chroma.example", "[::1",
+                                            "http://:80"};
+    static const char *const origins[] = {"http://chroma.example:80", "https://chroma.example:443",
+                                          "http://:80", "https://[::1:443"};
+    (void)state;
+    set("CHROMA_API_KEY", "ck-1");
+    for (size_t i = 0; i < ARRAY_LEN(malformed); i++) {
+        set("CHROMA_HOST", malformed[i]);
+        for (size_t j = 0; j < ARRAY_LEN(origins); j++) {
+            check(SECRET_TARGET, origins[j], NULL, "", "none");
+        }
+    }
+}
+
+static void the_token_of_a_role_comes_before_the_chroma_key(void **state)
+{
+    (void)state;
+    set("CHROMA_API_KEY", "ck-1");
+    set("FERRY_TARGET_TOKEN", "mine");
+    set("FERRY_TARGET_AUTH", "bearer");
+    check(SECRET_TARGET, CLOUD, CLOUD, "Authorization: Bearer mine", "bearer");
+    check(SECRET_TARGET, CLOUD, HERE, "X-Chroma-Token: ck-1", "token");
+    check(SECRET_SOURCE, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "token");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter, temp_dir_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(without_any_variable_there_is_no_secret),
+        TEST(each_role_has_its_own_token),
+        TEST(a_token_goes_to_its_own_origin_only),
+        TEST(a_secret_for_another_server_is_not_even_looked_at),
+        TEST(styles_decide_the_header),
+        TEST(an_unknown_style_is_refused_without_repeating_it),
+        TEST(a_token_may_stand_in_a_file),
+        TEST(a_file_that_holds_no_token_is_refused),
+        TEST(a_token_that_could_break_the_header_is_refused),
+        TEST(a_header_fits_or_is_refused),
+        TEST(a_token_beyond_the_ceiling_is_refused),
+        TEST(token_and_file_together_are_refused),
+        TEST(secrets_may_stand_in_the_env_file),
+        TEST(the_chroma_key_goes_to_chroma_cloud),
+        TEST(the_chroma_key_goes_to_the_host_beside_it),
+        TEST(a_host_is_read_as_the_http_layer_reads_addresses),
+        TEST(the_chroma_key_goes_nowhere_when_the_host_is_malformed),
+        TEST(the_token_of_a_role_comes_before_the_chroma_key),
+    };
+    return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
+}
