@@ -279,7 +279,8 @@ void loopback_reset(struct loopback_peer *peer)
     int moved;
 
     require(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0, "SO_LINGER");
-    /* The shutdown that follows a script would end the connection politely: close first, keep a number to close. */
+    /* The shutdown that follows a script would end the connection politely: close first, keep a
+     * number to close. */
     moved = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     require(moved >= 0 && dup2(moved, peer->fd) == peer->fd, "dup2");
     close(moved);

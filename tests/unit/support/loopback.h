@@ -1,7 +1,8 @@
 /*
- * A small HTTP server for tests, inside the test process: every connection gets a thread that runs the test's script.
- * The script decides every byte, so it can answer wrongly, slowly, half or not at all. A script that waits for more than
- * ten seconds aborts the test. Checks inside a script abort; what a script notes is read after loopback_stop().
+ * A small HTTP server for tests, inside the test process: every connection gets a thread that runs
+ * the test's script. The script decides every byte, so it can answer wrongly, slowly, half or not
+ * at all. A script that waits for more than ten seconds aborts the test. Checks inside a script
+ * abort; what a script notes is read after loopback_stop().
  */
 #ifndef SUPPORT_LOOPBACK_H
 #define SUPPORT_LOOPBACK_H
@@ -30,7 +31,8 @@ struct loopback_request {
 };
 /* Next request's head; false when the client has closed. */
 bool loopback_read_head(struct loopback_peer *peer, struct loopback_request *out);
-/* Reads up to len bytes of body, into out when it is not NULL; returns how many came before the client closed. */
+/* Reads up to len bytes of body, into out when it is not NULL; returns how many came before the
+ * client closed. */
 size_t loopback_read(struct loopback_peer *peer, char *out, size_t len);
 /* Head and whole body, the body thrown away. */
 bool loopback_take(struct loopback_peer *peer, struct loopback_request *out);

@@ -1,0 +1,117 @@
+/*
+ * A Chroma server, as far as the ferry needs it: API v2 (1.x servers; older ones are a later
+ * chapter). Asynchronous: each call sends one request and answers through its callback, exactly
+ * once, never from inside the call. A refusal is classified here, once: status → error kind,
+ * message = "STATUS: the server's words", `what` first. No retries here: they are the deciding
+ * cores' business.
+ */
+#ifndef NET_CHROMA_H
+#define NET_CHROMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/uuid.h"
+#include "format/columns.h"
+#include "format/document.h"
+#include "format/equality.h"
+#include "format/id_stream.h"
+#include "net/http.h"
+
+/* One tenant's database on one server. Owned by the caller, outlives its calls. */
+struct chroma {
+    struct http *http;
+    struct http_address address;
+    char tenant[256];
+    char database[256];
+    char role[16];         /* "source" or "target": begins every message */
+    char auth_header[512]; /* "X-Chroma-Token: …" or "" ; a secret: never printed */
+};
+void chroma_forget_secret(struct chroma *chroma); /* wipes auth_header */
+
+struct chroma_limits { /* GET pre-flight-checks */
+    uint32_t max_batch_records;
+    bool takes_base64;
+};
+
+struct chroma_collection {
+    struct uuid uuid;
+    char name[520];
+    uint32_t dimension;      /* 0: none yet */
+    enum space space;        /* resolved as the server does, chroma-api §7 */
+    struct document *object; /* the whole answer, owned; chroma_collection_deinit frees it */
+    struct buf text;         /* the same as text, owned: numbers keep their type in it */
+};
+void chroma_collection_deinit(struct chroma_collection *collection);
+
+/* err->kind is ERROR_NONE on success. Pointers are borrowed for the callback, but see
+ * chroma_collection_fn. */
+typedef void chroma_done_fn(void *ctx, const struct error *err);
+typedef void chroma_limits_fn(void *ctx, const struct chroma_limits *limits,
+                              const struct error *err);
+/* Moves the collection to the callee on success (it deinits it). */
+typedef void chroma_collection_fn(void *ctx, struct chroma_collection *collection,
+                                  const struct error *err);
+/* answer.body is a columnar get answer on success. */
+typedef void chroma_answer_fn(void *ctx, const struct http_answer *answer, const struct error *err);
+typedef void chroma_ids_fn(void *ctx, uint64_t count, const struct error *err);
+typedef void chroma_count_fn(void *ctx, uint64_t count, const struct error *err);
+
+/* Each returns the request (for deadlines and cancelling), or NULL with *err and no callback. */
+
+/* Is this a Chroma that speaks v2? Wrong servers are named as what they are ("answers 404 …", "not
+ * JSON"). */
+struct http_request *chroma_preflight(struct chroma *chroma, chroma_limits_fn *fn, void *ctx,
+                                      struct error *err);
+/* By name. ERROR_NOT_FOUND (404, or 400 naming the collection) is an answer that callers expect. */
+struct http_request *chroma_get_collection(struct chroma *chroma, const char *name,
+                                           chroma_collection_fn *fn, void *ctx, struct error *err);
+struct http_request *chroma_list_collections(struct chroma *chroma, chroma_answer_fn *fn, void *ctx,
+                                             struct error *err);
+/* body: a whole create request (chroma_create_body). ERROR_CONFLICT when it exists. */
+struct http_request *chroma_create_collection(struct chroma *chroma, struct span body,
+                                              chroma_collection_fn *fn, void *ctx,
+                                              struct error *err);
+/* PUT new_metadata: body as chroma_metadata_body writes it. body is borrowed until the callback,
+ * here and below. */
+struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,
+                                           struct span body, chroma_done_fn *fn, void *ctx,
+                                           struct error *err);
+/* Streams every id through on_id (get with include:[] and no limit). The returned request may be
+ * paused. */
+struct http_request *chroma_list_ids(struct chroma *chroma, const struct uuid *collection,
+                                     id_stream_fn *on_id, chroma_ids_fn *fn, void *ctx,
+                                     struct error *err);
+struct http_request *chroma_count(struct chroma *chroma, const struct uuid *collection,
+                                  chroma_count_fn *fn, void *ctx, struct error *err);
+/* body: columns_write_get. */
+struct http_request *chroma_get_records(struct chroma *chroma, const struct uuid *collection,
+                                        struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
+                                        void *ctx, struct error *err);
+/* body: columns_write_upsert. */
+struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,
+                                   struct span body, int64_t deadline_ms, chroma_done_fn *fn,
+                                   void *ctx, struct error *err);
+
+/* -- creating a target like its source: chroma-api §7, on a target that is not Cloud -- */
+
+/* name, configuration.hnsw with every resolved value, embedding function, metadata without hnsw:*
+ * keys. */
+MUST_CHECK bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
+                                   struct buf *out, struct error *err);
+/* {"new_metadata":{…}} with all of the source's metadata; *needed = false when creating already
+ * carried all of it. */
+MUST_CHECK bool chroma_metadata_body(const struct chroma_collection *source, struct buf *out,
+                                     bool *needed, struct error *err);
+/* Fills a collection from its JSON object (exposed for tests). ERROR_FORMAT names what is
+ * missing. */
+MUST_CHECK bool chroma_read_collection(struct span json, struct chroma_collection *out,
+                                       struct error *err);
+/* The kind a refusal's status means (exposed for tests): 400/422 REJECTED, 401/403 AUTH, 404
+ * NOT_FOUND, 409 CONFLICT, 408 TIMEOUT, 413 TOO_LARGE, 429 THROTTLED, 3xx REJECTED (never
+ * followed), 5xx UNAVAILABLE but 501 REJECTED. */
+enum error_kind chroma_classify(int status);
+
+#endif

@@ -1,0 +1,45 @@
+/* One call of the Chroma API in flight: shared by chroma.c and chroma_records.c, made and freed in
+ * chroma_call.c. */
+#ifndef NET_CHROMA_CALL_H
+#define NET_CHROMA_CALL_H
+
+#include "net/chroma.h"
+
+struct chroma_call {
+    struct chroma *chroma;
+    /* What to make of the answer. *err is empty; it ends up at the caller's callback. */
+    void (*finish)(struct chroma_call *call, const struct http_answer *answer, struct error *err);
+    union {
+        chroma_done_fn *done;
+        chroma_limits_fn *limits;
+        chroma_collection_fn *collection;
+        chroma_answer_fn *answer;
+        chroma_ids_fn *ids;
+        chroma_count_fn *count;
+    } fn;
+    void *ctx;
+    struct buf url;
+    struct buf name;          /* get by name: for the message */
+    struct id_stream *stream; /* id listing */
+    id_stream_fn *on_id;
+    bool is_callers_error; /* on_id stopped the stream: its error passes unchanged */
+};
+
+/* NULL on failure. */
+struct chroma_call *chroma_call_new(struct chroma *chroma, void *ctx, struct error *err);
+void chroma_call_free(struct chroma_call *call);
+/* Address and path: BASE/api/v2/pre-flight-checks; …/collections; …/collections/WHICH[/VERB]. */
+void chroma_call_preflight(struct chroma_call *call);
+void chroma_call_collections(struct chroma_call *call);
+void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb);
+/* For calls that hand on no more than the error, or the answer as it came. */
+void chroma_call_finish_done(struct chroma_call *call, const struct http_answer *answer,
+                             struct error *err);
+void chroma_call_finish_answer(struct chroma_call *call, const struct http_answer *answer,
+                               struct error *err);
+/* Adds URL, headers and callback to `request` and sends it. Takes the call over, whatever
+ * happens. */
+struct http_request *chroma_call_send(struct chroma_call *call, struct http_call request,
+                                      struct error *err);
+
+#endif

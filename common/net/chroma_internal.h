@@ -1,0 +1,45 @@
+/* Shared by net/chroma*.c only: messages, and the raw parts of a collection object. */
+#ifndef NET_CHROMA_INTERNAL_H
+#define NET_CHROMA_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "format/json_scan.h"
+#include "net/chroma.h"
+
+/* -- chroma_answer.c -- */
+/* "127.0.0.1:8000": how messages name the server. Points into the address. */
+const char *chroma_host(const struct chroma *chroma);
+/* True for a 2xx answer. Otherwise *err is the refusal or the transport's failure, the server named
+ * in front. */
+MUST_CHECK bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
+                             struct error *err);
+/* The same for get-by-name: a missing collection is ERROR_NOT_FOUND in every server's dialect. */
+MUST_CHECK bool chroma_check_named(const struct chroma *chroma, const struct http_answer *answer,
+                                   const char *name, struct error *err);
+/* The same for pre-flight: a server that is no Chroma with API v2 is ERROR_USAGE. */
+MUST_CHECK bool chroma_check_preflight(const struct chroma *chroma,
+                                       const struct http_answer *answer, struct chroma_limits *out,
+                                       struct error *err);
+/* Puts "role host:port: " in front. Always returns false. */
+bool chroma_name_server(const struct chroma *chroma, struct error *err);
+
+/* -- chroma_collection.c -- */
+/* The index parameters that hold, as JSON numbers; ptr NULL: the server's default. */
+struct chroma_index {
+    enum space space;
+    struct span ef_construction, ef_search, max_neighbors, resize_factor, sync_threshold,
+        batch_size, num_threads;
+};
+/* Resolved from the configuration, or from hnsw:* metadata where that takes over. `json`: a valid
+ * collection object. */
+MUST_CHECK bool chroma_resolve_index(struct span json, struct chroma_index *out, struct error *err);
+/* A member of an object that is known to be valid JSON; false when there is none or `object` is no
+ * object. */
+bool chroma_member(struct span object, const char *name, struct json_value *out);
+/* Is this metadata key one of the old index parameters? */
+bool chroma_is_index_key(struct json_value key);
+
+#endif
