@@ -95,12 +95,22 @@ struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *col
                                    struct span body, int64_t deadline_ms, chroma_done_fn *fn,
                                    void *ctx, struct error *err);
 
-/* -- creating a target like its source: chroma-api §7, on a target that is not Cloud -- */
+/* -- creating a target like its source: chroma-api §7 -- */
 
-/* name, configuration.hnsw with every resolved value, embedding function, metadata without hnsw:*
- * keys. */
+enum chroma_index_kind {
+    CHROMA_INDEX_HNSW,  /* a single server: every resolved value is carried */
+    CHROMA_INDEX_SPANN, /* Chroma Cloud: of an index only the distance space is carried */
+};
+/* Chroma Cloud is known by its host, api.trychroma.com and its regions. */
+enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma);
+
+/* name, configuration of that kind, embedding function, metadata without hnsw:* keys. */
 MUST_CHECK bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
-                                   struct buf *out, struct error *err);
+                                   enum chroma_index_kind kind, struct buf *out, struct error *err);
+/* What an index of that kind cannot take from the source: "ef_construction 200, max_neighbors 32"; nothing when all
+ * is carried. */
+MUST_CHECK bool chroma_not_carried(const struct chroma_collection *source,
+                                   enum chroma_index_kind kind, struct buf *out, struct error *err);
 /* {"new_metadata":{…}} with all of the source's metadata; *needed = false when creating already
  * carried all of it. */
 MUST_CHECK bool chroma_metadata_body(const struct chroma_collection *source, struct buf *out,

@@ -1,30 +1,83 @@
 /*
  * The bodies that make a target collection like its source. Metadata and embedding function are
- * copied as the source's own text, so that 1 stays an integer and 1.0 a float. Not for Chroma
- * Cloud, whose index has other parameters.
+ * copied as the source's own text, so that 1 stays an integer and 1.0 a float. Of an
+ * index Chroma Cloud takes the space only; chroma_not_carried() names the rest.
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "format/json_write.h"
 #include "net/chroma_internal.h"
 
-static void write_number(struct buf *out, const char *name, struct span number)
+#define CLOUD_DOMAIN "trychroma.com"
+
+struct parameter {
+    const char *name;
+    size_t offset; /* of its span in struct chroma_index */
+};
+
+static const struct parameter parameters[] = {
+    {"ef_construction", offsetof(struct chroma_index, ef_construction)},
+    {"ef_search", offsetof(struct chroma_index, ef_search)},
+    {"max_neighbors", offsetof(struct chroma_index, max_neighbors)},
+    {"resize_factor", offsetof(struct chroma_index, resize_factor)},
+    {"sync_threshold", offsetof(struct chroma_index, sync_threshold)},
+    {"batch_size", offsetof(struct chroma_index, batch_size)},
+    {"num_threads", offsetof(struct chroma_index, num_threads)},
+};
+
+static struct span value_of(const struct chroma_index *index, const struct parameter *parameter)
 {
-    if (number.ptr) {
-        buf_printf(out, ",\"%s\":", name);
-        buf_append_span(out, number);
-    }
+    struct span value;
+    memcpy(&value, (const char *)index + parameter->offset, sizeof value);
+    return value;
 }
 
-static void write_index(struct buf *out, const struct chroma_index *index)
+enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma)
 {
-    buf_printf(out, "{\"space\":\"%s\"", space_name(index->space));
-    write_number(out, "ef_construction", index->ef_construction);
-    write_number(out, "ef_search", index->ef_search);
-    write_number(out, "max_neighbors", index->max_neighbors);
-    write_number(out, "resize_factor", index->resize_factor);
-    write_number(out, "sync_threshold", index->sync_threshold);
-    write_number(out, "batch_size", index->batch_size);
-    write_number(out, "num_threads", index->num_threads);
+    /* origin: https://api.trychroma.com:443 */
+    const char *port = strrchr(chroma->address.origin, ':');
+    size_t host_end = port != NULL ? (size_t)(port - chroma->address.origin) : 0;
+    size_t len = sizeof "." CLOUD_DOMAIN - 1;
+    bool is_cloud = host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0;
+    return is_cloud ? CHROMA_INDEX_SPANN : CHROMA_INDEX_HNSW;
+}
+
+static void write_index(struct buf *out, const struct chroma_index *index,
+                        enum chroma_index_kind kind)
+{
+    buf_printf(out, "\"%s\":{\"space\":\"%s\"", kind == CHROMA_INDEX_SPANN ? "spann" : "hnsw",
+               space_name(index->space));
+    for (size_t i = 0; kind == CHROMA_INDEX_HNSW && i < ARRAY_LEN(parameters); i++) {
+        struct span value = value_of(index, &parameters[i]);
+        if (value.ptr != NULL) {
+            buf_printf(out, ",\"%s\":", parameters[i].name);
+            buf_append_span(out, value);
+        }
+    }
     buf_append_byte(out, '}');
+}
+
+bool chroma_not_carried(const struct chroma_collection *source, enum chroma_index_kind kind,
+                        struct buf *out, struct error *err)
+{
+    struct chroma_index index;
+    size_t named = 0;
+
+    if (kind == CHROMA_INDEX_HNSW) {
+        return true;
+    }
+    if (!chroma_resolve_index(buf_span(&source->text), &index, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        struct span value = value_of(&index, &parameters[i]);
+        if (value.ptr != NULL) {
+            buf_printf(out, "%s%s ", named++ > 0 ? ", " : "", parameters[i].name);
+            buf_append_span(out, value);
+        }
+    }
+    return buf_check(out, "the list of what is not carried", err);
 }
 
 /* Clients embed queries by this; the server only keeps it. */
@@ -89,7 +142,7 @@ static bool write_metadata_of(struct buf *out, struct span collection, bool *lef
 }
 
 bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
-                        struct buf *out, struct error *err)
+                        enum chroma_index_kind kind, struct buf *out, struct error *err)
 {
     struct span collection = buf_span(&source->text);
     struct chroma_index index;
@@ -100,8 +153,8 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
     }
     buf_append_str(out, "{\"name\":");
     json_write_string(out, span_from_str(target_name));
-    buf_append_str(out, ",\"get_or_create\":false,\"configuration\":{\"hnsw\":");
-    write_index(out, &index);
+    buf_append_str(out, ",\"get_or_create\":false,\"configuration\":{");
+    write_index(out, &index, kind);
     buf_append_str(out, ",\"embedding_function\":");
     write_embedding_function(out, collection);
     buf_append_str(out, "},\"metadata\":");

@@ -235,7 +235,7 @@ static void copy_collection(const struct chroma_collection *source, const char *
     bool needed;
 
     buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    assert_true(chroma_create_body(source, name, &body, &err));
+    assert_true(chroma_create_body(source, name, CHROMA_INDEX_HNSW, &body, &err));
     target = create(&world.target, buf_span(&body));
     buf_clear(&body);
     assert_true(chroma_metadata_body(source, &body, &needed, &err));

@@ -35,7 +35,7 @@ static void expect_create(const char *rest, const char *name, const char *wanted
     struct buf body;
 
     buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    if (!chroma_create_body(&source, name, &body, &err)) {
+    if (!chroma_create_body(&source, name, CHROMA_INDEX_HNSW, &body, &err)) {
         fail_msg("%s", err.message);
     }
     assert_string_equal(buf_cstr(&body), wanted);
@@ -196,7 +196,7 @@ static void a_body_over_the_ceiling_is_refused(void **state)
 
     (void)state;
     buf_init(&body, 20);
-    assert_false(chroma_create_body(&source, "docs", &body, &err));
+    assert_false(chroma_create_body(&source, "docs", CHROMA_INDEX_HNSW, &body, &err));
     assert_int_equal(err.kind, ERROR_LIMIT);
     error_clear(&err);
     buf_clear(&body);
@@ -204,6 +204,53 @@ static void a_body_over_the_ceiling_is_refused(void **state)
     assert_int_equal(err.kind, ERROR_LIMIT);
     buf_deinit(&body);
     chroma_collection_deinit(&source);
+}
+
+static void on_cloud_only_the_space_is_carried_and_the_rest_is_named(void **state)
+{
+    struct chroma_collection source =
+        source_of("\"configuration_json\":{\"hnsw\":{\"space\":\"cosine\",\"ef_construction\":200,"
+                  "\"max_neighbors\":32}},\"metadata\":{\"hnsw:M\":32,\"owner\":\"x\"}");
+    struct error err = {0};
+    struct buf body;
+
+    (void)state;
+    buf_init(&body, LIMIT_CONTROL_DOCUMENT);
+    assert_true(chroma_create_body(&source, "docs", CHROMA_INDEX_SPANN, &body, &err));
+    assert_string_equal(buf_cstr(&body),
+                        "{\"name\":\"docs\",\"get_or_create\":false,\"configuration\":{\"spann\":{"
+                        "\"space\":\"cosine\"},\"embedding_function\":null},\"metadata\":{"
+                        "\"owner\":\"x\"}}");
+    buf_clear(&body);
+    assert_true(chroma_not_carried(&source, CHROMA_INDEX_SPANN, &body, &err));
+    assert_string_equal(buf_cstr(&body), "ef_construction 200, max_neighbors 32");
+    buf_clear(&body);
+    assert_true(chroma_not_carried(&source, CHROMA_INDEX_HNSW, &body, &err));
+    assert_int_equal(body.len, 0);
+    buf_deinit(&body);
+    chroma_collection_deinit(&source);
+}
+
+static void cloud_is_known_by_its_host(void **state)
+{
+    static const struct {
+        const char *url;
+        enum chroma_index_kind kind;
+    } rows[] = {
+        {"https://api.trychroma.com", CHROMA_INDEX_SPANN},
+        {"https://europe-west1.gcp.trychroma.com:443", CHROMA_INDEX_SPANN},
+        {"http://127.0.0.1:8000", CHROMA_INDEX_HNSW},
+        {"https://api.trychroma.com.example.org", CHROMA_INDEX_HNSW},
+        {"https://nottrychroma.com", CHROMA_INDEX_HNSW},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma chroma = {0};
+        struct error err = {0};
+        assert_true(http_parse_address(rows[i].url, &chroma.address, &err));
+        assert_int_equal(chroma_index_kind_of(&chroma), rows[i].kind);
+    }
 }
 
 int main(void)
@@ -216,6 +263,8 @@ int main(void)
         cmocka_unit_test(old_index_keys_of_a_wrong_type_are_no_configuration),
         cmocka_unit_test(a_batch_size_only_the_schema_shows_is_kept),
         cmocka_unit_test(of_a_distributed_index_only_the_space_is_kept),
+        cmocka_unit_test(on_cloud_only_the_space_is_carried_and_the_rest_is_named),
+        cmocka_unit_test(cloud_is_known_by_its_host),
         cmocka_unit_test(a_name_is_written_as_json),
         cmocka_unit_test(metadata_follows_only_when_something_was_left_out),
         cmocka_unit_test(a_body_over_the_ceiling_is_refused),
