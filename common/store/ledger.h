@@ -39,6 +39,10 @@ MUST_CHECK bool ledger_renew(struct ledger *ledger, int64_t job_id,
 MUST_CHECK bool ledger_stop_worker(struct ledger *ledger, pg_done_fn *fn, void *ctx,
                                    struct error *err);
 
+/* How long the server may work on one statement from now on; a new connection forgets it. 0: the usual 15 s. */
+MUST_CHECK bool ledger_set_patience(struct ledger *ledger, uint32_t ms, pg_done_fn *fn, void *ctx,
+                                    struct error *err);
+
 /* ---- jobs and planning (0002_planning.sql) ---- */
 
 /* submission: the JSON object that ferry.submit takes. Answers job_id, collection_no, job_name, job_state, is_resumed. */

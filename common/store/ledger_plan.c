@@ -1,6 +1,25 @@
 /* Jobs and their plans: PROTOCOL §1, and looking a job up. */
 #include "store/ledger.h"
+
+#include <stdio.h>
+
 #include "store/statement.h"
+
+#define USUAL_PATIENCE_MS 15000u
+#define SILENCE_MS        5000u /* more than the server's own patience before it counts as gone */
+
+bool ledger_set_patience(struct ledger *ledger, uint32_t ms, pg_done_fn *fn, void *ctx,
+                         struct error *err)
+{
+    struct statement st;
+    char text[24];
+    ms = ms != 0 ? ms : USUAL_PATIENCE_MS;
+    snprintf(text, sizeof text, "%ums", ms);
+    pg_set_answer_limit(ledger->pg, ms + SILENCE_MS);
+    statement_begin(&st, "SELECT set_config('statement_timeout', $1, false)");
+    statement_text(&st, text);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
 
 bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn, void *ctx,
                    struct error *err)

@@ -1,0 +1,64 @@
+/*
+ * Renewing the worker's row and everything it holds, in one statement every third of a lease (PROTOCOL §9). A renewal
+ * counts from the moment it was sent, never from its answer.
+ */
+#include "run/runtime.h"
+
+#include <string.h>
+
+#define HEARTBEAT_PERIOD_MS 50
+
+static void on_renewed(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct runtime *rt = ctx;
+    struct ledger_claim kept[RUNTIME_CLAIMS];
+    size_t count = 0;
+
+    rt->renewing = false;
+    if (err->kind != ERROR_NONE) {
+        rt->next_renewal_ms = clock_boottime_ms() + rt->lease_ms / 12;
+        return;
+    }
+    for (int i = 0; i < pg_row_count(rows) && count < RUNTIME_CLAIMS; i++) {
+        kept[count++] = (struct ledger_claim){
+            pg_i64(rows, i, "job_id"), pg_i64(rows, i, "batch_no"), pg_i64(rows, i, "fence")};
+    }
+    rt->next_renewal_ms = rt->renew_started_ms + rt->lease_ms / 3;
+    if (rt->holdings != NULL && rt->renewed != NULL) {
+        rt->renewed(rt->ctx, rt->renew_started_ms, kept, count);
+    }
+}
+
+static void beat(void *ctx)
+{
+    struct runtime *rt = ctx;
+    int64_t now_ms = clock_boottime_ms();
+    if (rt->holdings == NULL || rt->renewing || now_ms < rt->next_renewal_ms ||
+        rt->ledger.pg == NULL || !pg_is_connected(rt->ledger.pg)) {
+        return;
+    }
+    struct runtime_holdings held;
+    memset(&held, 0, sizeof held);
+    rt->holdings(rt->ctx, &held);
+    struct error err = {0};
+    rt->renewing = ledger_renew(&rt->ledger, held.job_id, held.claims, held.claim_count,
+                                held.waits_for, held.missing_secrets, held.missing_count,
+                                held.foreign_messages, on_renewed, rt, &err);
+    rt->renew_started_ms = now_ms;
+}
+
+bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,
+                       runtime_renewed_fn *renewed, void *ctx, struct error *err)
+{
+    rt->holdings = holdings;
+    rt->renewed = renewed;
+    rt->ctx = ctx;
+    rt->next_renewal_ms = 0;
+    return loop_every(rt->loop, HEARTBEAT_PERIOD_MS, beat, rt, err);
+}
+
+int64_t runtime_lease_deadline_ms(const struct runtime *rt, int64_t started_ms)
+{
+    int64_t margin_ms = rt->lease_ms / 4 < 5000 ? rt->lease_ms / 4 : 5000;
+    return started_ms + rt->lease_ms - margin_ms;
+}

@@ -1,0 +1,68 @@
+/*
+ * libpq reads its settings from the process environment only; a .env file reaches it through here. What the process
+ * environment has, also as an empty variable, wins, as it does for our own options.
+ */
+#include "run/pg_environment.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What libpq looks at, up to version 18. */
+static const char *const variables[] = {
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGDATABASE",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGREQUIREAUTH",
+    "PGCHANNELBINDING",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGOPTIONS",
+    "PGAPPNAME",
+    "PGSSLMODE",
+    "PGREQUIRESSL",
+    "PGSSLNEGOTIATION",
+    "PGSSLCOMPRESSION",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGSSLCERTMODE",
+    "PGSSLROOTCERT",
+    "PGSSLCRL",
+    "PGSSLCRLDIR",
+    "PGSSLSNI",
+    "PGSSLKEYLOGFILE",
+    "PGREQUIREPEER",
+    "PGSSLMINPROTOCOLVERSION",
+    "PGSSLMAXPROTOCOLVERSION",
+    "PGMINPROTOCOLVERSION",
+    "PGMAXPROTOCOLVERSION",
+    "PGGSSENCMODE",
+    "PGKRBSRVNAME",
+    "PGGSSLIB",
+    "PGGSSDELEGATION",
+    "PGCONNECT_TIMEOUT",
+    "PGCLIENTENCODING",
+    "PGTARGETSESSIONATTRS",
+    "PGLOADBALANCEHOSTS",
+    "PGDATESTYLE",
+    "PGTZ",
+    "PGGEQO",
+    "PGSYSCONFDIR",
+    "PGLOCALEDIR",
+};
+
+bool pg_environment_fill(const struct option_set *options, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        const char *value = option_environment(options, variables[i]);
+        if (value != NULL && setenv(variables[i], value, 0) != 0) {
+            return error_set(err, ERROR_NOMEM, "%s could not be set: %s", variables[i],
+                             strerror(errno));
+        }
+    }
+    return true;
+}

@@ -1,0 +1,10 @@
+/* PostgreSQL's own variables out of a .env file. Internal to run; before the first thread and the first connection. */
+#ifndef RUN_PG_ENVIRONMENT_H
+#define RUN_PG_ENVIRONMENT_H
+
+#include "app/option.h"
+
+/* Puts those that the process environment lacks into it. */
+MUST_CHECK bool pg_environment_fill(const struct option_set *options, struct error *err);
+
+#endif

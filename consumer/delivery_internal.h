@@ -1,0 +1,47 @@
+/* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn), delivery_outcome.c (answers) and
+ * delivery_slot.c (the moves of one slot). Nobody else's. */
+#ifndef CONSUMER_DELIVERY_INTERNAL_H
+#define CONSUMER_DELIVERY_INTERNAL_H
+
+#include "consumer/delivery.h"
+
+/* -- delivery_slot.c -- */
+/* Puts an action into the queue, filled in from the slot. The pointer is for the caller's additions, until the next one. */
+struct delivery_action *delivery_act(struct delivery_core *core, enum delivery_action_kind kind,
+                                     size_t slot);
+void delivery_set_state(struct delivery_core *core, size_t slot, enum delivery_state state);
+void delivery_drop(struct delivery_core *core, size_t slot);
+/* The message is done: acknowledged, unless its generation has ended. */
+void delivery_finish(struct delivery_core *core, size_t slot);
+/* Not ours, or not ours any more: what was known under the claim is void; look again at due_ms. */
+void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms);
+/* The claim is over before its work was: the request is aborted. A statement under way is left to the fence. */
+void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms);
+/* Stopping: the claim, if there is one, goes back, and the message stays for whoever comes next. */
+void delivery_leave_behind(struct delivery_core *core, size_t slot);
+/* Into UPSERTING, READING, MARKING, PARKING or NOTING, with the action that belongs to it; also to repeat that. */
+void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state state);
+
+/* Works under a claim that can be lost: no statement about it is under way. */
+bool delivery_has_claim(enum delivery_state state);
+int64_t delivery_deadline_ms(const struct delivery_core *core, const struct delivery *delivery);
+
+/* -- delivery_turn.c -- */
+void delivery_take_turns(struct delivery_core *core, int64_t now_ms);
+/* Nothing new is begun; what is in flight may end until the grace does. */
+void delivery_wind_down(struct delivery_core *core, int64_t now_ms);
+
+/* -- delivery_outcome.c -- */
+void delivery_on_claim(struct delivery_core *core, const struct delivery_event *event,
+                       int64_t now_ms);
+void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
+                        int64_t now_ms);
+void delivery_on_read(struct delivery_core *core, const struct delivery_event *event,
+                      int64_t now_ms);
+void delivery_on_mark(struct delivery_core *core, const struct delivery_event *event,
+                      int64_t now_ms);
+/* EVENT_PARK and EVENT_NOTED. */
+void delivery_on_settled(struct delivery_core *core, const struct delivery_event *event,
+                         int64_t now_ms);
+
+#endif

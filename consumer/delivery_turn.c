@@ -1,0 +1,84 @@
+/*
+ * Whose turn it is: to be claimed, to write, and, when stopping, to end. Looks over all slots; what becomes of one is
+ * delivery_outcome.c's business.
+ */
+#include "consumer/delivery_internal.h"
+
+static bool is_active(enum delivery_state state)
+{
+    return delivery_has_claim(state) || state == DELIVERY_CLAIMING || state == DELIVERY_MARKING;
+}
+
+static uint32_t count_of_job(const struct delivery_core *core, int64_t job_id, bool is_writing)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        enum delivery_state state = core->slots[i].state;
+        count += core->slots[i].job_id == job_id &&
+                 (is_writing ? state == DELIVERY_UPSERTING : is_active(state));
+    }
+    return count;
+}
+
+/* One more than can write, so that the next batch is at hand when one is done. More would only wait, and with a claim. */
+static bool claim_next(struct delivery_core *core)
+{
+    size_t oldest = DELIVERY_SLOTS;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        const struct delivery *delivery = &core->slots[i];
+        if (delivery->state == DELIVERY_ARRIVED &&
+            count_of_job(core, delivery->job_id, false) <= core->settings.write_limit &&
+            (oldest == DELIVERY_SLOTS || delivery->arrived < core->slots[oldest].arrived)) {
+            oldest = i;
+        }
+    }
+    if (oldest == DELIVERY_SLOTS) {
+        return false;
+    }
+    delivery_start(core, oldest, DELIVERY_CLAIMING);
+    return true;
+}
+
+/* Every job has its own limit, so that none waits for another. D1: a request is begun only when it has time; in the
+ * second half of a lease its renewal is overdue. */
+static bool write_next(struct delivery_core *core, int64_t now_ms)
+{
+    const struct delivery *best = NULL;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        const struct delivery *delivery = &core->slots[i];
+        if (delivery->state == DELIVERY_READY &&
+            now_ms < delivery->lease_start_ms + core->settings.lease_ms / 2 &&
+            count_of_job(core, delivery->job_id, true) < core->settings.write_limit &&
+            (best == NULL || delivery->arrived < best->arrived)) {
+            best = delivery;
+        }
+    }
+    if (best == NULL) {
+        return false;
+    }
+    delivery_start(core, (size_t)(best - core->slots), DELIVERY_UPSERTING);
+    return true;
+}
+
+/* Nothing new is begun. What is in flight may end until the grace does. */
+void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        enum delivery_state state = core->slots[i].state;
+        bool is_in_flight = state == DELIVERY_CLAIMING || state == DELIVERY_UPSERTING ||
+                            state == DELIVERY_READING || state == DELIVERY_MARKING ||
+                            state == DELIVERY_PARKING || state == DELIVERY_NOTING;
+        if (state != DELIVERY_FREE && (!is_in_flight || now_ms >= core->stop_by_ms)) {
+            delivery_leave_behind(core, i);
+        }
+    }
+}
+
+void delivery_take_turns(struct delivery_core *core, int64_t now_ms)
+{
+    while (claim_next(core) || write_next(core, now_ms)) {
+    }
+}

@@ -1,0 +1,103 @@
+/* See follow.h. Ends nothing itself, and changes nothing in the ledger. */
+#include "consumer/follow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/log.h"
+#include "base/clock.h"
+#include "consumer/consumer.h"
+
+#define ASK_EVERY_MS 1000
+
+bool follow_open(struct consumer *consumer, const char *job, struct error *err)
+{
+    struct follow *follow = &consumer->follow;
+    struct answer answer = {0};
+
+    if (job == NULL) {
+        return true;
+    }
+    bool ok = ledger_find_job(&consumer->rt.ledger, job, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(&consumer->rt, &answer, err);
+    if (ok) {
+        follow->job = job;
+        follow->job_id = pg_i64(answer.rows, 0, "job_id");
+        snprintf(follow->name, sizeof follow->name, "%s", pg_cstr(answer.rows, 0, "name"));
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
+static void end_with(struct follow *follow, enum exit_code code, const char *state,
+                     const char *reason)
+{
+    follow->is_over = true;
+    follow->code = code;
+    log_event(code == EXIT_DONE ? LOG_INFO : LOG_ERROR, "job.ended", LOG_TEXT("job", follow->name),
+              LOG_TEXT("state", state), LOG_TEXT("reason", reason));
+}
+
+/* A job whose batches are all final waits for a producer to end it. */
+static void judge_alone(struct consumer *consumer, const struct pg_rows *rows)
+{
+    struct follow *follow = &consumer->follow;
+    int64_t now_ms = clock_boottime_ms();
+    char advice[400];
+
+    if (pg_i64(rows, 0, "open_batches") > 0 || pg_i64(rows, 0, "producers") > 0) {
+        follow->alone_since_ms = 0;
+        return;
+    }
+    if (follow->alone_since_ms == 0) {
+        follow->alone_since_ms = now_ms;
+    }
+    if (now_ms - follow->alone_since_ms > consumer->rt.lease_ms) {
+        snprintf(advice, sizeof advice,
+                 "every batch is final and no producer is alive to end the job: run "
+                 "ferry-producer resume %s",
+                 follow->name);
+        end_with(follow, EXIT_INTERRUPTED, "running", advice);
+    }
+}
+
+static void judge(struct consumer *consumer, const struct pg_rows *rows)
+{
+    struct follow *follow = &consumer->follow;
+    const char *state = pg_row_count(rows) > 0 ? pg_cstr(rows, 0, "state") : "gone";
+    const char *reason = pg_row_count(rows) > 0 ? pg_cstr(rows, 0, "last_error") : "";
+
+    if (strcmp(state, "succeeded") == 0 || strcmp(state, "gone") == 0) {
+        end_with(follow, EXIT_DONE, state, reason); /* gone: there was nothing to move */
+    } else if (strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0 ||
+               strcmp(state, "blocked") == 0) {
+        end_with(follow, EXIT_NEEDS_PERSON, state, reason);
+    } else if (strcmp(state, "running") == 0) {
+        judge_alone(consumer, rows);
+    }
+}
+
+static void on_progress(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct consumer *consumer = ctx;
+
+    consumer->follow.is_asking = false;
+    if (err->kind == ERROR_NONE && !consumer->is_closing && !consumer->follow.is_over) {
+        judge(consumer, rows);
+    }
+}
+
+void follow_run(struct consumer *consumer)
+{
+    struct follow *follow = &consumer->follow;
+    struct error err = {0};
+    int64_t now_ms = clock_boottime_ms();
+
+    if (follow->job == NULL || follow->is_over || follow->is_asking || now_ms < follow->next_ms ||
+        !pg_is_connected(consumer->rt.ledger.pg)) {
+        return;
+    }
+    follow->next_ms = now_ms + ASK_EVERY_MS;
+    follow->is_asking =
+        ledger_follow_job(&consumer->rt.ledger, follow->job_id, on_progress, consumer, &err);
+}

@@ -1,0 +1,66 @@
+/* Everything that --help says stands here. */
+#include "consumer/options.h"
+
+#include "base/compiler.h"
+
+const struct option_row consumer_rows[] = {
+    {.name = "brokers",
+     .env = "FERRY_KAFKA_BROKERS",
+     .type = OPTION_TEXT,
+     .placeholder = "HOST:PORT,…",
+     .required = true,
+     .group = "Kafka",
+     .help = "bootstrap brokers"},
+    {.name = "topic",
+     .env = "FERRY_TOPIC",
+     .type = OPTION_TEXT,
+     .placeholder = "NAME",
+     .fallback = "ferry.batches",
+     .group = "Kafka",
+     .help = "topic of the batches"},
+    {.name = "lease",
+     .env = "FERRY_LEASE",
+     .type = OPTION_DURATION,
+     .placeholder = "TIME",
+     .fallback = "60s",
+     .min = 2000,
+     .max = 3600000,
+     .group = "Ledger",
+     .help = "how long a claim lives without a renewal"},
+    {.name = "request-timeout",
+     .env = "FERRY_REQUEST_TIMEOUT",
+     .type = OPTION_DURATION,
+     .placeholder = "TIME",
+     .fallback = "300s",
+     .min = 1000,
+     .max = 3600000,
+     .group = "Target",
+     .help = "longest time for one request to the target"},
+    {.name = "exit-when-done",
+     .type = OPTION_TEXT,
+     .placeholder = "JOB",
+     .group = "Job",
+     .help = "end when this job, a name or number, has ended"},
+    {.name = "version",
+     .type = OPTION_FLAG,
+     .group = "Other",
+     .help = "versions of the program and its libraries"},
+};
+
+const size_t consumer_row_count = ARRAY_LEN(consumer_rows);
+
+const struct option_help consumer_help = {
+    .usage = "ferry-consumer [options]",
+    .what = "Takes batches from Kafka, writes them to their target Chroma, reads them back and "
+            "compares, and says so in "
+            "the ledger. Runs until it is stopped; any number may run at a time.",
+    .examples = "  ferry-consumer --brokers 127.0.0.1:9092\n"
+                "  ferry-consumer --exit-when-done docs-20261121-1\n",
+    .environment =
+        "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"
+        "  FERRY_TARGET   address of the target that the secret below belongs to\n"
+        "  FERRY_TARGET_TOKEN (or FERRY_TARGET_TOKEN_FILE)   sent to that origin only\n"
+        "  FERRY_TARGET_AUTH   token (default), bearer or basic\n"
+        "  CHROMA_API_KEY   for Chroma Cloud, or for CHROMA_HOST\n"
+        "  FERRY_LOG   error, warn, info (default) or debug\n",
+};

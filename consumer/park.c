@@ -1,0 +1,246 @@
+/*
+ * The statements of the ways out. What a slot waits for (parking, noting) comes back as an event; the rest is said once
+ * and not repeated: a refusal, block or release that is lost with its connection shows again by itself.
+ */
+#include "consumer/park.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/log.h"
+#include "consumer/consumer.h"
+
+static void on_said(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    (void)ctx;
+    (void)rows;
+    if (err->kind != ERROR_NONE && err->kind != ERROR_CANCELLED) { /* cancelled: the program ends */
+        log_event(LOG_WARN, "ledger.failed", LOG_TEXT("reason", err->message));
+    }
+}
+
+/* The last error, or what the machine says where there was none. */
+static const char *cause_of(const struct consumer *consumer, const struct delivery_action *action)
+{
+    const struct error *error = &consumer->parcels[action->slot].error;
+
+    return error->kind != ERROR_NONE ? error->message : action->reason;
+}
+
+static void keep_cause(struct consumer *consumer, const struct delivery_action *action)
+{
+    error_set(&consumer->parcels[action->slot].error, ERROR_CONFLICT, "%s", action->reason);
+}
+
+/* ---- statements that are said and not waited for ---- */
+
+void park_refuse_target(struct consumer *consumer, const struct delivery_action *action)
+{
+    const struct target *target = consumer->parcels[action->slot].target;
+    const char *cause = cause_of(consumer, action);
+    struct error err = {0};
+
+    if (target == NULL) {
+        return;
+    }
+    log_event(LOG_WARN, "target.refuses", LOG_TEXT("target", target->uuid.text),
+              LOG_NUMBER("wait_ms", action->wait_ms), LOG_TEXT("reason", cause));
+    if (!ledger_refuse_target(&consumer->rt.ledger, &target->uuid, cause, action->wait_ms, on_said,
+                              NULL, &err)) {
+        on_said(NULL, NULL, &err);
+    }
+}
+
+void park_block_job(struct consumer *consumer, const struct delivery_action *action)
+{
+    const struct envelope *envelope = &consumer->parcels[action->slot].envelope;
+    char reason[640];
+    struct error err = {0};
+
+    snprintf(reason, sizeof reason, "batch %lld: %s", (long long)envelope->batch_no,
+             cause_of(consumer, action));
+    log_event(LOG_ERROR, "job.blocked", LOG_NUMBER("job", envelope->job_id),
+              LOG_TEXT("reason", reason));
+    if (!ledger_block_job(&consumer->rt.ledger, envelope->job_id, reason, on_said, NULL, &err)) {
+        on_said(NULL, NULL, &err);
+    }
+}
+
+void park_learn_limit(struct consumer *consumer, const struct target *target, int64_t bytes)
+{
+    struct error err = {0};
+
+    log_event(LOG_INFO, "target.limit", LOG_TEXT("target", target->uuid.text),
+              LOG_NUMBER("bytes", bytes));
+    if (!ledger_learn_limit(&consumer->rt.ledger, &target->uuid, bytes, on_said, NULL, &err)) {
+        on_said(NULL, NULL, &err);
+    }
+}
+
+/* ---- parking ---- */
+
+void park_want(struct consumer *consumer, const struct delivery_action *action)
+{
+    struct parking *parking = &consumer->parking;
+
+    keep_cause(consumer, action);
+    parking->to_park.waits[action->slot] = true;
+    parking->fences[action->slot] = action->fence;
+    parking->sent[action->slot] = action->sent;
+}
+
+static struct ledger_arrival arrival_of(const struct parcel *parcel)
+{
+    return (struct ledger_arrival){.job_id = parcel->envelope.job_id,
+                                   .batch_no = parcel->envelope.batch_no,
+                                   .rev = parcel->envelope.export_rev,
+                                   .sha256 = parcel->sha256};
+}
+
+static void on_parked(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct ticket *ticket = ctx;
+    struct consumer *consumer = ticket->consumer;
+
+    (void)rows; /* one that did not match has moved on by itself: the message is as done */
+    for (size_t i = 0; !consumer->is_closing && i < ticket->count; i++) {
+        size_t slot = ticket->slots[i];
+        const struct parcel *parcel = &consumer->parcels[slot];
+        log_event(err->kind == ERROR_NONE ? LOG_INFO : LOG_WARN, "batch.parked",
+                  LOG_NUMBER("job", parcel->envelope.job_id),
+                  LOG_NUMBER("batch", parcel->envelope.batch_no),
+                  LOG_TEXT("reason", parcel->error.message), LOG_TEXT("failed", err->message));
+        consumer_tell(consumer, &(struct delivery_event){
+                                    .kind = EVENT_PARK, .slot = slot, .error = err->kind});
+    }
+    free(ticket);
+}
+
+/* A statement has one cause: those that share the first one's go with it, the others wait for the next. */
+static void split_by_cause(struct consumer *consumer, struct ticket *ticket)
+{
+    const char *cause = consumer->parcels[ticket->slots[0]].error.message;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < ticket->count; i++) {
+        size_t slot = ticket->slots[i];
+        if (strcmp(consumer->parcels[slot].error.message, cause) == 0) {
+            ticket->slots[kept++] = slot;
+        } else {
+            consumer->parking.to_park.waits[slot] = true;
+        }
+    }
+    ticket->count = kept;
+}
+
+static void flush_parks(struct consumer *consumer)
+{
+    struct parking *parking = &consumer->parking;
+    struct ledger_arrival arrivals[DELIVERY_SLOTS];
+    struct ticket *ticket;
+
+    while ((ticket = ticket_take(consumer, &parking->to_park)) != NULL) {
+        struct error err = {0};
+        split_by_cause(consumer, ticket);
+        for (size_t i = 0; i < ticket->count; i++) {
+            size_t slot = ticket->slots[i];
+            arrivals[i] = arrival_of(&consumer->parcels[slot]);
+            arrivals[i].fence = parking->fences[slot];
+            arrivals[i].sent = parking->sent[slot];
+        }
+        const char *cause = consumer->parcels[ticket->slots[0]].error.message;
+        if (!ledger_park_batches(&consumer->rt.ledger, arrivals, ticket->count, cause, on_parked,
+                                 ticket, &err)) {
+            on_parked(ticket, NULL, &err);
+            return;
+        }
+    }
+}
+
+/* ---- giving claims back ---- */
+
+void park_want_release(struct consumer *consumer, const struct delivery_action *action)
+{
+    struct parking *parking = &consumer->parking;
+    struct ledger_arrival *release = &parking->releases[parking->release_count++];
+
+    *release = arrival_of(&consumer->parcels[action->slot]);
+    release->sha256 = ""; /* the parcel's goes with it */
+    release->fence = action->fence;
+    release->sent = action->sent;
+}
+
+static void flush_releases(struct consumer *consumer)
+{
+    struct parking *parking = &consumer->parking;
+    struct error err = {0};
+
+    if (parking->release_count == 0) {
+        return;
+    }
+    if (!ledger_release_claims(&consumer->rt.ledger, parking->releases, parking->release_count,
+                               on_said, NULL, &err)) {
+        on_said(NULL, NULL, &err);
+    }
+    parking->release_count = 0;
+}
+
+/* ---- poison ---- */
+
+void park_want_note(struct consumer *consumer, const struct delivery_action *action)
+{
+    keep_cause(consumer, action);
+    consumer->parking.to_note.waits[action->slot] = true;
+}
+
+static void on_noted(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct ticket *ticket = ctx;
+    struct consumer *consumer = ticket->consumer;
+
+    (void)rows;
+    for (size_t i = 0; !consumer->is_closing && i < ticket->count; i++) {
+        consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_NOTED,
+                                                         .slot = ticket->slots[i],
+                                                         .error = err->kind});
+    }
+    free(ticket);
+}
+
+/* Rare, and each has its own text: one statement each. */
+static void note_one(struct consumer *consumer, struct ticket *ticket)
+{
+    const struct parcel *parcel = &consumer->parcels[ticket->slots[0]];
+    char detail[640];
+    struct error err = {0};
+
+    snprintf(detail, sizeof detail, "partition %d offset %lld: %s", parcel->message.partition,
+             (long long)parcel->message.offset, parcel->error.message);
+    log_event(LOG_ERROR, "message.poison", LOG_NUMBER("job", parcel->envelope.job_id),
+              LOG_NUMBER("batch", parcel->envelope.batch_no), LOG_TEXT("detail", detail));
+    if (!ledger_log_event(&consumer->rt.ledger, "message.poison", parcel->envelope.job_id,
+                          parcel->envelope.batch_no, detail, on_noted, ticket, &err)) {
+        on_noted(ticket, NULL, &err);
+    }
+}
+
+static void flush_notes(struct consumer *consumer)
+{
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        struct gathering one = {0};
+        one.waits[i] = consumer->parking.to_note.waits[i];
+        struct ticket *ticket = ticket_take(consumer, &one);
+        if (ticket != NULL) {
+            consumer->parking.to_note.waits[i] = false;
+            note_one(consumer, ticket);
+        }
+    }
+}
+
+void park_flush(struct consumer *consumer)
+{
+    flush_parks(consumer);
+    flush_notes(consumer);
+    flush_releases(consumer);
+}

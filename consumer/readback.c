@@ -1,0 +1,171 @@
+/*
+ * D2. One request by id, one comparison per record; what counts as equal stands in format/equality.h alone. What is found
+ * beyond the source's record counts as different; it is not cleared here.
+ */
+#include "consumer/readback.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "consumer/consumer.h"
+#include "consumer/errand.h"
+#include "format/columns.h"
+#include "format/equality.h"
+
+/* All that one reading needs; the answer and the scratch arena are gone afterwards. */
+struct reading {
+    struct parcel *parcel;
+    struct arena scratch;
+    struct record_set have;
+    struct record_index *index;
+    struct record_set verified; /* as read back */
+    uint32_t mismatches;
+};
+
+static bool add_reject(struct parcel *parcel, const struct record *record, const char *reason,
+                       const struct difference *difference, struct error *err)
+{
+    struct verdict *verdict = &parcel->verdict;
+    size_t field_len = strlen(difference->field);
+    size_t detail_len = strlen(difference->detail);
+    char *message = arena_alloc(&parcel->arena, field_len + 2 + detail_len);
+
+    if (message == NULL) {
+        return error_set(err, ERROR_NOMEM, "out of memory for a reject");
+    }
+    memcpy(message, difference->field, field_len);
+    memcpy(message + field_len, ": ", 2);
+    memcpy(message + field_len + 2, difference->detail, detail_len);
+    verdict->rejects[verdict->reject_count++] =
+        (struct reject){record->id, reason, {(const uint8_t *)message, field_len + 2 + detail_len}};
+    return true;
+}
+
+static bool compare_record(struct reading *reading, const struct record *want, struct error *err)
+{
+    struct verdict *verdict = &reading->parcel->verdict;
+    const struct record *have = record_index_find(reading->index, want->id);
+    struct difference difference;
+
+    switch (equality_compare(want, have, reading->parcel->target->space, &reading->scratch,
+                             &difference)) {
+    case EQUALITY_ROUNDED:
+        verdict->rounded++;
+        /* fall through */
+    case EQUALITY_SAME:
+        reading->verified.records[reading->verified.count++] = *have;
+        return true;
+    case EQUALITY_NOT_STORABLE: /* sending it again would change nothing */
+        return add_reject(reading->parcel, want, "not_storable", &difference, err);
+    case EQUALITY_MISSING:
+    case EQUALITY_DIFFERENT:
+        break;
+    }
+    reading->mismatches++;
+    return add_reject(reading->parcel, want, "mismatch", &difference, err);
+}
+
+static bool compare_all(struct reading *reading, struct error *err)
+{
+    struct parcel *parcel = reading->parcel;
+    struct verdict *verdict = &parcel->verdict;
+    size_t count = parcel->records.count;
+    struct digest digest;
+
+    *verdict = (struct verdict){.rejects = verdict->rejects};
+    if (verdict->rejects == NULL) {
+        verdict->rejects = arena_alloc_array(&parcel->arena, count, sizeof *verdict->rejects);
+    }
+    reading->index = record_index_new(&reading->have, &reading->scratch);
+    reading->verified.records =
+        arena_alloc_array(&reading->scratch, count, sizeof *reading->verified.records);
+    if (verdict->rejects == NULL || reading->index == NULL || reading->verified.records == NULL) {
+        return error_set(err, ERROR_NOMEM, "out of memory for a comparison");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!compare_record(reading, &parcel->records.records[i], err)) {
+            return false;
+        }
+    }
+    verdict->verified = (uint32_t)reading->verified.count;
+    if (!equality_digest(&reading->verified, &reading->scratch, &digest, err)) {
+        return false;
+    }
+    digest_format(&digest, verdict->readback_sha256);
+    return true;
+}
+
+static bool judge(struct parcel *parcel, struct span answer, uint32_t *mismatches,
+                  struct error *err)
+{
+    struct reading reading = {.parcel = parcel};
+    bool ok;
+
+    arena_init(&reading.scratch, LIMIT_BATCH_ARENA);
+    ok = columns_scan(answer, &reading.scratch, &reading.have, err) && compare_all(&reading, err);
+    *mismatches = reading.mismatches;
+    arena_deinit(&reading.scratch);
+    return ok || error_wrap(err, "reading back");
+}
+
+static void end_with(struct errand *errand, const struct error *err, uint32_t mismatches)
+{
+    struct consumer *consumer = errand->consumer;
+    struct delivery_event event = {.kind = EVENT_READ,
+                                   .slot = errand->slot,
+                                   .error = err->kind,
+                                   .retry_after_ms = err->retry_after_ms,
+                                   .mismatches = mismatches};
+
+    errand_end(errand);
+    if (event.error != ERROR_NONE) {
+        consumer_note_failure(consumer, event.slot, "read", err);
+    }
+    consumer_tell(consumer, &event);
+}
+
+static void on_read(void *ctx, const struct http_answer *answer, const struct error *err)
+{
+    struct errand *errand = ctx;
+    struct error failure = *err;
+    uint32_t mismatches = 0;
+
+    errand->request = NULL;
+    if (errand->is_abandoned) {
+        errand_end(errand);
+        return;
+    }
+    if (failure.kind == ERROR_NONE) {
+        (void)!judge(&errand->consumer->parcels[errand->slot], answer->body, &mismatches, &failure);
+    }
+    end_with(errand, &failure, mismatches);
+}
+
+void readback_start(struct consumer *consumer, size_t slot)
+{
+    struct parcel *parcel = &consumer->parcels[slot];
+    struct target *target = parcel->target;
+    struct errand *errand = errand_new(consumer, slot);
+    struct span ids[LIMIT_BATCH_RECORDS];
+    struct error err = {0};
+
+    if (errand == NULL) {
+        consumer_tell(consumer, &(struct delivery_event){
+                                    .kind = EVENT_READ, .slot = slot, .error = ERROR_NOMEM});
+        return;
+    }
+    for (size_t i = 0; i < parcel->records.count; i++) {
+        ids[i] = parcel->records.records[i].id;
+    }
+    columns_write_get(&errand->body, ids, parcel->records.count);
+    if (buf_check(&errand->body, "a get's body", &err)) {
+        errand->started_ms = clock_boottime_ms();
+        errand->request =
+            chroma_get_records(&target->chroma, &target->uuid, buf_span(&errand->body),
+                               errand_deadline_ms(errand), on_read, errand, &err);
+    }
+    if (errand->request == NULL) {
+        end_with(errand, &err, 0);
+    }
+}

@@ -1,0 +1,120 @@
+/*
+ * ferry-producer migrate and resume: connect, resolve, plan, then export and follow to the end. Reads top to bottom like
+ * the README's picture.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/exit_code.h"
+#include "producer/bus_options.h"
+#include "producer/follow.h"
+#include "producer/options.h"
+#include "producer/plan.h"
+
+struct voyage { /* everything one run needs; on the heap: callbacks point into it until the end */
+    struct runtime rt;
+    struct job job;
+    struct follower follower;
+    struct bus_settings bus;
+};
+
+static bool connect_all(struct voyage *v, const struct option_set *options, struct error *err)
+{
+    bool created = false;
+    return runtime_open(&v->rt, options, "producer", err) &&
+           bus_options_read(options, NULL, &v->bus, err) &&
+           runtime_connect(&v->rt, RUNTIME_REGISTERED, err) &&
+           bus_options_read(options, &v->rt.ledger.uuid, &v->bus, err) &&
+           bus_ensure_topic(&v->bus, 0, false, &created, err);
+}
+
+static void announce(const struct job *job)
+{
+    fprintf(stderr, "collection \"%s\" of %s to \"%s\" of %s\n", job->collection,
+            job->source.chroma.address.base, job->target.collection.name,
+            job->target.chroma.address.base);
+    if (job->is_resumed) {
+        fprintf(stderr, "job %s goes on\n", job->name);
+    }
+}
+
+static bool run(struct voyage *v, enum exit_code *code, struct error *err)
+{
+    struct plan_result plan;
+    v->follower.rt = &v->rt;
+    v->follower.job = &v->job;
+    if (!runtime_heartbeat(&v->rt, follower_holdings, follower_renewed, &v->follower, err)) {
+        return false;
+    }
+    runtime_before_hang_up(&v->rt, follower_hang_up);
+    announce(&v->job);
+    if (!plan_run(&v->rt, &v->job, &plan, err)) {
+        return error_wrap(err, "plan job %s", v->job.name);
+    }
+    if (plan.outcome == PLAN_NOTHING) {
+        if (plan.source_ids >= 0) {
+            printf("0 records to send: all %lld were verified by earlier jobs (their contents were "
+                   "not compared again)\n",
+                   (long long)plan.source_ids);
+        } else {
+            printf("0 records to send, says the producer that planned at the same time\n");
+        }
+        *code = EXIT_DONE;
+        return true;
+    }
+    if (plan.source_ids > 0) {
+        fprintf(stderr, "job %s: %lld of %lld source records to move\n", v->job.name,
+                (long long)v->job.n_planned, (long long)plan.source_ids);
+    }
+    return follow_run(&v->follower, &v->bus, code, err);
+}
+
+typedef bool begin_fn(struct voyage *v, const struct option_set *options, struct error *err);
+
+static bool begin_migrate(struct voyage *v, const struct option_set *options, struct error *err)
+{
+    (void)options;
+    return job_submit(&v->job, &v->rt, err);
+}
+
+static bool begin_resume(struct voyage *v, const struct option_set *options, struct error *err)
+{
+    return job_resume(&v->job, &v->rt, option_word(options, 0), err);
+}
+
+static int sail(const char *command, const struct option_set *options, begin_fn *begin)
+{
+    struct error err = {0};
+    enum exit_code code = EXIT_BUG;
+    struct voyage *v = calloc(1, sizeof *v);
+    if (v == NULL) {
+        fprintf(stderr, "ferry-producer %s: out of memory\n", command);
+        return EXIT_BUG;
+    }
+    bool ok = connect_all(v, options, &err) && begin(v, options, &err) && run(v, &code, &err);
+    follower_hang_up(&v->follower);
+    runtime_close(&v->rt);
+    answer_deinit(&v->follower.asked);
+    job_close(&v->job);
+    free(v);
+    if (!ok) {
+        fprintf(stderr, "ferry-producer %s: %s\n", command, err.message);
+        return (int)exit_code_for(&err);
+    }
+    return (int)code;
+}
+
+int command_migrate(const struct option_set *options)
+{
+    return sail("migrate", options, begin_migrate);
+}
+
+int command_resume(const struct option_set *options)
+{
+    if (option_word_count(options) != 1) {
+        fprintf(stderr, "ferry-producer resume: name the job: ferry-producer resume JOB (see "
+                        "ferry-producer status)\n");
+        return EXIT_USAGE;
+    }
+    return sail("resume", options, begin_resume);
+}

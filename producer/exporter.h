@@ -1,0 +1,82 @@
+/*
+ * The edge around the exporting machine (export.h): carries its actions to source, ledger and bus, and brings their
+ * answers back. One station per file: fetch.c (E2), record.c (E1, E3, E5 in the ledger), publish.c (E4).
+ * Thread: the loop's.
+ */
+#ifndef PRODUCER_EXPORTER_H
+#define PRODUCER_EXPORTER_H
+
+#include "base/limits.h"
+#include "bus/bus.h"
+#include "format/batch.h"
+#include "producer/export.h"
+#include "producer/job.h"
+
+struct cargo { /* what one slot carries through the stations */
+    int64_t batch_no, fence, rev;
+    struct buf id_bytes; /* the ids, one after the other; owned */
+    struct span ids[LIMIT_BATCH_RECORDS];
+    size_t id_count;
+    struct http_request *request; /* under way, or NULL */
+    uint8_t *value; /* the encoded batch, malloc'd, until the bus takes it; else NULL */
+    struct digest sha256;
+    char sha256_hex[65];
+    int64_t value_bytes;
+    uint32_t operations; /* records in value */
+    struct ledger_left_out left_out[LIMIT_BATCH_RECORDS];
+    size_t left_out_count;
+    char too_large[300]; /* what is said of the one record that does not fit */
+    int partition;       /* of the report */
+    int64_t offset;
+    struct error err; /* why the last step failed */
+};
+
+struct exporter {
+    struct runtime *rt;
+    struct job *job;
+    struct publisher *publisher;
+    struct export_core core;
+    struct cargo cargo[EXPORT_SLOTS];
+    struct arena arena;      /* of the answer being encoded */
+    size_t unreported_bytes; /* handed to the bus without a report */
+    /* slots whose step waits for the next statement of its kind (set-wise, decision 20) */
+    size_t to_record[EXPORT_SLOTS], to_record_count;
+    size_t to_report[EXPORT_SLOTS], to_report_count;
+    struct ledger_claim to_release[EXPORT_SLOTS * 2];
+    size_t to_release_count;
+    char release_cause[256];
+    int64_t asked_fences[EXPORT_SLOTS]; /* of the renewal under way */
+    char trouble[256];                  /* what the source is failing with, or "" */
+    int statements;                     /* ledger statements under way */
+    struct error failure; /* what no retry mends and no job is to blame for: the program must end */
+    bool is_carrying;     /* actions are being carried out: events meanwhile add to the queue */
+};
+
+/* Leaves nothing behind when it fails. */
+MUST_CHECK bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *job,
+                              const struct bus_settings *bus, struct error *err);
+/* Stops at once: waits a second for reports, queues what the ledger must hear of them and of the rest. Answers that come
+ * later find nothing, so the memory must last until the runtime is closed. Twice is fine. */
+void exporter_close(struct exporter *exporter);
+/* Sends to the ledger what has gathered (set-wise, decision 20); to be called once a loop turn. */
+void exporter_step(struct exporter *exporter);
+void exporter_stop(struct exporter *exporter, uint32_t grace_ms);
+bool exporter_is_idle(const struct exporter *exporter);
+/* For the heartbeat: the claims it holds (remembered as asked for), and what the answer says. */
+size_t exporter_claims(struct exporter *exporter, struct ledger_claim *out, size_t max);
+void exporter_renewed(struct exporter *exporter, int64_t started_ms,
+                      const struct ledger_claim *kept, size_t count);
+
+/* -- the stations, for exporter.c only -- */
+void exporter_handle(struct exporter *exporter, const struct export_event *event);
+void exporter_note_failure(struct exporter *exporter, const struct error *err);
+void cargo_drop(struct cargo *cargo);
+void fetch_start(struct exporter *exporter, size_t slot);
+void record_claim(struct exporter *exporter, size_t count);
+void record_flush(struct exporter *exporter); /* E3, E5 and releases that have gathered */
+void record_split(struct exporter *exporter, size_t slot);
+void record_block(struct exporter *exporter, size_t slot);
+void publish_send(struct exporter *exporter, size_t slot);
+publisher_report_fn publish_on_report;
+
+#endif

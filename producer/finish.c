@@ -1,0 +1,207 @@
+/* See finish.h. The conditions of every step are in schemas/ledger/0005_finish.sql. */
+#include "producer/finish.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/log.h"
+#include "producer/listing.h"
+#include "producer/sweep.h"
+
+#define POSITIONS_MAX        1024
+#define POSITIONS_TIMEOUT_MS 2000             /* the loop stands still meanwhile */
+#define PATIENCE_MS          (20 * 60 * 1000) /* millions of ids are compared in one statement */
+
+static bool take(struct runtime *rt, const struct job *job, bool *is_mine, struct error *err)
+{
+    struct answer answer = {0};
+    bool ok = ledger_finish_take(&rt->ledger, job->job_id, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    *is_mine = ok && pg_bool(answer.rows, 0, "finish_take");
+    answer_deinit(&answer);
+    return ok;
+}
+
+/* ---- the sweep ---- */
+
+static const char *judge_all(const struct pg_rows *rows, const struct bus_position *positions,
+                             size_t position_count, struct ledger_swept *out, size_t *count)
+{
+    const char *cause = "";
+    *count = 0;
+    for (int i = 0; i < pg_row_count(rows); i++) {
+        int64_t offset = pg_is_null(rows, i, "message_offset") ? BUS_NO_OFFSET
+                                                               : pg_i64(rows, i, "message_offset");
+        enum sweep_verdict verdict =
+            sweep_judge((int)pg_i64(rows, i, "partition"), offset, positions, position_count);
+        if (verdict != SWEEP_WAIT) {
+            out[(*count)++] =
+                (struct ledger_swept){pg_i64(rows, i, "batch_no"), pg_i64(rows, i, "export_rev")};
+            cause = sweep_verdict_text(verdict);
+        }
+    }
+    return cause;
+}
+
+static bool replan(struct runtime *rt, const struct job *job, const struct pg_rows *candidates,
+                   const struct bus_settings *bus, int64_t *replanned, struct error *err)
+{
+    struct answer answer = {0};
+    struct bus_position *positions = calloc(POSITIONS_MAX, sizeof *positions);
+    struct ledger_swept *swept = calloc((size_t)pg_row_count(candidates), sizeof *swept);
+    struct error silent = {0};
+    size_t position_count = 0;
+    size_t count = 0;
+    uint32_t timeout_ms = rt->lease_ms / 6 < POSITIONS_TIMEOUT_MS ? (uint32_t)(rt->lease_ms / 6)
+                                                                  : POSITIONS_TIMEOUT_MS;
+    bool ok = positions != NULL && swept != NULL;
+
+    if (!ok) {
+        error_set(err, ERROR_NOMEM, "out of memory");
+    } else if (!topic_positions(bus, positions, POSITIONS_MAX, &position_count, timeout_ms,
+                                &silent)) {
+        /* An outage is the publisher's to tell; a topic that is gone concerns us alone. */
+        bool is_outage = error_disposition(silent.kind) == DISPOSITION_RETRY;
+        log_event(is_outage ? LOG_DEBUG : LOG_WARN, "sweep.postponed",
+                  LOG_TEXT("why", silent.message));
+    } else {
+        const char *cause = judge_all(candidates, positions, position_count, swept, &count);
+        ok = count == 0 || (ledger_sweep_replan(&rt->ledger, job->job_id, swept, count, cause,
+                                                runtime_answer_fn, &answer, err) &&
+                            runtime_await_answer(rt, &answer, err));
+        *replanned = ok && count > 0 ? pg_row_count(answer.rows) : 0;
+        if (*replanned > 0) {
+            log_event(LOG_WARN, "sweep.replanned", LOG_TEXT("job", job->name),
+                      LOG_NUMBER("batches", *replanned), LOG_TEXT("why", cause));
+        }
+    }
+    answer_deinit(&answer);
+    free(positions);
+    free(swept);
+    return ok;
+}
+
+bool finish_sweep(struct runtime *rt, const struct job *job, const struct bus_settings *bus,
+                  int64_t *replanned, struct error *err)
+{
+    struct answer answer = {0};
+    bool is_mine = false;
+    *replanned = 0;
+    bool ok = take(rt, job, &is_mine, err);
+    if (ok && is_mine) {
+        ok = ledger_sweep_candidates(&rt->ledger, job->job_id, runtime_answer_fn, &answer, err) &&
+             runtime_await_answer(rt, &answer, err);
+        ok = ok &&
+             (pg_row_count(answer.rows) == 0 || replan(rt, job, answer.rows, bus, replanned, err));
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
+/* ---- the end ---- */
+
+struct ending {
+    struct runtime *rt;
+    struct job *job;
+    char side;
+};
+
+static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count, pg_done_fn *fn,
+                  void *fn_ctx, struct error *err)
+{
+    struct ending *ending = ctx;
+    return ledger_finish_add(&ending->rt->ledger, ending->job->job_id, ending->job->collection_no,
+                             ending->side, first, ids, count, fn, fn_ctx, err);
+}
+
+static bool set_state(struct runtime *rt, const struct job *job, const char *state, const char *why,
+                      bool *refused, struct error *err)
+{
+    struct answer answer = {0};
+    bool ok =
+        ledger_finish_job(&rt->ledger, job->job_id, state, why, runtime_answer_fn, &answer, err) &&
+        runtime_await_answer(rt, &answer, err);
+    *refused = ok && span_equal(pg_text(answer.rows, 0, "finish_job"), SPAN_LITERAL("running"));
+    answer_deinit(&answer);
+    return ok;
+}
+
+static bool fail_with_mismatches(struct runtime *rt, const struct job *job, int64_t mismatches,
+                                 bool *refused, struct error *err)
+{
+    struct answer answer = {0};
+    char why[900];
+    bool ok = ledger_first_mismatch(&rt->ledger, job->job_id, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    if (ok && pg_row_count(answer.rows) == 1) {
+        snprintf(why, sizeof why,
+                 "%" PRId64
+                 " records do not read back as they were sent; first: id \"%.128s\", %.500s",
+                 mismatches, pg_cstr(answer.rows, 0, "id"), pg_cstr(answer.rows, 0, "message"));
+        ok = set_state(rt, job, "failed", why, refused, err);
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
+/* Anew, also when an earlier end was broken off and the collection is empty now. */
+static bool list_again(struct ending *ending, struct side *side, char side_mark, struct error *err)
+{
+    struct listing_result listed;
+    struct answer answer = {0};
+    ending->side = side_mark;
+    bool ok = stage(ending, 0, NULL, 0, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(ending->rt, &answer, err);
+    answer_deinit(&answer);
+    return (ok && listing_run(ending->rt, side, stage, ending, &listed, err)) ||
+           error_wrap(err, "list the ids of the %s again", side->chroma.role);
+}
+
+/* Is every verified id still there; what else is; what came and went at the source meanwhile. */
+static bool compare(struct runtime *rt, struct job *job, int64_t *missing, char *first,
+                    size_t first_size, struct error *err)
+{
+    struct ending ending = {rt, job, 'e'};
+    struct answer answer = {0};
+    bool ok = runtime_set_patience(rt, PATIENCE_MS, err) &&
+              list_again(&ending, &job->target, 'e', err) &&
+              list_again(&ending, &job->source, 'd', err) &&
+              ledger_finish_compare(&rt->ledger, job->job_id, job->collection_no, runtime_answer_fn,
+                                    &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    if (ok) {
+        *missing = pg_i64(answer.rows, 0, "missing");
+        snprintf(first, first_size, "%s", pg_cstr(answer.rows, 0, "first_missing"));
+    }
+    answer_deinit(&answer);
+    return ok && runtime_set_patience(rt, 0, err);
+}
+
+bool finish_end(struct runtime *rt, struct job *job, const struct progress *progress, bool *refused,
+                struct error *err)
+{
+    bool is_mine = false;
+    int64_t missing = 0;
+    char first[256] = "";
+    char why[512];
+
+    *refused = false;
+    if (!take(rt, job, &is_mine, err) || !is_mine) {
+        return err->kind == ERROR_NONE;
+    }
+    if (progress->mismatches > 0) {
+        return fail_with_mismatches(rt, job, progress->mismatches, refused, err);
+    }
+    if (!compare(rt, job, &missing, first, sizeof first, err)) {
+        return false;
+    }
+    if (missing > 0) {
+        snprintf(why, sizeof why,
+                 "%" PRId64
+                 " verified records are not at the target any more; first: id \"%.200s\"",
+                 missing, first);
+        return set_state(rt, job, "failed", why, refused, err);
+    }
+    return set_state(rt, job, "succeeded", "", refused, err);
+}

@@ -1,0 +1,256 @@
+/*
+ * Submitting and resuming: from options or ledger to two resolved ends and a job row. Reads servers and ledger; writes
+ * the target collection and the job row only after every check has passed.
+ */
+#include "producer/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "format/json_write.h"
+#include "store/states.h"
+
+static bool check_fit(const struct job *job, struct error *err)
+{
+    const struct chroma_collection *source = &job->source.collection;
+    const struct chroma_collection *target = &job->target.collection;
+    if (uuid_equal(&source->uuid, &target->uuid)) {
+        return error_set(err, ERROR_USAGE,
+                         "source and target are the same collection (%s): name another --target or "
+                         "--target-collection",
+                         source->uuid.text);
+    }
+    if (source->dimension != 0 && target->dimension != 0 &&
+        source->dimension != target->dimension) {
+        return error_set(err, ERROR_REJECTED,
+                         "target collection \"%s\" has dimension %u, the source has %u: nothing "
+                         "was written; choose "
+                         "another --target-collection",
+                         target->name, target->dimension, source->dimension);
+    }
+    if (source->space != target->space) {
+        return error_set(err, ERROR_REJECTED,
+                         "target collection \"%s\" measures distance by %s, the source by %s: "
+                         "nothing was written; "
+                         "choose another --target-collection",
+                         target->name, space_name(target->space), space_name(source->space));
+    }
+    return true;
+}
+
+/* What the target's kind of index cannot take is said before the collection is made. */
+static bool say_not_carried(const struct job *job, enum chroma_index_kind kind, struct error *err)
+{
+    struct buf list;
+    buf_init(&list, LIMIT_CONTROL_DOCUMENT);
+    bool ok = chroma_not_carried(&job->source.collection, kind, &list, err);
+    if (ok && list.len > 0) {
+        fprintf(stderr, "not carried to Chroma Cloud, which sets its own: %s\n", buf_cstr(&list));
+    }
+    buf_deinit(&list);
+    return ok;
+}
+
+static bool create_target(struct job *job, struct runtime *rt, const char *name, struct error *err)
+{
+    struct buf body;
+    struct buf metadata;
+    bool needs_metadata = false;
+    bool found = false;
+    enum chroma_index_kind kind = chroma_index_kind_of(&job->target.chroma);
+    buf_init(&body, LIMIT_CONTROL_DOCUMENT);
+    buf_init(&metadata, LIMIT_CONTROL_DOCUMENT);
+
+    bool ok = say_not_carried(job, kind, err) &&
+              chroma_create_body(&job->source.collection, name, kind, &body, err) &&
+              chroma_metadata_body(&job->source.collection, &metadata, &needs_metadata, err);
+    if (ok && !side_create(&job->target, rt, buf_span(&body), err)) {
+        /* Another producer may have created it in this moment. */
+        ok = err->kind == ERROR_CONFLICT;
+        if (ok) {
+            error_clear(err);
+            ok = side_resolve(&job->target, rt, name, &found, err) && check_fit(job, err);
+        }
+    } else if (ok && needs_metadata) {
+        ok = side_put_metadata(&job->target, rt, buf_span(&metadata), err);
+    }
+    buf_deinit(&body);
+    buf_deinit(&metadata);
+    return ok;
+}
+
+static void write_text(struct buf *out, const char *name, const char *value)
+{
+    json_write_string(out, span_from_str(name));
+    buf_append_byte(out, ':');
+    json_write_string(out, span_from_str(value));
+    buf_append_byte(out, ',');
+}
+
+static void write_side(struct buf *out, const char *role, const struct side *side,
+                       uint32_t dimension)
+{
+    uint32_t max_records = side->limits.max_batch_records < LIMIT_BATCH_RECORDS
+                               ? side->limits.max_batch_records
+                               : LIMIT_BATCH_RECORDS;
+    json_write_string(out, span_from_str(role));
+    buf_append_str(out, ":{");
+    write_text(out, "url", side->chroma.address.base);
+    write_text(out, "origin", side->chroma.address.origin);
+    write_text(out, "tenant", side->chroma.tenant);
+    write_text(out, "database", side->chroma.database);
+    write_text(out, "auth", side->auth_style);
+    write_text(out, "uuid", side->collection.uuid.text);
+    write_text(out, "name", side->collection.name);
+    write_text(out, "space", space_name(side->collection.space));
+    if (dimension != 0) {
+        buf_printf(out, "\"dimension\":%u,", dimension);
+    }
+    buf_printf(out, "\"takes_base64\":%s,\"max_batch_records\":%u}",
+               side->limits.takes_base64 ? "true" : "false", max_records);
+}
+
+/* The JSON object that ferry.submit takes. */
+static void write_submission(struct buf *out, const struct job *job, const struct runtime *rt)
+{
+    uint32_t dimension = job->target.collection.dimension != 0 ? job->target.collection.dimension
+                                                               : job->source.collection.dimension;
+    buf_append_byte(out, '{');
+    if (job->wanted_name != NULL) {
+        write_text(out, "name", job->wanted_name);
+    }
+    buf_printf(out, "\"settings\":{\"batch_records\":%lld},",
+               (long long)option_number(rt->options, "batch-records"));
+    write_side(out, "source", &job->source, job->source.collection.dimension);
+    buf_append_byte(out, ',');
+    write_side(out, "target", &job->target, dimension);
+    buf_append_byte(out, '}');
+}
+
+static bool submit(struct job *job, struct runtime *rt, struct error *err)
+{
+    struct answer answer = {0};
+    struct buf submission;
+    buf_init(&submission, LIMIT_CONTROL_DOCUMENT);
+    write_submission(&submission, job, rt);
+    bool ok = buf_check(&submission, "the submission", err) &&
+              ledger_submit(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    if (ok) {
+        job->job_id = pg_i64(answer.rows, 0, "job_id");
+        job->collection_no = pg_i64(answer.rows, 0, "collection_no");
+        job->is_resumed = pg_bool(answer.rows, 0, "is_resumed");
+        snprintf(job->name, sizeof job->name, "%s", pg_cstr(answer.rows, 0, "job_name"));
+    }
+    answer_deinit(&answer);
+    buf_deinit(&submission);
+    return ok;
+}
+
+bool job_submit(struct job *job, struct runtime *rt, struct error *err)
+{
+    const char *name = option_text(rt->options, "collection");
+    const char *target_name = option_text(rt->options, "target-collection");
+    bool found = false;
+
+    memset(job, 0, sizeof *job);
+    job->wanted_name = option_text(rt->options, "job");
+    target_name = target_name != NULL ? target_name : name;
+    if (!side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
+        !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
+        !side_resolve(&job->source, rt, name, &found, err)) {
+        return false;
+    }
+    if (!found) {
+        return error_set(err, ERROR_NOT_FOUND,
+                         "source %s: collection \"%s\" does not exist in %s/%s",
+                         job->source.chroma.address.base, name, job->source.chroma.tenant,
+                         job->source.chroma.database);
+    }
+    snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
+    if (!side_resolve(&job->target, rt, target_name, &found, err) ||
+        (found && !check_fit(job, err))) {
+        return false;
+    }
+    return (found || create_target(job, rt, target_name, err)) && submit(job, rt, err);
+}
+
+static bool check_same(const struct side *side, bool found, const char *name, struct span uuid_text,
+                       const char *job, struct error *err)
+{
+    struct uuid uuid = {{0}};
+    if (!found) {
+        return error_set(err, ERROR_USAGE,
+                         "%s %s: collection \"%s\" of job %s does not exist any more",
+                         side->chroma.role, side->chroma.address.base, name, job);
+    }
+    if (!uuid_parse(uuid_text, &uuid) || !uuid_equal(&uuid, &side->collection.uuid)) {
+        return error_set(
+            err, ERROR_USAGE,
+            "%s %s: collection \"%s\" is %s, but job %s moves %s: it was recreated, or this "
+            "is another server",
+            side->chroma.role, side->chroma.address.base, name, side->collection.uuid.text, job,
+            uuid.text);
+    }
+    return true;
+}
+
+static bool open_from_ledger(struct job *job, struct runtime *rt, const struct pg_rows *row,
+                             struct error *err)
+{
+    bool found = false;
+    const char *source = option_text(rt->options, "source");
+    const char *target = option_text(rt->options, "target");
+    job->job_id = pg_i64(row, 0, "job_id");
+    job->collection_no = pg_i64(row, 0, "collection_no");
+    job->is_resumed = true;
+    snprintf(job->name, sizeof job->name, "%s", pg_cstr(row, 0, "name"));
+    snprintf(job->collection, sizeof job->collection, "%s", pg_cstr(row, 0, "source_name"));
+    return side_open(&job->source, rt, "source",
+                     source != NULL ? source : pg_cstr(row, 0, "source_url"),
+                     pg_cstr(row, 0, "source_tenant"), pg_cstr(row, 0, "source_database"), err) &&
+           side_open(&job->target, rt, "target",
+                     target != NULL ? target : pg_cstr(row, 0, "target_url"),
+                     pg_cstr(row, 0, "target_tenant"), pg_cstr(row, 0, "target_database"), err) &&
+           side_resolve(&job->source, rt, job->collection, &found, err) &&
+           check_same(&job->source, found, job->collection, pg_text(row, 0, "source_uuid"),
+                      job->name, err) &&
+           side_resolve(&job->target, rt, pg_cstr(row, 0, "target_name"), &found, err) &&
+           check_same(&job->target, found, pg_cstr(row, 0, "target_name"),
+                      pg_text(row, 0, "target_uuid"), job->name, err);
+}
+
+static bool is_over(struct span state_name)
+{
+    enum job_state state;
+    return job_state_parse(state_name, &state) && job_state_is_final(state);
+}
+
+bool job_resume(struct job *job, struct runtime *rt, const char *name, struct error *err)
+{
+    struct answer found = {0};
+    memset(job, 0, sizeof *job);
+    bool ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, &found, err) &&
+              runtime_await_answer(rt, &found, err);
+    if (ok && pg_row_count(found.rows) == 0) {
+        ok = error_set(err, ERROR_BUG, "job %s has no collection", name);
+    }
+    if (ok && is_over(pg_text(found.rows, 0, "state"))) {
+        ok = error_set(err, ERROR_USAGE, "job %s has ended (%s): run migrate to move what is new",
+                       name, pg_cstr(found.rows, 0, "state"));
+    }
+    ok = ok && open_from_ledger(job, rt, found.rows, err);
+    answer_deinit(&found);
+    if (!ok) {
+        return false;
+    }
+    /* The ledger learns the addresses as they are now, and the job goes on if it was paused or blocked. */
+    return submit(job, rt, err);
+}
+
+void job_close(struct job *job)
+{
+    side_close(&job->source);
+    side_close(&job->target);
+}

@@ -1,0 +1,27 @@
+/* The job that a producer works on: its numbers in the ledger and both its ends. Filled by submit or resume. */
+#ifndef PRODUCER_JOB_H
+#define PRODUCER_JOB_H
+
+#include "producer/side.h"
+
+struct job {
+    int64_t job_id;
+    int64_t collection_no;
+    char name[640];
+    const char *wanted_name; /* --job, or NULL; borrowed from the options */
+    char collection[520];    /* source's name of it */
+    bool is_resumed;
+    struct side source;
+    struct side target;
+    int64_t n_planned;
+};
+
+/* migrate: resolves both ends, checks that they fit, creates the target collection when it is not there, submits. What
+ * can be refused is refused before anything is written. */
+MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *err);
+/* resume: the ledger knows both ends; --source and --target may give new addresses of the same collections. */
+MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name,
+                           struct error *err);
+void job_close(struct job *job);
+
+#endif

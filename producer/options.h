@@ -1,0 +1,25 @@
+/* The commands of ferry-producer and the option table of each: flags, variables, defaults, help. */
+#ifndef PRODUCER_OPTIONS_H
+#define PRODUCER_OPTIONS_H
+
+#include "app/option.h"
+
+struct runtime;
+
+typedef int command_fn(const struct option_set *options); /* answers an exit code */
+
+struct command {
+    const char *name;
+    const char *summary; /* one line for the list */
+    const struct option_row *rows;
+    size_t row_count;
+    size_t max_words; /* positional arguments */
+    struct option_help help;
+    command_fn *run;
+};
+
+extern const struct command commands[]; /* ends with name NULL */
+
+command_fn command_migrate, command_resume, command_setup, command_status;
+
+#endif

@@ -1,0 +1,197 @@
+/* The steps P1 to P4, straight through; see plan.h. The conditions are in schemas/ledger/0002_planning.sql. */
+#include "producer/plan.h"
+
+#include "app/log.h"
+#include "base/limits.h"
+#include "producer/listing.h"
+
+#define CUT_BATCHES  200 /* per statement */
+#define WAIT_TURN_MS 500
+#define PATIENCE_MS  (20 * 60 * 1000) /* millions of ids are joined in one statement */
+#define MOST_TRIES   20               /* of plans that the ledger broke off */
+
+struct plan {
+    struct runtime *rt;
+    struct job *job;
+    int64_t epoch;
+    char side;
+    int64_t base, next; /* ordinals: a listing that begins again goes on counting */
+    bool has_waited;    /* for another producer's plan */
+};
+
+/* One ledger call, awaited; the answer's rows are the caller's to free. */
+static bool asked(struct plan *plan, bool submitted, struct answer *answer, struct error *err)
+{
+    return submitted && runtime_await_answer(plan->rt, answer, err);
+}
+
+static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count, pg_done_fn *fn,
+                  void *fn_ctx, struct error *err)
+{
+    struct plan *plan = ctx;
+    if (first == 0) {
+        plan->base = plan->next;
+    }
+    plan->next = plan->base + first + (int64_t)count;
+    return ledger_plan_add(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+                           plan->epoch, plan->side, plan->base + first, ids, count, fn, fn_ctx,
+                           err);
+}
+
+static bool list_side(struct plan *plan, char side_mark, struct side *side, int64_t *distinct,
+                      struct error *err)
+{
+    struct listing_result listed;
+    plan->side = side_mark;
+    plan->next = 0;
+    if (!listing_run(plan->rt, side, stage, plan, &listed, err)) {
+        return error_wrap(err, "list the ids of the %s", side->chroma.role);
+    }
+    *distinct = listed.distinct;
+    log_event(LOG_INFO, "plan.listed", LOG_TEXT("side", side->chroma.role),
+              LOG_NUMBER("ids", listed.distinct));
+    return true;
+}
+
+static bool stage_prior(struct plan *plan, struct error *err)
+{
+    struct answer answer = {0};
+    bool ok =
+        asked(plan,
+              ledger_plan_prior(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+                                plan->epoch, runtime_answer_fn, &answer, err),
+              &answer, err);
+    answer_deinit(&answer);
+    return ok;
+}
+
+static bool cut(struct plan *plan, struct error *err)
+{
+    int64_t records = option_number(plan->rt->options, "batch-records");
+    int64_t ceiling = plan->job->target.limits.max_batch_records;
+    int64_t from = 0;
+    bool more = true;
+    bool ok = true;
+
+    records = ceiling > 0 && ceiling < records ? ceiling : records;
+    while (ok && more) {
+        struct answer answer = {0};
+        ok = asked(plan,
+                   ledger_plan_cut(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+                                   plan->epoch, from, records, CUT_BATCHES, runtime_answer_fn,
+                                   &answer, err),
+                   &answer, err);
+        if (ok) {
+            more = !pg_is_null(answer.rows, 0, "next_ordinal");
+            from = pg_i64(answer.rows, 0, "next_ordinal");
+        }
+        answer_deinit(&answer);
+    }
+    return ok;
+}
+
+static bool close_plan(struct plan *plan, int64_t source_ids, int64_t target_ids,
+                       struct plan_result *out, struct error *err)
+{
+    struct answer answer = {0};
+    bool ok = asked(plan,
+                    ledger_plan_close(&plan->rt->ledger, plan->job->job_id,
+                                      plan->job->collection_no, plan->epoch, source_ids, target_ids,
+                                      runtime_answer_fn, &answer, err),
+                    &answer, err);
+    if (ok) {
+        bool nothing = span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("nothing"));
+        out->outcome = nothing ? PLAN_NOTHING : PLAN_READY;
+        out->source_ids = source_ids;
+        plan->job->n_planned = pg_i64(answer.rows, 0, "planned");
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
+static bool make(struct plan *plan, bool is_first, struct plan_result *out, struct error *err)
+{
+    int64_t source_ids = 0;
+    int64_t target_ids = 0;
+    return list_side(plan, 's', &plan->job->source, &source_ids, err) &&
+           list_side(plan, 't', &plan->job->target, &target_ids, err) &&
+           (is_first || stage_prior(plan, err)) && cut(plan, err) &&
+           close_plan(plan, source_ids, target_ids, out, err);
+}
+
+/* P1 to P4, once. *again: not ours now, or the ledger broke it off; err then says why, if anything went wrong. */
+static bool try_once(struct plan *plan, struct plan_result *out, bool *again, struct error *err)
+{
+    struct answer answer = {0};
+    struct runtime *rt = plan->rt;
+    bool ok = runtime_set_patience(rt, PATIENCE_MS, err) &&
+              asked(plan,
+                    ledger_plan_take(&rt->ledger, plan->job->job_id, plan->job->collection_no,
+                                     runtime_answer_fn, &answer, err),
+                    &answer, err);
+    bool is_complete = ok && pg_bool(answer.rows, 0, "is_complete");
+    bool is_mine = ok && pg_bool(answer.rows, 0, "is_mine");
+    bool is_first = ok && pg_bool(answer.rows, 0, "is_first");
+    plan->epoch = ok ? pg_i64(answer.rows, 0, "epoch") : 0;
+    answer_deinit(&answer);
+    *again = false;
+    if (ok && !is_complete && !is_mine) {
+        *again = true;
+        return false;
+    }
+    if (ok && is_complete) {
+        return true;
+    }
+    if (!ok && plan->has_waited && err->kind == ERROR_CONFLICT) { /* no row is left of the job */
+        error_clear(err);
+        *out = (struct plan_result){PLAN_NOTHING, -1};
+        return true;
+    }
+    ok = ok && make(plan, is_first, out, err);
+    /* A lost connection leaves it open how far the plan came, a lost lease means that another makes it. */
+    *again =
+        !ok && (err->kind == ERROR_CONFLICT || error_disposition(err->kind) == DISPOSITION_RETRY);
+    return ok;
+}
+
+static bool run(struct plan *plan, struct plan_result *out, struct error *err)
+{
+    for (int tries = 0;;) {
+        bool again = false;
+        if (try_once(plan, out, &again, err)) {
+            return true;
+        }
+        if (!again || (err->kind != ERROR_NONE && ++tries == MOST_TRIES)) {
+            return false;
+        }
+        if (err->kind != ERROR_NONE) {
+            log_event(LOG_WARN, "plan.again", LOG_TEXT("why", err->message));
+            error_clear(err);
+        } else if (!plan->has_waited) {
+            log_event(LOG_INFO, "plan.waiting",
+                      LOG_TEXT("why", "another producer is planning this job"));
+            plan->has_waited = true;
+        }
+        if (!runtime_sleep(plan->rt, WAIT_TURN_MS, err)) {
+            return false;
+        }
+    }
+}
+
+bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, struct error *err)
+{
+    struct plan plan = {.rt = rt, .job = job};
+    struct error usual = {0};
+
+    *out = (struct plan_result){PLAN_READY, 0};
+    if (!run(&plan, out, err)) {
+        return false;
+    }
+    if (!runtime_set_patience(rt, 0, &usual) &&
+        error_disposition(usual.kind) !=
+            DISPOSITION_RETRY) { /* lost with the connection is as good */
+        *err = usual;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,24 @@
+/*
+ * Planning a job: PROTOCOL §1. Lists both ends, joins them in the ledger, cuts batches, closes the plan. Nothing is
+ * exported before; a plan that was cut short is discarded and made again.
+ */
+#ifndef PRODUCER_PLAN_H
+#define PRODUCER_PLAN_H
+
+#include "producer/job.h"
+
+enum plan_outcome {
+    PLAN_READY,   /* batches are there (perhaps none: an empty collection) */
+    PLAN_NOTHING, /* everything has been moved by earlier jobs: the job row is gone */
+};
+
+struct plan_result {
+    enum plan_outcome outcome;
+    int64_t source_ids; /* 0 when the plan was there already, -1 when another producer made it */
+};
+
+/* Plans, or waits while another producer does. */
+MUST_CHECK bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out,
+                         struct error *err);
+
+#endif

@@ -1,0 +1,178 @@
+/* Reading and telling progress; see progress.h. */
+#include "producer/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SAY_EVERY_MS 2000
+
+static void copy_text(char *out, size_t size, const struct pg_rows *rows, const char *column)
+{
+    struct span text = pg_text(rows, 0, column);
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    memcpy(out, text.ptr, len);
+    out[len] = '\0';
+}
+
+bool progress_read(struct progress *out, const struct pg_rows *rows, struct error *err)
+{
+    struct progress p = {0};
+    if (pg_row_count(rows) != 1 || !job_state_parse(pg_text(rows, 0, "state"), &p.state)) {
+        return error_set(err, ERROR_NOT_FOUND, "the job is gone from the ledger");
+    }
+    p.planned = pg_i64(rows, 0, "planned");
+    p.published = pg_i64(rows, 0, "published");
+    p.verified = pg_i64(rows, 0, "verified");
+    p.rejected = pg_i64(rows, 0, "rejected");
+    p.vanished = pg_i64(rows, 0, "vanished");
+    p.rounded = pg_i64(rows, 0, "rounded");
+    p.mismatches = pg_i64(rows, 0, "mismatches");
+    p.batches = pg_i64(rows, 0, "batches");
+    p.open_batches = pg_i64(rows, 0, "open_batches");
+    p.sent_batches = pg_i64(rows, 0, "sent_batches");
+    p.waiting_batches = pg_i64(rows, 0, "waiting_batches");
+    p.is_quiet = pg_bool(rows, 0, "is_quiet");
+    p.consumers = pg_i64(rows, 0, "consumers");
+    p.target_wait_ms = pg_i64(rows, 0, "target_wait_ms");
+    p.is_missing_secret = pg_bool(rows, 0, "is_missing_secret");
+    p.missing = pg_i64(rows, 0, "missing");
+    p.extra = pg_i64(rows, 0, "extra");
+    p.added = pg_i64(rows, 0, "added");
+    p.deleted = pg_i64(rows, 0, "deleted");
+    copy_text(p.last_error, sizeof p.last_error, rows, "last_error");
+    copy_text(p.target_cause, sizeof p.target_cause, rows, "target_cause");
+    copy_text(p.worker_waits, sizeof p.worker_waits, rows, "worker_waits");
+    copy_text(p.secret_origin, sizeof p.secret_origin, rows, "secret_origin");
+    *out = p;
+    return true;
+}
+
+static void describe_wait(char *out, size_t size, const struct progress *p, const char *own_trouble)
+{
+    out[0] = '\0';
+    if (own_trouble[0] != '\0') {
+        snprintf(out, size, "%s", own_trouble);
+    } else if (p->open_batches > 0 && p->consumers == 0 &&
+               p->published > p->verified + p->rejected + p->vanished) {
+        snprintf(out, size, "a consumer: none is running, start ferry-consumer");
+    } else if (p->target_wait_ms > 0) {
+        snprintf(out, size, "the target, left alone for %" PRId64 " s: %s",
+                 p->target_wait_ms / 1000 + 1, p->target_cause);
+    } else if (p->worker_waits[0] != '\0') {
+        snprintf(out, size, "%s", p->worker_waits);
+    } else if (p->open_batches == 0 && !p->is_quiet) {
+        snprintf(out, size, "requests of ended claims that may be on their way");
+    }
+}
+
+static void say(struct progress_lines *lines, const struct job *job, const struct progress *p,
+                int64_t done, int64_t now_ms)
+{
+    double seconds = (double)(now_ms - lines->started_ms) / 1000.0;
+    double rate = seconds > 0.1 ? (double)(done - lines->started_done) / seconds : 0;
+    fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " records verified (%.1f %%)", job->name,
+            p->verified, p->planned,
+            p->planned > 0 ? 100.0 * (double)done / (double)p->planned : 100.0);
+    if (rate >= 1 && done < p->planned) {
+        fprintf(stderr, ", %.0f/s, about %.0f s left", rate, (double)(p->planned - done) / rate);
+    }
+    if (p->rejected > 0) {
+        fprintf(stderr, ", %" PRId64 " rejected", p->rejected);
+    }
+    if (lines->said_waits[0] != '\0') {
+        fprintf(stderr, "; waits for %s", lines->said_waits);
+    }
+    fputc('\n', stderr);
+}
+
+void progress_say(struct progress_lines *lines, const struct job *job, const struct progress *p,
+                  const char *own_trouble, int64_t now_ms)
+{
+    char waits[sizeof lines->said_waits];
+    int64_t done = p->verified + p->rejected + p->vanished;
+    bool is_first = lines->started_ms == 0;
+    if (is_first) {
+        lines->started_ms = now_ms;
+        lines->started_done = done;
+        lines->said_done = -1;
+    }
+    describe_wait(waits, sizeof waits, p, own_trouble);
+    /* A countdown in the text is not a change worth a line. */
+    bool wait_changed = strncmp(waits, lines->said_waits, 24) != 0;
+    bool is_due = now_ms - lines->said_ms >= SAY_EVERY_MS && done != lines->said_done;
+    if (is_first || wait_changed || is_due) {
+        snprintf(lines->said_waits, sizeof lines->said_waits, "%s", waits);
+        say(lines, job, p, done, now_ms);
+        lines->said_ms = now_ms;
+        lines->said_done = done;
+    }
+}
+
+static enum exit_code conclude_failed(const struct job *job, const struct progress *p)
+{
+    fprintf(stderr, "ferry-producer: job %s failed: %s\n", job->name, p->last_error);
+    return p->mismatches > 0 || p->missing > 0 ? EXIT_MISMATCH : EXIT_NEEDS_PERSON;
+}
+
+static enum exit_code conclude_succeeded(const struct progress *p)
+{
+    if (p->rounded > 0) {
+        printf("%" PRId64
+               " of them have a metadata float that the target itself rounded by at most 2 ULP\n",
+               p->rounded);
+    }
+    if (p->vanished > 0) {
+        printf("%" PRId64 " records vanished from the source after they were listed\n",
+               p->vanished);
+    }
+    if (p->added > 0 || p->deleted > 0) {
+        printf("since they were listed, %" PRId64 " records were added to the source and %" PRId64
+               " deleted from it: run again to move what is new\n",
+               p->added, p->deleted);
+    }
+    if (p->extra > 0) {
+        printf("the target holds %" PRId64 " records that are not of this job\n", p->extra);
+    }
+    if (p->rejected > 0) {
+        printf("%" PRId64 " records were rejected: SELECT id, reason, message FROM ferry.rejects\n",
+               p->rejected);
+        return EXIT_REJECTS;
+    }
+    return EXIT_DONE;
+}
+
+enum exit_code progress_conclude(const struct job *job, const struct progress *p)
+{
+    printf("%" PRId64 " of %" PRId64 " records verified\n", p->verified, p->planned);
+    switch (p->state) {
+    case JOB_SUCCEEDED:
+        return conclude_succeeded(p);
+    case JOB_FAILED:
+        return conclude_failed(job, p);
+    case JOB_BLOCKED:
+        fprintf(
+            stderr,
+            "ferry-producer: job %s is blocked: %s; mend that, then: ferry-producer resume %s\n",
+            job->name, p->last_error, job->name);
+        return EXIT_NEEDS_PERSON;
+    case JOB_CANCELLED:
+        fprintf(stderr,
+                "ferry-producer: job %s was cancelled; what is verified stays at the target\n",
+                job->name);
+        return EXIT_NEEDS_PERSON;
+    case JOB_PAUSED:
+        fprintf(stderr, "ferry-producer: job %s is paused; go on with: ferry-producer resume %s\n",
+                job->name, job->name);
+        return EXIT_INTERRUPTED;
+    case JOB_PENDING:
+    case JOB_RUNNING:
+    case JOB_STATE_COUNT:
+        break;
+    }
+    fprintf(
+        stderr,
+        "ferry-producer: interrupted; progress is saved, go on with: ferry-producer resume %s\n",
+        job->name);
+    return EXIT_INTERRUPTED;
+}

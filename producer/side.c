@@ -1,0 +1,149 @@
+/* Resolving the two ends of a job; see side.h. Writes to a server only in side_create and side_put_metadata. */
+#include "producer/side.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/secret.h"
+
+struct asked { /* one request, waited for */
+    struct side *side;
+    bool done;
+    struct error err;
+};
+
+static void finish(struct asked *asked, const struct error *err)
+{
+    asked->err = *err;
+    asked->done = true;
+}
+
+static void on_limits(void *ctx, const struct chroma_limits *limits, const struct error *err)
+{
+    struct asked *asked = ctx;
+    if (err->kind == ERROR_NONE) {
+        asked->side->limits = *limits;
+    }
+    finish(asked, err);
+}
+
+static void on_collection(void *ctx, struct chroma_collection *collection, const struct error *err)
+{
+    struct asked *asked = ctx;
+    if (err->kind == ERROR_NONE) {
+        if (asked->side->has_collection) {
+            chroma_collection_deinit(&asked->side->collection);
+        }
+        asked->side->collection = *collection;
+        asked->side->has_collection = true;
+    }
+    finish(asked, err);
+}
+
+static void on_done(void *ctx, const struct error *err)
+{
+    finish(ctx, err);
+}
+
+static bool wait_for(struct asked *asked, struct runtime *rt, const struct http_request *request,
+                     struct error *err)
+{
+    if (request == NULL || !runtime_await(rt, &asked->done, err)) {
+        return false;
+    }
+    if (asked->err.kind != ERROR_NONE) {
+        *err = asked->err;
+        return false;
+    }
+    return true;
+}
+
+static const char *role_option(const struct option_set *options, const char *role, const char *what)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%s%s", role, what[0] != '\0' ? "-" : "", what);
+    return option_text(options, name);
+}
+
+static bool find_secret(struct side *side, struct runtime *rt, const char *configured_url,
+                        struct error *err)
+{
+    struct http_address configured = {0};
+    if (configured_url != NULL && !http_parse_address(configured_url, &configured, err)) {
+        return false;
+    }
+    struct secret_request request = {
+        .role = strcmp(side->chroma.role, "source") == 0 ? SECRET_SOURCE : SECRET_TARGET,
+        .origin = side->chroma.address.origin,
+        .expected_origin = configured_url != NULL ? configured.origin : side->chroma.address.origin,
+    };
+    return secret_find(rt->options, &request, side->chroma.auth_header, side->auth_style, err);
+}
+
+bool side_open(struct side *side, struct runtime *rt, const char *role, const char *url,
+               const char *tenant, const char *database, struct error *err)
+{
+    memset(side, 0, sizeof *side);
+    const char *configured = role_option(rt->options, role, "");
+    url = url != NULL ? url : configured;
+    tenant = tenant != NULL ? tenant : role_option(rt->options, role, "tenant");
+    database = database != NULL ? database : role_option(rt->options, role, "database");
+
+    struct chroma *chroma = &side->chroma;
+    chroma->http = rt->http;
+    snprintf(chroma->role, sizeof chroma->role, "%s", role);
+    if (strlen(tenant) >= sizeof chroma->tenant || strlen(database) >= sizeof chroma->database) {
+        return error_set(err, ERROR_USAGE, "%s: tenant or database name is longer than %zu bytes",
+                         role, sizeof chroma->tenant - 1);
+    }
+    snprintf(chroma->tenant, sizeof chroma->tenant, "%s", tenant);
+    snprintf(chroma->database, sizeof chroma->database, "%s", database);
+    if (!http_parse_address(url, &chroma->address, err)) {
+        return error_wrap(err, "--%s", role);
+    }
+    return find_secret(side, rt, configured, err);
+}
+
+bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
+                  struct error *err)
+{
+    struct asked limits = {.side = side};
+    if (!wait_for(&limits, rt, chroma_preflight(&side->chroma, on_limits, &limits, err), err)) {
+        return false;
+    }
+    struct asked collection = {.side = side};
+    struct error why = {0};
+    *found = wait_for(&collection, rt,
+                      chroma_get_collection(&side->chroma, name, on_collection, &collection, &why),
+                      &why);
+    if (!*found && why.kind != ERROR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    return true;
+}
+
+bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)
+{
+    struct asked asked = {.side = side};
+    return wait_for(&asked, rt,
+                    chroma_create_collection(&side->chroma, body, on_collection, &asked, err), err);
+}
+
+bool side_put_metadata(struct side *side, struct runtime *rt, struct span body, struct error *err)
+{
+    struct asked asked = {.side = side};
+    return wait_for(
+        &asked, rt,
+        chroma_put_collection(&side->chroma, &side->collection.uuid, body, on_done, &asked, err),
+        err);
+}
+
+void side_close(struct side *side)
+{
+    if (side->has_collection) {
+        chroma_collection_deinit(&side->collection);
+        side->has_collection = false;
+    }
+    chroma_forget_secret(&side->chroma);
+}

@@ -1,0 +1,35 @@
+/*
+ * The two ends of a job, source and target: address and secret, what the server can do, and the collection. Owned by
+ * the command that runs; the chroma and collection inside outlive every request made with them.
+ */
+#ifndef PRODUCER_SIDE_H
+#define PRODUCER_SIDE_H
+
+#include "app/option.h"
+#include "net/chroma.h"
+#include "run/runtime.h"
+
+struct side {
+    struct chroma chroma;
+    char auth_style[16];
+    struct chroma_limits limits;
+    struct chroma_collection collection;
+    bool has_collection;
+};
+
+/* Address, tenant, database and secret from options of that role ("source", "target"). url, tenant, database override
+ * the options when not NULL (a job's own, from the ledger). */
+MUST_CHECK bool side_open(struct side *side, struct runtime *rt, const char *role, const char *url,
+                          const char *tenant, const char *database, struct error *err);
+/* Asks the server what it is and for the collection of that name. A collection that is not there: *found = false. */
+MUST_CHECK bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
+                             struct error *err);
+void side_close(struct side *side); /* wipes the secret */
+
+/* Straight-line forms of two requests, waited for. */
+MUST_CHECK bool side_create(struct side *side, struct runtime *rt, struct span body,
+                            struct error *err);
+MUST_CHECK bool side_put_metadata(struct side *side, struct runtime *rt, struct span body,
+                                  struct error *err);
+
+#endif

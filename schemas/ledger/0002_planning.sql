@@ -1,0 +1,368 @@
+-- Submitting a job and planning it: PROTOCOL §1. Our own refusals carry SQLSTATEs that the programs turn into exit codes:
+-- FE001 usage, FE002 the world has moved on, FE003 not found, FE004 refused, FE005 come back later.
+
+CREATE FUNCTION ferry.log_event(p_kind text, p_job bigint, p_batch bigint, p_worker uuid, p_detail text) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO ferry.events (kind, job_id, batch_no, worker_id, detail)
+    VALUES (p_kind, p_job, p_batch, p_worker, coalesce(p_detail, ''))
+$$;
+
+CREATE FUNCTION ferry.put_endpoint(p jsonb) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO ferry.endpoints AS e (url, origin, tenant, database_name, auth_style)
+    VALUES (p->>'url', p->>'origin', p->>'tenant', p->>'database', p->>'auth')
+    ON CONFLICT (url, tenant, database_name) DO UPDATE SET auth_style = EXCLUDED.auth_style
+    RETURNING endpoint_id
+$$;
+
+-- What the servers answered becomes the target's row; its ten write slots come with it.
+CREATE FUNCTION ferry.put_target(p jsonb) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    v_uuid uuid := (p->>'uuid')::uuid;
+BEGIN
+    INSERT INTO ferry.target_collections AS t
+        (target_uuid, endpoint_id, name, dimension, space, takes_base64, max_batch_records, limits_origin)
+    VALUES (v_uuid, ferry.put_endpoint(p), p->>'name', (p->>'dimension')::integer, p->>'space',
+            (p->>'takes_base64')::boolean, (p->>'max_batch_records')::integer, 'pre-flight')
+    ON CONFLICT (target_uuid) DO UPDATE SET endpoint_id = EXCLUDED.endpoint_id, name = EXCLUDED.name,
+        dimension = EXCLUDED.dimension, space = EXCLUDED.space, takes_base64 = EXCLUDED.takes_base64,
+        max_batch_records = EXCLUDED.max_batch_records;
+    INSERT INTO ferry.write_slots (target_uuid, slot) SELECT v_uuid, generate_series(0, 9) ON CONFLICT DO NOTHING;
+    RETURN v_uuid;
+END
+$$;
+
+CREATE FUNCTION ferry.free_job_name(p_collection text) RETURNS text LANGUAGE sql AS $$
+    SELECT name FROM (SELECT p_collection || '-' || to_char(now(), 'YYYYMMDD') || '-' || n AS name, n
+                      FROM generate_series(1, 100000) n) c
+    WHERE NOT EXISTS (SELECT FROM ferry.jobs j WHERE j.name = c.name) ORDER BY n LIMIT 1
+$$;
+
+CREATE FUNCTION ferry.submit(p jsonb)
+RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_source uuid := (p->'source'->>'uuid')::uuid;
+    v_target uuid := (p->'target'->>'uuid')::uuid;
+    v_other record;
+    v_job bigint;
+    v_name text;
+    v_endpoint bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
+    IF v_source = v_target THEN
+        RAISE EXCEPTION 'source and target are the same collection (%): name another target', v_source
+            USING ERRCODE = 'FE001';
+    END IF;
+    SELECT j.job_id, j.name, c.collection_no, j.state INTO v_other FROM ferry.job_collections c
+        JOIN ferry.jobs j USING (job_id)
+        WHERE c.is_open AND c.source_uuid = v_source AND c.target_uuid = v_target AND c.selection = 'all';
+    IF FOUND THEN
+        IF p->>'name' IS NOT NULL AND p->>'name' <> v_other.name THEN
+            RAISE EXCEPTION 'job % already moves this collection: resume it, or leave --job out', v_other.name
+                USING ERRCODE = 'FE001';
+        END IF;
+        -- Only when it changes: whoever plans holds the row for as long as a step takes.
+        v_endpoint := ferry.put_endpoint(p->'source');
+        UPDATE ferry.job_collections c SET source_endpoint_id = v_endpoint
+            WHERE c.job_id = v_other.job_id AND c.collection_no = v_other.collection_no
+              AND c.source_endpoint_id <> v_endpoint;
+        job_state := ferry.resume_job(v_other.job_id);
+        PERFORM ferry.put_target(p->'target');
+        RETURN QUERY SELECT v_other.job_id, v_other.collection_no, v_other.name, job_state, true;
+        RETURN;
+    END IF;
+    SELECT j.name INTO v_other FROM ferry.job_collections c
+        JOIN ferry.jobs j USING (job_id) JOIN ferry.target_collections t USING (target_uuid)
+        JOIN ferry.endpoints s ON s.endpoint_id = c.source_endpoint_id
+        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id
+        WHERE c.is_open AND c.source_name = p->'source'->>'name' AND t.name = p->'target'->>'name'
+          AND (s.url, s.tenant, s.database_name) = (p->'source'->>'url', p->'source'->>'tenant', p->'source'->>'database')
+          AND (e.url, e.tenant, e.database_name) = (p->'target'->>'url', p->'target'->>'tenant', p->'target'->>'database');
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % moves a collection of this name that has been deleted or recreated since: cancel it first (SELECT ferry.cancel(''%''))',
+            v_other.name, v_other.name USING ERRCODE = 'FE004';
+    END IF;
+    SELECT j.name INTO v_other FROM ferry.job_collections c JOIN ferry.jobs j USING (job_id)
+        WHERE c.is_open AND c.target_uuid = v_target;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other.name
+            USING ERRCODE = 'FE005';
+    END IF;
+    v_name := coalesce(p->>'name', ferry.free_job_name(p->'source'->>'name'));
+    IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
+        RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
+    END IF;
+    PERFORM ferry.put_target(p->'target');
+    INSERT INTO ferry.jobs (name, settings) VALUES (v_name, coalesce(p->'settings', '{}')) RETURNING ferry.jobs.job_id INTO v_job;
+    INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name, target_uuid)
+        VALUES (v_job, 1, ferry.put_endpoint(p->'source'), v_source, p->'source'->>'name', v_target);
+    UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = v_job
+        WHERE t.target_uuid = v_target;
+    PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
+    RETURN QUERY SELECT v_job, 1, v_name, 'pending'::text, false;
+END
+$$;
+
+-- How long a worker's leases are.
+CREATE FUNCTION ferry.lease_of(p_worker uuid) RETURNS interval LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT lease_until - seen_at FROM ferry.workers WHERE worker_id = p_worker AND stopped_at IS NULL),
+                    interval '1 minute')
+$$;
+
+-- P1. is_mine false: another producer plans, wait; also when one of its steps holds the row right now. is_complete: nothing
+-- to plan any more. The lease counts from the end: deleting another's millions of ids takes its time.
+CREATE FUNCTION ferry.plan_take(p_worker uuid, p_job bigint, p_collection integer, p_lease interval)
+RETURNS TABLE (is_complete boolean, is_mine boolean, epoch bigint, is_first boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    c ferry.job_collections;
+    v_state text;
+BEGIN
+    SELECT j.state INTO v_state FROM ferry.jobs j WHERE j.job_id = p_job;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'job % is gone', p_job USING ERRCODE = 'FE002';
+    END IF;
+    SELECT * INTO c FROM ferry.job_collections
+        WHERE job_id = p_job AND collection_no = p_collection FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT false, false, 0::bigint, false;
+        RETURN;
+    END IF;
+    IF c.plan_complete_at IS NULL AND v_state IN ('succeeded', 'failed', 'cancelled') THEN
+        RAISE EXCEPTION 'job % is %: nothing is planned for it any more', p_job, v_state USING ERRCODE = 'FE004';
+    END IF;
+    IF c.plan_complete_at IS NOT NULL OR (c.plan_lease_until > now() AND c.plan_owner <> p_worker
+            AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.worker_id = c.plan_owner AND w.stopped_at IS NOT NULL)) THEN
+        RETURN QUERY SELECT c.plan_complete_at IS NOT NULL, false, c.plan_epoch, false;
+        RETURN;
+    END IF;
+    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
+    DELETE FROM ferry.batches WHERE job_id = p_job AND collection_no = p_collection;
+    UPDATE ferry.job_collections SET plan_epoch = plan_epoch + 1, plan_owner = p_worker,
+            plan_lease_until = clock_timestamp() + p_lease
+        WHERE job_id = p_job AND collection_no = p_collection;
+    RETURN QUERY SELECT false, true, c.plan_epoch + 1, NOT EXISTS (
+        SELECT FROM ferry.job_collections o JOIN ferry.jobs j USING (job_id)
+        WHERE o.source_uuid = c.source_uuid AND o.target_uuid = c.target_uuid AND o.selection = c.selection
+          AND j.state = 'succeeded');
+END
+$$;
+
+CREATE FUNCTION ferry.plan_check(p_job bigint, p_collection integer, p_epoch bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM ferry.job_collections
+        WHERE job_id = p_job AND collection_no = p_collection AND plan_epoch = p_epoch AND plan_complete_at IS NULL
+        FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another producer has taken over the plan of job %', p_job USING ERRCODE = 'FE002';
+    END IF;
+    IF EXISTS (SELECT FROM ferry.jobs WHERE job_id = p_job AND state IN ('succeeded', 'failed', 'cancelled')) THEN
+        RAISE EXCEPTION 'job % has ended while it was planned', p_job USING ERRCODE = 'FE004';
+    END IF;
+END
+$$;
+
+-- P2, one piece of a listing; an id that comes twice is kept once. Returns how many were new.
+CREATE FUNCTION ferry.plan_add(p_job bigint, p_collection integer, p_epoch bigint, p_side text, p_first bigint, p_ids bytea[])
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_new bigint;
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, p_side::"char", p_first + ord - 1, id
+        FROM unnest(p_ids) WITH ORDINALITY AS u (id, ord) ORDER BY ord
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_new = ROW_COUNT;
+    RETURN v_new;
+END
+$$;
+
+-- P2, for a later job of the pair: the ids that a succeeded one has verified, as side 'p'.
+CREATE FUNCTION ferry.plan_prior(p_job bigint, p_collection integer, p_epoch bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_count bigint;
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, 'p', 0, u.id
+        FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND j.state = 'succeeded'
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no AND b.state = 'verified'
+        JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
+        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        WHERE me.job_id = p_job AND me.collection_no = p_collection
+          AND NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = b.job_id AND r.batch_no = b.batch_no
+                          AND sha256(r.id) = sha256(u.id))
+          AND NOT EXISTS (SELECT FROM ferry.vanished_records v WHERE v.job_id = b.job_id AND v.batch_no = b.batch_no
+                          AND sha256(v.id) = sha256(u.id))
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    -- This took longer than a lease, perhaps, and its renewal waits behind it.
+    UPDATE ferry.job_collections
+        SET plan_lease_until = greatest(plan_lease_until, clock_timestamp() + ferry.lease_of(plan_owner))
+        WHERE job_id = p_job AND collection_no = p_collection;
+    RETURN v_count;
+END
+$$;
+
+-- The source ids that this job must move, in source order: all of them the first time; later those that no succeeded
+-- job of the pair has verified, or that are absent at the target. The bit says: was at the target before. Each id is looked
+-- up by index (LIMIT forbids a join of the whole sides), so that a chunk costs the same wherever it begins.
+CREATE FUNCTION ferry.plan_wanted(p_job bigint, p_collection integer, p_from bigint, p_limit bigint)
+RETURNS TABLE (ordinal bigint, id bytea, existed boolean) LANGUAGE sql STABLE AS $$
+    SELECT s.ordinal, s.id, t.side IS NOT NULL
+    FROM ferry.plan_ids s
+    LEFT JOIN LATERAL (SELECT x.side FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
+                       AND x.side = 't' AND sha256(x.id) = sha256(s.id) LIMIT 1) t ON true
+    LEFT JOIN LATERAL (SELECT x.side FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
+                       AND x.side = 'p' AND sha256(x.id) = sha256(s.id) LIMIT 1) p ON true
+    WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's' AND s.ordinal >= p_from
+      AND (t.side IS NULL OR p.side IS NULL)
+    ORDER BY s.ordinal LIMIT p_limit
+$$;
+
+-- P3, one chunk: cuts at most p_batches batches from p_from on. next_ordinal null: all are cut.
+CREATE FUNCTION ferry.plan_cut(p_job bigint, p_collection integer, p_epoch bigint, p_from bigint, p_records integer, p_batches integer)
+RETURNS TABLE (next_ordinal bigint, batches bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    v_limit bigint := p_records::bigint * p_batches;
+    v_first bigint;
+    v_last bigint;
+    v_rows bigint;
+    v_count bigint;
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    SELECT coalesce(max(batch_no), 0) INTO v_first FROM ferry.batches WHERE job_id = p_job;
+    WITH wanted AS MATERIALIZED (
+        SELECT w.*, (row_number() OVER (ORDER BY w.ordinal) - 1) / p_records AS piece
+        FROM ferry.plan_wanted(p_job, p_collection, p_from, v_limit) w
+    ), pieces AS (
+        SELECT piece, count(*) AS n, array_agg(id ORDER BY ordinal) AS ids,
+               string_agg(CASE WHEN existed THEN '1' ELSE '0' END, '' ORDER BY ordinal)::bit varying AS bits
+        FROM wanted GROUP BY piece
+    ), put_batches AS (
+        INSERT INTO ferry.batches (job_id, batch_no, collection_no, n_records)
+        SELECT p_job, v_first + 1 + piece, p_collection, n FROM pieces RETURNING batch_no
+    ), put_ids AS (
+        INSERT INTO ferry.batch_ids (job_id, batch_no, ids, existed)
+        SELECT p_job, v_first + 1 + piece, ids, bits FROM pieces RETURNING batch_no
+    )
+    SELECT max(ordinal), count(*), (SELECT count(*) FROM put_batches) INTO v_last, v_rows, v_count FROM wanted;
+    RETURN QUERY SELECT CASE WHEN v_rows = v_limit THEN v_last + 1 END, v_count;
+END
+$$;
+
+-- P4. outcome: planned, or nothing (no row of the job is left).
+CREATE FUNCTION ferry.plan_close(p_job bigint, p_collection integer, p_epoch bigint, p_source_ids bigint, p_target_ids bigint)
+RETURNS TABLE (outcome text, planned bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    v_source bigint;
+    v_target bigint;
+    v_wanted bigint;
+    v_manifest bigint;
+    v_prior boolean;
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    SELECT count(*) FILTER (WHERE side = 's'), count(*) FILTER (WHERE side = 't') INTO v_source, v_target
+        FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
+    -- As plan_wanted, counted the other way round: here a join of the whole sides is what is cheap.
+    SELECT v_source - count(*) INTO v_wanted FROM ferry.plan_ids p
+        JOIN ferry.plan_ids s ON sha256(s.id) = sha256(p.id)
+            AND s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's'
+        JOIN ferry.plan_ids t ON sha256(t.id) = sha256(p.id)
+            AND t.job_id = p_job AND t.collection_no = p_collection AND t.side = 't'
+        WHERE p.job_id = p_job AND p.collection_no = p_collection AND p.side = 'p';
+    SELECT coalesce(sum(cardinality(i.ids)), 0) INTO v_manifest FROM ferry.batches b
+        JOIN ferry.batch_ids i USING (job_id, batch_no) WHERE b.job_id = p_job AND b.collection_no = p_collection;
+    IF v_source <> p_source_ids OR v_target <> p_target_ids OR v_wanted <> v_manifest THEN
+        RAISE EXCEPTION 'the plan of job % does not add up: % ids listed, % staged, % wanted, % in batches',
+            p_job, p_source_ids, v_source, v_wanted, v_manifest USING ERRCODE = 'FE002';
+    END IF;
+    SELECT EXISTS (SELECT FROM ferry.job_collections me JOIN ferry.job_collections o
+            ON (o.source_uuid, o.target_uuid, o.selection) = (me.source_uuid, me.target_uuid, me.selection)
+            JOIN ferry.jobs j ON j.job_id = o.job_id AND j.state = 'succeeded'
+            WHERE me.job_id = p_job AND me.collection_no = p_collection) INTO v_prior;
+    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
+    IF v_manifest = 0 AND v_prior THEN
+        UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
+        DELETE FROM ferry.events WHERE job_id = p_job;
+        DELETE FROM ferry.jobs WHERE job_id = p_job;
+        RETURN QUERY SELECT 'nothing'::text, 0::bigint;
+        RETURN;
+    END IF;
+    UPDATE ferry.job_collections SET plan_complete_at = now(), plan_lease_until = NULL, n_planned = v_manifest,
+            n_source_ids = v_source, n_target_ids = v_target
+        WHERE job_id = p_job AND collection_no = p_collection;
+    UPDATE ferry.jobs SET state = 'running', started_at = now() WHERE job_id = p_job AND state = 'pending';
+    PERFORM ferry.log_event('job.planned', p_job, NULL, NULL, v_manifest || ' records');
+    RETURN QUERY SELECT 'planned'::text, v_manifest;
+END
+$$;
+
+-- A job by name or number, for every function and command that takes one.
+CREATE FUNCTION ferry.find_job(p_job text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_job bigint;
+BEGIN
+    SELECT job_id INTO v_job FROM ferry.jobs WHERE name = p_job OR job_id::text = p_job ORDER BY name = p_job DESC LIMIT 1;
+    IF v_job IS NULL THEN
+        RAISE EXCEPTION 'there is no job named %: see ferry-producer status', p_job USING ERRCODE = 'FE003';
+    END IF;
+    RETURN v_job;
+END
+$$;
+
+CREATE FUNCTION ferry.resume_job(p_job bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_state text;
+BEGIN
+    UPDATE ferry.jobs SET state = 'running', last_error = NULL WHERE job_id = p_job AND state IN ('paused', 'blocked');
+    IF FOUND THEN
+        PERFORM ferry.log_event('job.resumed', p_job, NULL, NULL, '');
+    END IF;
+    SELECT state INTO v_state FROM ferry.jobs WHERE job_id = p_job;
+    RETURN v_state;
+END
+$$;
+
+CREATE FUNCTION ferry.block_job(p_job bigint, p_worker uuid, p_reason text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ferry.jobs SET state = 'blocked', last_error = p_reason WHERE job_id = p_job AND state = 'running';
+    IF FOUND THEN
+        PERFORM ferry.log_event('job.blocked', p_job, NULL, p_worker, p_reason);
+    END IF;
+    RETURN FOUND;
+END
+$$;
+
+CREATE FUNCTION ferry.pause(p_job text) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.jobs SET state = 'paused' WHERE job_id = ferry.find_job(p_job) AND state = 'running'
+$$;
+
+CREATE FUNCTION ferry.resume(p_job text) RETURNS text LANGUAGE sql AS $$
+    SELECT ferry.resume_job(ferry.find_job(p_job))
+$$;
+
+CREATE FUNCTION ferry.cancel(p_job text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_job bigint := ferry.find_job(p_job);
+BEGIN
+    PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
+    UPDATE ferry.jobs SET state = 'cancelled', finished_at = now()
+        WHERE job_id = v_job AND state IN ('pending', 'running', 'paused', 'blocked');
+    IF FOUND THEN
+        PERFORM FROM ferry.batches WHERE job_id = v_job ORDER BY batch_no FOR UPDATE;
+        UPDATE ferry.batches SET state = 'cancelled', lease_until = NULL, finished_at = now()
+            WHERE job_id = v_job AND state IN ('planned', 'published', 'claimed');
+        UPDATE ferry.job_collections SET is_open = false WHERE job_id = v_job;
+        UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = v_job;
+        DELETE FROM ferry.plan_ids WHERE job_id = v_job;
+        PERFORM ferry.log_event('job.cancelled', v_job, NULL, NULL, '');
+    END IF;
+END
+$$;

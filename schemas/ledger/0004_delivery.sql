@@ -1,0 +1,259 @@
+-- Delivering batches, the consumer's steps: PROTOCOL §3 and §4, and the leases of both programs (§9).
+
+-- A request of a claim that ended irregularly may still be on its way for as long as its lease would have lasted (§8, §9).
+CREATE FUNCTION ferry.quiet_after(p_before timestamptz, p_is_irregular boolean, p_lease interval) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN p_is_irregular THEN greatest(p_before, now() + p_lease + interval '1 second') ELSE p_before END
+$$;
+
+-- Intake. One row per message, in order; outcome is what PROTOCOL §3's first table says:
+--   claimed    mine now, under `fence`; must_reread when another claim of it ended irregularly
+--   hold       another claim lives; look again later        busy    no write slot is free; look again soon
+--   stale      acknowledge                                  park    ferry.park_batches, then acknowledge
+--   secret     the target's origin needs a secret that is not in p_secrets; find it or park
+--   unknown, newer, digest: poison; acknowledge, the row stays as it is
+CREATE FUNCTION ferry.claim_batches(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_rev bigint[],
+                                    p_sha text[], p_secrets text[])
+RETURNS TABLE (ord bigint, outcome text, fence bigint, must_reread boolean, n_operations integer, target_uuid uuid,
+               target_name text, url text, origin text, tenant text, database_name text, auth_style text,
+               dimension integer, space text, takes_base64 boolean, max_request_bytes bigint, reason text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    m record;
+    b ferry.batches;
+    j ferry.jobs;
+    t ferry.target_collections;
+    e ferry.endpoints;
+    v_slot smallint;
+    v_fence bigint;
+    v_took_over boolean;
+    v_outcome text;
+    v_reason text;
+BEGIN
+    FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha) WITH ORDINALITY AS u (job, batch, rev, sha, ord)
+             ORDER BY job, batch, ord LOOP
+        v_outcome := NULL; v_reason := ''; v_fence := NULL; v_took_over := false; b := NULL; t := NULL; e := NULL;
+        SELECT * INTO b FROM ferry.batches x WHERE x.job_id = m.job AND x.batch_no = m.batch FOR UPDATE;
+        IF NOT FOUND OR m.rev > b.export_rev THEN
+            v_outcome := CASE WHEN b.job_id IS NULL THEN 'unknown' ELSE 'newer' END;
+        ELSIF m.rev < b.export_rev OR b.state IN ('verified', 'rejected', 'superseded', 'cancelled') THEN
+            v_outcome := 'stale';
+        ELSIF encode(b.payload_sha256, 'hex') IS DISTINCT FROM m.sha THEN
+            v_outcome := 'digest';
+        ELSIF b.state = 'claimed' AND b.lease_until > now() THEN
+            v_outcome := 'hold';
+        END IF;
+        IF v_outcome IS NULL THEN
+            SELECT * INTO j FROM ferry.jobs x WHERE x.job_id = m.job;
+            SELECT x.* INTO t FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid)
+                WHERE c.job_id = m.job AND c.collection_no = b.collection_no;
+            SELECT * INTO e FROM ferry.endpoints x WHERE x.endpoint_id = t.endpoint_id;
+            IF j.state <> 'running' THEN
+                v_outcome := 'park'; v_reason := 'job is ' || j.state;
+            ELSIF t.retry_at > now() THEN
+                v_outcome := 'park'; v_reason := 'target refuses: ' || coalesce(t.retry_cause, '');
+            ELSIF e.auth_style <> 'none' AND e.origin <> ALL (p_secrets) THEN
+                v_outcome := 'secret'; v_reason := 'no secret for ' || e.origin;
+            END IF;
+        END IF;
+        IF v_outcome IS NULL THEN
+            SELECT s.slot INTO v_slot FROM ferry.write_slots s
+                WHERE s.target_uuid = t.target_uuid AND (s.lease_until IS NULL OR s.lease_until < now())
+                ORDER BY s.slot LIMIT 1 FOR UPDATE SKIP LOCKED;
+            IF NOT FOUND THEN
+                v_outcome := 'busy'; v_reason := 'all write slots of the target are taken';
+            ELSE
+                v_outcome := 'claimed';
+                v_fence := nextval('ferry.fences');
+                v_took_over := b.state = 'claimed';
+                UPDATE ferry.write_slots s SET worker_id = p_worker, fence = v_fence, lease_until = now() + p_lease
+                    WHERE s.target_uuid = t.target_uuid AND s.slot = v_slot;
+                UPDATE ferry.batches x SET state = 'claimed', owner = p_worker, fence = v_fence, claimed_at = now(),
+                        lease_until = now() + p_lease, deliveries = x.deliveries + 1,
+                        must_reread = x.must_reread OR v_took_over,
+                        quiet_until = ferry.quiet_after(x.quiet_until, v_took_over, p_lease)
+                    WHERE x.job_id = m.job AND x.batch_no = m.batch;
+                IF v_took_over THEN
+                    PERFORM ferry.log_event('batch.taken_over', m.job, m.batch, p_worker, 'from ' || b.owner);
+                END IF;
+            END IF;
+        END IF;
+        RETURN QUERY SELECT m.ord, v_outcome, v_fence, coalesce(b.must_reread OR v_took_over, false),
+            b.n_records - b.n_rejected - b.n_vanished, t.target_uuid, t.name, e.url, e.origin, e.tenant, e.database_name,
+            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason;
+    END LOOP;
+END
+$$;
+
+-- A slot that someone else has just locked is dead already, and his.
+CREATE FUNCTION ferry.free_slots(p_fence bigint[]) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.write_slots s SET worker_id = NULL, fence = NULL, lease_until = NULL
+    FROM (SELECT target_uuid, slot FROM ferry.write_slots WHERE fence = ANY (p_fence) FOR UPDATE SKIP LOCKED) mine
+    WHERE s.target_uuid = mine.target_uuid AND s.slot = mine.slot
+$$;
+
+-- §4: back to planned under a new rev, so that reports and redeliveries of the parked message match nothing any more.
+-- p_fence 0: not claimed by me; then the message's rev and digest must match. Answers the batches that were parked.
+CREATE FUNCTION ferry.park_batches(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_rev bigint[],
+                                   p_sha text[], p_fence bigint[], p_sent boolean[], p_cause text)
+RETURNS TABLE (job_id bigint, batch_no bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    m record;
+BEGIN
+    FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha, p_fence, p_sent)
+                 AS u (job, batch, rev, sha, fence, sent) ORDER BY job, batch LOOP
+        UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
+                payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL,
+                last_error = p_cause,
+                must_reread = b.must_reread OR m.sent OR (b.state = 'claimed' AND m.fence = 0),
+                quiet_until = ferry.quiet_after(b.quiet_until, m.sent OR (b.state = 'claimed' AND m.fence = 0), p_lease)
+            WHERE b.job_id = m.job AND b.batch_no = m.batch AND b.export_rev = m.rev
+              AND (CASE WHEN m.fence <> 0 THEN b.state = 'claimed' AND b.fence = m.fence
+                   ELSE encode(b.payload_sha256, 'hex') = m.sha
+                        AND (b.state IN ('planned', 'published') OR (b.state = 'claimed' AND b.lease_until < now())) END);
+        IF FOUND THEN
+            PERFORM ferry.log_event('batch.parked', m.job, m.batch, p_worker, p_cause);
+            RETURN QUERY SELECT m.job, m.batch;
+        END IF;
+    END LOOP;
+    PERFORM ferry.free_slots(p_fence);
+END
+$$;
+
+-- A target that refuses is left alone by everyone until retry_at, the latest that anyone was told; the first one verified
+-- there afterwards clears it.
+CREATE FUNCTION ferry.refuse_target(p_target uuid, p_cause text, p_wait interval) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.target_collections SET retry_at = greatest(retry_at, now() + p_wait), retry_cause = p_cause,
+        refused_since = coalesce(refused_since, now()), refusals = refusals + 1
+    WHERE target_uuid = p_target
+$$;
+
+-- A 413 taught us the target's limit (§3 D1); only ever smaller.
+CREATE FUNCTION ferry.learn_limit(p_target uuid, p_bytes bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.target_collections SET max_request_bytes = least(max_request_bytes, p_bytes), limits_origin = 'a 413'
+    WHERE target_uuid = p_target
+$$;
+
+-- D3: claimed, fence mine. Rejects come flattened. Answers the batches that were mine.
+CREATE FUNCTION ferry.finish_batches(p_worker uuid, p_job bigint[], p_batch bigint[], p_fence bigint[],
+                                     p_verified integer[], p_rejected integer[], p_rounded integer[], p_readback text[],
+                                     p_out_job bigint[], p_out_batch bigint[], p_out_id bytea[], p_out_reason text[],
+                                     p_out_message text[])
+RETURNS TABLE (job_id bigint, batch_no bigint, state text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH r AS (
+        SELECT * FROM unnest(p_job, p_batch, p_fence, p_verified, p_rejected, p_rounded, p_readback)
+            AS u (job_id, batch_no, fence, verified, rejected, rounded, readback)
+    ), mine AS (
+        SELECT b.job_id, b.batch_no, b.export_rev, b.deliveries, c.target_uuid
+        FROM ferry.batches b JOIN r USING (job_id, batch_no)
+        JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no
+        WHERE b.state = 'claimed' AND b.fence = r.fence AND b.owner = p_worker
+        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
+    ), put_rejects AS (
+        INSERT INTO ferry.rejected_records (job_id, batch_no, id, reason, message, stage, export_rev, attempts)
+        SELECT m.job_id, m.batch_no, o.id, o.reason, o.message, 'delivery', m.export_rev, m.deliveries
+        FROM unnest(p_out_job, p_out_batch, p_out_id, p_out_reason, p_out_message)
+            AS o (job_id, batch_no, id, reason, message)
+        JOIN mine m USING (job_id, batch_no)
+        ON CONFLICT (job_id, batch_no, sha256(id)) DO UPDATE SET reason = EXCLUDED.reason, message = EXCLUDED.message,
+            stage = 'delivery', export_rev = EXCLUDED.export_rev, attempts = EXCLUDED.attempts, at = now()
+    ), calm AS (
+        UPDATE ferry.target_collections t SET retry_at = NULL, retry_cause = NULL, refused_since = NULL, refusals = 0
+        WHERE t.target_uuid IN (SELECT target_uuid FROM mine) AND t.retry_at <= now()
+    )
+    UPDATE ferry.batches b SET n_verified = r.verified, n_rejected = b.n_rejected + r.rejected, n_rounded = r.rounded,
+        readback_sha256 = decode(r.readback, 'hex'), lease_until = NULL, finished_at = now(), last_error = NULL,
+        state = CASE WHEN r.verified = 0 AND b.n_rejected + r.rejected > 0 THEN 'rejected' ELSE 'verified' END
+    FROM r JOIN mine USING (job_id, batch_no)
+    WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no
+    RETURNING b.job_id, b.batch_no, b.state;
+    PERFORM ferry.free_slots(p_fence);
+END
+$$;
+
+-- A consumer that stops gives its claims back at once: the next one takes over without waiting for the lease.
+CREATE FUNCTION ferry.release_claims(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_fence bigint[],
+                                     p_sent boolean[])
+RETURNS TABLE (job_id bigint, batch_no bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH mine AS (
+        SELECT b.job_id, b.batch_no, r.sent
+        FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence, p_sent) AS r (job_id, batch_no, fence, sent)
+            USING (job_id, batch_no)
+        WHERE b.state = 'claimed' AND b.fence = r.fence
+        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
+    )
+    UPDATE ferry.batches b SET lease_until = now() - interval '1 ms', must_reread = b.must_reread OR mine.sent,
+        quiet_until = ferry.quiet_after(b.quiet_until, mine.sent, p_lease)
+    FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
+    RETURNING b.job_id, b.batch_no;
+    PERFORM ferry.free_slots(p_fence);
+END
+$$;
+
+-- ---- workers and leases ----
+
+CREATE FUNCTION ferry.start_worker(p_worker uuid, p_kind text, p_host text, p_pid integer, p_version text, p_lease interval)
+RETURNS uuid LANGUAGE sql AS $$
+    INSERT INTO ferry.workers AS w (worker_id, kind, host, pid, version, lease_until)
+    VALUES (p_worker, p_kind, p_host, p_pid, p_version, now() + p_lease)
+    ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), lease_until = EXCLUDED.lease_until;
+    SELECT ledger_uuid FROM ferry.ledger
+$$;
+
+-- One statement renews the worker and everything it holds; answers the claims that are still its own. Plan and finish
+-- leases of the worker's job go with it, and the write slots of the claims that are left.
+CREATE FUNCTION ferry.renew(p_worker uuid, p_lease interval, p_current_job bigint, p_job bigint[], p_batch bigint[],
+                            p_fence bigint[], p_waits_for text, p_missing_secrets text[], p_foreign bigint)
+RETURNS TABLE (job_id bigint, batch_no bigint, fence bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE ferry.workers w SET seen_at = now(), lease_until = now() + p_lease, job_id = p_current_job,
+            waits_since = CASE WHEN p_waits_for = '' THEN NULL WHEN w.waits_for = p_waits_for THEN w.waits_since
+                               ELSE now() END,
+            waits_for = p_waits_for, missing_secrets = p_missing_secrets, foreign_messages = p_foreign
+        WHERE w.worker_id = p_worker;
+    UPDATE ferry.job_collections c SET plan_lease_until = now() + p_lease
+        WHERE c.job_id = p_current_job AND c.plan_owner = p_worker AND c.plan_complete_at IS NULL;
+    UPDATE ferry.jobs j SET finish_lease_until = now() + p_lease
+        WHERE j.job_id = p_current_job AND j.finish_owner = p_worker;
+    RETURN QUERY
+    WITH mine AS (
+        SELECT b.job_id, b.batch_no
+        FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
+        WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed') AND b.lease_until IS NOT NULL
+        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
+    ), kept AS (
+        UPDATE ferry.batches b SET lease_until = now() + p_lease
+        FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
+        RETURNING b.job_id, b.batch_no, b.fence
+    ), slots AS (
+        UPDATE ferry.write_slots s SET lease_until = now() + p_lease
+        FROM kept WHERE s.fence = kept.fence AND s.worker_id = p_worker
+    )
+    SELECT kept.job_id, kept.batch_no, kept.fence FROM kept;
+END
+$$;
+
+CREATE FUNCTION ferry.stop_worker(p_worker uuid) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.workers SET stopped_at = now(), lease_until = now(), waits_for = '', waits_since = NULL
+    WHERE worker_id = p_worker
+$$;
+
+-- What a consumer that follows a job to its end has to know: producers are those that are alive and on it.
+CREATE FUNCTION ferry.follow_job(p_job bigint)
+RETURNS TABLE (state text, last_error text, open_batches bigint, producers bigint) LANGUAGE sql STABLE AS $$
+    SELECT j.state, j.last_error,
+        (SELECT count(*) FROM ferry.batches b
+         WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')),
+        (SELECT count(*) FROM ferry.workers w
+         WHERE w.kind = 'producer' AND w.job_id = p_job AND w.lease_until > now())
+    FROM ferry.jobs j WHERE j.job_id = p_job
+$$;

@@ -1,0 +1,221 @@
+-- Sweeping and ending a job, by the one producer that holds the finish lease: PROTOCOL §5 and §8.
+
+-- False: another producer's, or one of its steps holds the row right now. Whoever begins to end a job does so with nothing
+-- staged: an earlier attempt may have left its listings behind.
+CREATE FUNCTION ferry.finish_take(p_worker uuid, p_job bigint, p_lease interval) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM ferry.jobs
+        WHERE job_id = p_job AND state = 'running'
+          AND (finish_owner IS NULL OR finish_owner = p_worker OR finish_lease_until < now()
+               OR EXISTS (SELECT FROM ferry.workers w WHERE w.worker_id = finish_owner AND w.stopped_at IS NOT NULL))
+        FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd');
+    UPDATE ferry.jobs SET finish_owner = p_worker, finish_lease_until = clock_timestamp() + p_lease WHERE job_id = p_job;
+    RETURN true;
+END
+$$;
+
+-- What the sweep has to ask the bus about: published, or claimed under a dead lease.
+CREATE FUNCTION ferry.sweep_candidates(p_job bigint)
+RETURNS TABLE (batch_no bigint, export_rev bigint, partition integer, message_offset bigint) LANGUAGE sql STABLE AS $$
+    SELECT batch_no, export_rev, partition, message_offset FROM ferry.batches
+    WHERE job_id = p_job AND (state = 'published' OR (state = 'claimed' AND lease_until < now())) ORDER BY batch_no
+$$;
+
+-- Their messages cannot come again: back to planned, as in parking.
+CREATE FUNCTION ferry.sweep_replan(p_worker uuid, p_job bigint, p_batch bigint[], p_rev bigint[], p_cause text)
+RETURNS TABLE (batch_no bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM FROM ferry.jobs j WHERE j.job_id = p_job AND j.finish_owner = p_worker AND j.finish_lease_until > now();
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH lost AS (
+        SELECT b.batch_no FROM ferry.batches b JOIN unnest(p_batch, p_rev) AS r (batch_no, rev) USING (batch_no)
+        WHERE b.job_id = p_job AND b.export_rev = r.rev
+          AND (b.state = 'published' OR (b.state = 'claimed' AND b.lease_until < now()))
+        ORDER BY b.batch_no FOR UPDATE OF b
+    ), swept AS (
+        UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
+            payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL, last_error = p_cause,
+            must_reread = b.must_reread OR b.state = 'claimed',
+            quiet_until = ferry.quiet_after(b.quiet_until, b.state = 'claimed', ferry.lease_of(p_worker))
+        FROM lost WHERE b.job_id = p_job AND b.batch_no = lost.batch_no
+        RETURNING b.batch_no
+    ), noted AS (
+        INSERT INTO ferry.events (kind, job_id, batch_no, worker_id, detail)
+        SELECT 'batch.swept', p_job, s.batch_no, p_worker, p_cause FROM swept s
+    )
+    SELECT s.batch_no FROM swept s;
+END
+$$;
+
+-- How far a job is; the follower asks once a second.
+CREATE FUNCTION ferry.job_progress(p_job bigint)
+RETURNS TABLE (state text, last_error text, planned bigint, published bigint, verified bigint, rejected bigint,
+               vanished bigint, rounded bigint, mismatches bigint, batches bigint, open_batches bigint, sent_batches bigint,
+               waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
+               worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
+               secret_origin text)
+LANGUAGE sql STABLE AS $$
+    SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
+        (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
+        b.batches, b.open_batches, b.sent_batches, b.waiting_batches, coalesce(b.quiet_until < now(), true),
+        (SELECT count(*) FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()),
+        t.wait_ms, t.cause,
+        (SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
+         ORDER BY w.kind, w.waits_since LIMIT 1),
+        EXISTS (SELECT FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid)
+                JOIN ferry.endpoints e USING (endpoint_id)
+                WHERE c.job_id = p_job AND e.auth_style <> 'none'
+                  AND EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
+                              AND e.origin = ANY (w.missing_secrets))
+                  AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
+                                  AND e.origin <> ALL (w.missing_secrets))),
+        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin
+    FROM ferry.jobs j
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
+               coalesce(sum(x.n_added), 0) AS added, coalesce(sum(x.n_deleted), 0) AS deleted,
+               max(e.origin) FILTER (WHERE e.auth_style <> 'none') AS secret_origin
+        FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
+        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id WHERE x.job_id = p_job
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n_records), 0) AS planned,
+            coalesce(sum(n_records) FILTER (WHERE x.state IN ('published', 'claimed', 'verified', 'rejected')), 0) AS published,
+            coalesce(sum(n_verified) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS verified,
+            coalesce(sum(n_rejected) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS rejected,
+            coalesce(sum(n_vanished) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS vanished,
+            coalesce(sum(n_rounded) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS rounded,
+            max(x.quiet_until) AS quiet_until,
+            count(*) AS batches,
+            count(*) FILTER (WHERE x.state IN ('planned', 'published', 'claimed')) AS open_batches,
+            count(*) FILTER (WHERE x.state <> 'planned') AS sent_batches,
+            count(*) FILTER (WHERE x.state = 'planned' AND (x.lease_until IS NULL OR x.lease_until < now())) AS waiting_batches,
+            max(x.last_error) FILTER (WHERE x.state IN ('planned', 'published', 'claimed')) AS last_batch_error
+        FROM ferry.batches x WHERE x.job_id = p_job AND x.state NOT IN ('superseded', 'cancelled')
+    ) b
+    CROSS JOIN LATERAL (
+        SELECT max((extract(epoch FROM x.retry_at - now()) * 1000)::bigint) FILTER (WHERE x.retry_at IS NOT NULL) AS wait_ms,
+               max(x.retry_cause) AS cause
+        FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid) WHERE c.job_id = p_job
+    ) t
+    WHERE j.job_id = p_job
+$$;
+
+-- The end's listings, side 'e' (target) and 'd' (source), staged like the plan's.
+CREATE FUNCTION ferry.finish_add(p_worker uuid, p_job bigint, p_collection integer, p_side text, p_first bigint, p_ids bytea[])
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_new bigint;
+BEGIN
+    PERFORM FROM ferry.jobs WHERE job_id = p_job AND finish_owner = p_worker AND state = 'running' FOR NO KEY UPDATE;
+    IF NOT FOUND OR p_side NOT IN ('e', 'd') THEN
+        RAISE EXCEPTION 'another producer is finishing job %', p_job USING ERRCODE = 'FE002';
+    END IF;
+    IF p_first = 0 THEN
+        DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = p_side::"char";
+    END IF;
+    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, p_side::"char", p_first + ord - 1, id
+        FROM unnest(p_ids) WITH ORDINALITY AS u (id, ord) ORDER BY ord
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_new = ROW_COUNT;
+    RETURN v_new;
+END
+$$;
+
+-- §8's comparison: is every verified id at the target; what else is there; what came and went at the source meanwhile.
+CREATE FUNCTION ferry.finish_compare(p_worker uuid, p_job bigint, p_collection integer)
+RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, first_missing text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM FROM ferry.job_collections c WHERE c.job_id = p_job AND c.collection_no = p_collection FOR UPDATE;
+    PERFORM FROM ferry.jobs WHERE job_id = p_job AND finish_owner = p_worker AND state = 'running' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another producer is finishing job %', p_job USING ERRCODE = 'FE002';
+    END IF;
+    IF EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')) THEN
+        RAISE EXCEPTION 'a batch of job % is open again', p_job USING ERRCODE = 'FE002';
+    END IF;
+    RETURN QUERY
+    WITH manifest AS MATERIALIZED (
+        SELECT b.batch_no, u.id, sha256(u.id) AS hash
+        FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        WHERE b.job_id = p_job AND b.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+    ), verified AS MATERIALIZED (
+        SELECT m.id, m.hash FROM manifest m
+        WHERE NOT EXISTS (SELECT FROM ferry.rejected_records r
+                          WHERE r.job_id = p_job AND r.batch_no = m.batch_no AND sha256(r.id) = m.hash)
+          AND NOT EXISTS (SELECT FROM ferry.vanished_records v
+                          WHERE v.job_id = p_job AND v.batch_no = m.batch_no AND sha256(v.id) = m.hash)
+    ), prior AS MATERIALIZED (
+        SELECT sha256(u.id) AS hash FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND j.state = 'succeeded'
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
+        JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
+        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        WHERE me.job_id = p_job AND me.collection_no = p_collection
+    ), target AS MATERIALIZED (
+        SELECT sha256(id) AS hash FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = 'e'
+    ), source AS MATERIALIZED (
+        SELECT sha256(id) AS hash FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = 'd'
+    ), lost AS (
+        SELECT v.id FROM verified v WHERE NOT EXISTS (SELECT FROM target t WHERE t.hash = v.hash)
+    ), counted AS (
+        UPDATE ferry.job_collections c SET
+            n_missing = (SELECT count(*) FROM lost),
+            n_extra = (SELECT count(*) FROM target t WHERE NOT EXISTS (SELECT FROM manifest m WHERE m.hash = t.hash)
+                       AND NOT EXISTS (SELECT FROM prior p WHERE p.hash = t.hash)),
+            n_added = (SELECT count(*) FROM source s WHERE NOT EXISTS (SELECT FROM manifest m WHERE m.hash = s.hash)
+                       AND NOT EXISTS (SELECT FROM prior p WHERE p.hash = s.hash)),
+            n_deleted = (SELECT count(*) FROM verified v WHERE NOT EXISTS (SELECT FROM source s WHERE s.hash = v.hash))
+        WHERE c.job_id = p_job AND c.collection_no = p_collection
+        RETURNING n_missing, n_extra, n_added, n_deleted
+    )
+    SELECT c.n_missing, c.n_extra, c.n_added, c.n_deleted,
+           (SELECT encode(l.id, 'escape') FROM lost l ORDER BY l.id LIMIT 1) FROM counted c;
+    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd');
+    -- This took longer than a lease, perhaps, and its renewal waits behind it.
+    UPDATE ferry.jobs SET finish_lease_until = greatest(finish_lease_until, clock_timestamp() + ferry.lease_of(p_worker))
+        WHERE job_id = p_job;
+END
+$$;
+
+-- The last step: only from running, only by the finish lease's holder, only when every batch is final, the plan complete
+-- and no request of an older claim can be in flight. Answers the job's state afterwards.
+CREATE FUNCTION ferry.finish_job(p_worker uuid, p_job bigint, p_state text, p_error text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_state text;
+BEGIN
+    PERFORM FROM ferry.job_collections WHERE job_id = p_job ORDER BY collection_no FOR UPDATE;
+    UPDATE ferry.jobs j SET state = p_state, finished_at = now(), last_error = nullif(p_error, '')
+        WHERE j.job_id = p_job AND j.state = 'running' AND j.finish_owner = p_worker AND p_state IN ('succeeded', 'failed')
+          AND NOT EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job
+                          AND (b.state IN ('planned', 'published', 'claimed') OR b.quiet_until >= now()))
+          AND NOT EXISTS (SELECT FROM ferry.job_collections c WHERE c.job_id = p_job
+                          AND (c.plan_complete_at IS NULL
+                               OR (p_state = 'succeeded' AND c.n_missing IS DISTINCT FROM 0)
+                               OR c.n_planned <> (SELECT coalesce(sum(b.n_verified + b.n_rejected + b.n_vanished), 0)
+                                   FROM ferry.batches b WHERE b.job_id = p_job AND b.collection_no = c.collection_no
+                                   AND b.state IN ('verified', 'rejected'))))
+          AND (p_state <> 'succeeded'
+               OR NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch')
+              AND NOT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL));
+    IF FOUND THEN
+        UPDATE ferry.job_collections SET is_open = false WHERE job_id = p_job;
+        UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
+        PERFORM ferry.log_event('job.' || p_state, p_job, NULL, p_worker, p_error);
+    END IF;
+    SELECT state INTO v_state FROM ferry.jobs WHERE job_id = p_job;
+    RETURN v_state;
+END
+$$;

@@ -1,0 +1,92 @@
+-- What people watch. Views carry no vector, document or secret.
+
+-- An id as text for people: its characters when it is UTF-8 without NUL, else escaped.
+CREATE FUNCTION ferry.printable(p_id bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN convert_from(p_id, 'UTF8');
+EXCEPTION WHEN others THEN
+    RETURN encode(p_id, 'escape');
+END
+$$;
+
+CREATE VIEW ferry.throughput AS
+    SELECT j.name AS job, date_trunc('minute', b.finished_at) AS minute, sum(b.n_verified) AS records, count(*) AS batches
+    FROM ferry.batches b JOIN ferry.jobs j USING (job_id)
+    WHERE b.state IN ('verified', 'rejected')
+    GROUP BY j.name, date_trunc('minute', b.finished_at);
+
+CREATE VIEW ferry.job_status AS
+    WITH counted AS (
+        SELECT b.job_id, b.collection_no,
+            coalesce(sum(n_records), 0) AS planned,
+            coalesce(sum(n_records) FILTER (WHERE state IN ('published', 'claimed', 'verified', 'rejected')), 0) AS published,
+            coalesce(sum(n_verified) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS verified,
+            coalesce(sum(n_rejected) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS rejected,
+            coalesce(sum(n_vanished) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS vanished,
+            coalesce(sum(n_verified) FILTER (WHERE finished_at > now() - interval '1 minute'), 0) AS last_minute,
+            min(published_at) FILTER (WHERE state IN ('published', 'claimed')) AS oldest,
+            max(quiet_until) AS quiet_until,
+            max(last_error) FILTER (WHERE state IN ('planned', 'published', 'claimed')) AS batch_error,
+            max(finished_at) AS last_finished
+        FROM ferry.batches b WHERE state NOT IN ('superseded', 'cancelled') GROUP BY b.job_id, b.collection_no
+    ), alive AS (
+        SELECT count(*) FILTER (WHERE kind = 'consumer') AS consumers FROM ferry.workers WHERE lease_until > now()
+    ), rated AS (
+        SELECT j.*, c.collection_no, c.source_name, t.retry_at, t.retry_cause, coalesce(n.planned, 0) AS planned,
+            coalesce(n.published, 0) AS published, coalesce(n.verified, 0) AS verified,
+            coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished, n.oldest, n.batch_error, n.quiet_until,
+            CASE WHEN j.state = 'running' THEN n.last_minute / greatest(1, least(60, extract(epoch FROM now() - j.started_at)))
+                 ELSE n.verified / greatest(1, extract(epoch FROM coalesce(n.last_finished, now()) - j.started_at))
+            END AS per_second
+        FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id)
+        JOIN ferry.target_collections t USING (target_uuid)
+        LEFT JOIN counted n ON n.job_id = c.job_id AND n.collection_no = c.collection_no
+    )
+    SELECT r.name AS job, r.state, r.source_name AS collection, r.planned, r.published, r.verified, r.rejected, r.vanished,
+        CASE WHEN r.planned = 0 THEN CASE WHEN r.state = 'succeeded' THEN 100.0 ELSE 0.0 END
+             ELSE round(100.0 * (r.verified + r.rejected + r.vanished) / r.planned, 1) END AS percent,
+        round(r.per_second::numeric, 1) AS rate,
+        CASE WHEN r.state = 'running' AND r.per_second > 0 THEN
+             make_interval(secs => round((r.planned - r.verified - r.rejected - r.vanished) / r.per_second)) END AS eta,
+        CASE WHEN r.state = 'running' THEN date_trunc('second', now() - r.oldest) END AS oldest_unverified,
+        CASE WHEN r.state = 'pending' THEN 'the plan'
+             WHEN r.state = 'blocked' THEN 'a person: ferry-producer resume ' || r.name
+             WHEN r.state = 'paused' THEN 'ferry-producer resume ' || r.name
+             WHEN r.state <> 'running' THEN ''
+             WHEN NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'producer' AND w.job_id = r.job_id
+                              AND w.lease_until > now()) THEN 'a producer: ferry-producer resume ' || r.name
+             WHEN r.published > r.verified + r.rejected + r.vanished AND a.consumers = 0
+                 THEN 'a consumer: none is running, start ferry-consumer'
+             WHEN r.retry_at > now() THEN 'the target until ' || to_char(r.retry_at, 'HH24:MI:SS') || ': ' || r.retry_cause
+             WHEN r.quiet_until > now() AND r.planned = r.verified + r.rejected + r.vanished
+                 THEN 'requests of ended claims, until ' || to_char(r.quiet_until, 'HH24:MI:SS')
+             ELSE coalesce((SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
+                            ORDER BY w.waits_since LIMIT 1), '') END AS waits_for,
+        coalesce(r.last_error, CASE WHEN r.state = 'running' THEN r.batch_error END, '') AS last_error,
+        r.job_id, date_trunc('second', r.created_at) AS created_at, date_trunc('second', r.finished_at) AS finished_at
+    FROM rated r CROSS JOIN alive a ORDER BY r.job_id, r.collection_no;
+
+CREATE VIEW ferry.batch_status AS
+    SELECT j.name AS job, c.source_name AS collection, b.batch_no AS batch, b.state, b.n_records AS records,
+        b.n_verified AS verified, b.n_rejected AS rejected, b.n_vanished AS vanished, b.n_rounded AS rounded,
+        b.export_rev, b.payload_bytes, b.partition, b.message_offset, b.exports, b.deliveries, b.must_reread,
+        CASE WHEN b.state IN ('planned', 'claimed') AND b.lease_until > now() THEN b.owner END AS worker_id,
+        CASE WHEN b.state IN ('planned', 'claimed') THEN b.lease_until END AS lease_until,
+        b.published_at, b.finished_at, coalesce(b.last_error, '') AS last_error
+    FROM ferry.batches b JOIN ferry.jobs j USING (job_id)
+    JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;
+
+CREATE VIEW ferry.worker_status AS
+    SELECT w.kind, w.worker_id, w.host, w.pid, w.version,
+        CASE WHEN w.stopped_at IS NOT NULL THEN 'stopped' WHEN w.lease_until > now() THEN 'alive' ELSE 'lost' END AS state,
+        (SELECT name FROM ferry.jobs j WHERE j.job_id = w.job_id) AS job, w.waits_for,
+        date_trunc('second', now() - w.waits_since) AS waits_since, w.missing_secrets, w.foreign_messages,
+        w.started_at, w.seen_at
+    FROM ferry.workers w;
+
+CREATE VIEW ferry.rejects AS
+    SELECT j.name AS job, c.source_name AS collection, r.batch_no AS batch, ferry.printable(r.id) AS id, r.reason, r.message,
+        r.stage, r.status, r.attempts, r.at
+    FROM ferry.rejected_records r JOIN ferry.jobs j USING (job_id)
+    JOIN ferry.batches b ON b.job_id = r.job_id AND b.batch_no = r.batch_no
+    JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;
