@@ -83,11 +83,12 @@ static void answer_slot(struct consumer *consumer, const struct ticket *ticket, 
     if (event.claim == CLAIM_NO_SECRET) {
         struct error *why = &consumer->parcels[slot].error;
         const char *origin = pg_cstr(rows, row, "origin");
+        bool is_known = targets_lack_secret(&consumer->targets, origin);
         if (targets_find_secret(&consumer->targets, origin, why)) {
             consumer->to_claim.waits[slot] = true; /* ask again, now with it */
             return;
         }
-        log_event(LOG_WARN, "secret.missing", LOG_TEXT("origin", origin),
+        log_event(is_known ? LOG_DEBUG : LOG_WARN, "secret.missing", LOG_TEXT("origin", origin),
                   LOG_TEXT("reason", why->message));
     }
     consumer_tell(consumer, &event);

@@ -1,19 +1,15 @@
 /*
  * ferry-consumer from opening to closing: connects what it stands on, then turns the loop, and in every turn lets each
- * station do its part. All decisions are the machine's (delivery.h).
+ * station do its part. All decisions are the machine's (delivery.h); what it wants is carried out by carry.c.
  */
 #include "consumer/consumer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/log.h"
 #include "base/clock.h"
 #include "consumer/claim.h"
 #include "consumer/mark.h"
-#include "consumer/readback.h"
-#include "consumer/upsert.h"
 
 #define REFUSE_AFTER_MS 60000
 #define HOLD_MS         2000
@@ -21,145 +17,6 @@
 #define WRITE_LIMIT     1
 #define STOP_GRACE_MS   10000
 #define SETTLE_MS       2000 /* for the last statements */
-
-/* ---- actions ---- */
-
-static void carry_out(struct consumer *consumer, const struct delivery_action *action)
-{
-    switch (action->kind) {
-    case ACTION_CLAIM:
-        consumer->to_claim.waits[action->slot] = true;
-        break;
-    case ACTION_UPSERT:
-        upsert_start(consumer, action->slot, action->parts);
-        break;
-    case ACTION_READ:
-        readback_start(consumer, action->slot);
-        break;
-    case ACTION_MARK:
-        consumer->to_mark.waits[action->slot] = true;
-        break;
-    case ACTION_PARK:
-        park_want(consumer, action);
-        break;
-    case ACTION_REFUSE_TARGET:
-        park_refuse_target(consumer, action);
-        break;
-    case ACTION_BLOCK_JOB:
-        park_block_job(consumer, action);
-        break;
-    case ACTION_ABORT:
-        errand_abandon(consumer, action->slot);
-        break;
-    case ACTION_RELEASE:
-        park_want_release(consumer, action);
-        break;
-    case ACTION_POISON:
-        park_want_note(consumer, action);
-        break;
-    case ACTION_ACKNOWLEDGE:
-        intake_acknowledge(consumer, action);
-        break;
-    case ACTION_DROP:
-        consumer->to_claim.waits[action->slot] = false;
-        consumer->to_mark.waits[action->slot] = false;
-        consumer->parking.to_park.waits[action->slot] = false;
-        consumer->parking.to_note.waits[action->slot] = false;
-        errand_abandon(consumer, action->slot);
-        parcel_clear(&consumer->parcels[action->slot]);
-        break;
-    }
-}
-
-void consumer_tell(struct consumer *consumer, const struct delivery_event *event)
-{
-    struct delivery_action action;
-
-    if (consumer->is_closing) {
-        return;
-    }
-    delivery_handle(&consumer->core, event, clock_boottime_ms());
-    if (consumer->is_carrying) {
-        return;
-    }
-    consumer->is_carrying = true;
-    while (delivery_next_action(&consumer->core, &action)) {
-        carry_out(consumer, &action);
-    }
-    consumer->is_carrying = false;
-}
-
-void consumer_note_failure(struct consumer *consumer, size_t slot, const char *step,
-                           const struct error *err)
-{
-    struct parcel *parcel = &consumer->parcels[slot];
-    bool is_new = strcmp(parcel->error.message, err->message) != 0;
-
-    parcel->error = *err;
-    log_event(is_new ? LOG_WARN : LOG_DEBUG, "batch.failed",
-              LOG_NUMBER("job", parcel->envelope.job_id),
-              LOG_NUMBER("batch", parcel->envelope.batch_no), LOG_TEXT("step", step),
-              LOG_TEXT("kind", error_kind_name(err->kind)), LOG_TEXT("reason", err->message));
-    if (error_disposition(err->kind) == DISPOSITION_STOP && err->kind != ERROR_CANCELLED) {
-        consumer->fatal = *err;
-    }
-}
-
-/* ---- the heartbeat ---- */
-
-static void describe_waiting(const struct consumer *consumer, char *out, size_t size)
-{
-    const char *trouble = intake_trouble(&consumer->intake);
-
-    out[0] = '\0';
-    if (trouble[0] != '\0') {
-        snprintf(out, size, "%s", trouble);
-    }
-    for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
-        if (consumer->core.slots[i].state == DELIVERY_WAITING) {
-            snprintf(out, size, "%s", consumer->parcels[i].error.message);
-        }
-    }
-}
-
-static void on_holdings(void *ctx, struct runtime_holdings *out)
-{
-    struct consumer *consumer = ctx;
-    const struct origins *missing = &consumer->targets.without_secret;
-
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        const struct delivery *delivery = &consumer->core.slots[i];
-        consumer->asked[i] = delivery->fence;
-        if (delivery->fence != 0) {
-            out->claims[out->claim_count++] =
-                (struct ledger_claim){delivery->job_id, delivery->batch_no, delivery->fence};
-        }
-    }
-    out->foreign_messages = consumer->intake.foreign_messages;
-    for (size_t i = 0; i < missing->count && i < ARRAY_LEN(out->missing_secrets); i++) {
-        out->missing_secrets[out->missing_count++] = missing->list[i];
-    }
-    describe_waiting(consumer, out->waits_for, sizeof out->waits_for);
-}
-
-static void on_renewed(void *ctx, int64_t started_ms, const struct ledger_claim *kept, size_t count)
-{
-    struct consumer *consumer = ctx;
-    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = started_ms};
-
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        event.asked[i] = consumer->asked[i];
-        for (size_t k = 0; k < count; k++) {
-            event.kept[i] = event.kept[i] || kept[k].fence == consumer->asked[i];
-        }
-    }
-    consumer_tell(consumer, &event);
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        if (consumer->parcels[i].errand != NULL) {
-            errand_extend(consumer->parcels[i].errand);
-        }
-    }
-}
 
 /* ---- turning ---- */
 
@@ -256,8 +113,8 @@ static bool open_all(struct consumer *consumer, struct error *err)
         return false;
     }
     open_core(consumer);
-    return intake_open(consumer, err) &&
-           runtime_heartbeat(&consumer->rt, on_holdings, on_renewed, consumer, err);
+    return intake_open(consumer, err) && runtime_heartbeat(&consumer->rt, consumer_on_holdings,
+                                                           consumer_on_renewed, consumer, err);
 }
 
 /* Claims that were given back are said so before the partitions go: whoever gets those finds them free. */

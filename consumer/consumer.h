@@ -43,11 +43,15 @@ struct consumer {
 /* Runs until stopped, until the job to follow has ended, or until something fails for good. */
 enum exit_code consumer_run(const struct option_set *options);
 
-/* -- for the stations -- */
+/* -- for the stations (carry.c) -- */
 /* Tells the machine what happened and carries out what it wants. */
 void consumer_tell(struct consumer *consumer, const struct delivery_event *event);
 /* A step of the slot's batch failed: kept for causes, logged, and the end of the program if it is of that kind. */
 void consumer_note_failure(struct consumer *consumer, size_t slot, const char *step,
                            const struct error *err);
+
+/* -- for the heartbeat (holdings.c) -- */
+runtime_holdings_fn consumer_on_holdings;
+runtime_renewed_fn consumer_on_renewed;
 
 #endif

@@ -29,11 +29,17 @@ struct intake {
 
 /* Checks that the topic is there and fit, then subscribes. */
 MUST_CHECK bool intake_open(struct consumer *consumer, struct error *err);
+/* Commits what was acknowledged, and leaves the group. */
+void intake_close(struct consumer *consumer);
 /* Takes what there is and there is room for. */
 void intake_run(struct consumer *consumer);
 void intake_acknowledge(struct consumer *consumer, const struct delivery_action *action);
 /* What the bus keeps us waiting for, or "". */
 const char *intake_trouble(const struct intake *intake);
-void intake_close(struct consumer *consumer); /* commits what was acknowledged */
+
+/* -- subscription.c, for intake.c only -- */
+void intake_resubscribe(struct consumer *consumer); /* when it is due */
+void intake_resubscribe_later(struct consumer *consumer, const char *reason);
+void intake_say_trouble(struct intake *intake);
 
 #endif

@@ -107,10 +107,13 @@ static void on_parked(void *ctx, const struct pg_rows *rows, const struct error 
     for (size_t i = 0; !consumer->is_closing && i < ticket->count; i++) {
         size_t slot = ticket->slots[i];
         const struct parcel *parcel = &consumer->parcels[slot];
-        log_event(err->kind == ERROR_NONE ? LOG_INFO : LOG_WARN, "batch.parked",
-                  LOG_NUMBER("job", parcel->envelope.job_id),
-                  LOG_NUMBER("batch", parcel->envelope.batch_no),
-                  LOG_TEXT("reason", parcel->error.message), LOG_TEXT("failed", err->message));
+        if (err->kind == ERROR_NONE) {
+            log_event(LOG_INFO, "batch.parked", LOG_NUMBER("job", parcel->envelope.job_id),
+                      LOG_NUMBER("batch", parcel->envelope.batch_no),
+                      LOG_TEXT("reason", parcel->error.message));
+        } else {
+            on_said(NULL, NULL, err);
+        }
         consumer_tell(consumer, &(struct delivery_event){
                                     .kind = EVENT_PARK, .slot = slot, .error = err->kind});
     }

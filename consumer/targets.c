@@ -74,6 +74,11 @@ static void origins_remove(struct origins *origins, const char *origin)
     }
 }
 
+bool targets_lack_secret(const struct targets *targets, const char *origin)
+{
+    return origins_hold(&targets->without_secret, origin);
+}
+
 static bool find_header(const struct targets *targets, const char *origin, char header[512],
                         struct error *err)
 {

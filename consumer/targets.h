@@ -47,6 +47,8 @@ void targets_close(struct targets *targets); /* wipes the secrets */
 /* The target of a claimed row of ferry.claim_batches, brought up to date. Its address never changes. NULL on failure. */
 struct target *targets_take(struct targets *targets, const struct pg_rows *rows, int row,
                             struct error *err);
+/* It has been looked for in vain. */
+bool targets_lack_secret(const struct targets *targets, const char *origin);
 /* Looks for a secret for the origin and remembers what came of it. False with *err: there is none, or none that can be
  * used; then what to set. */
 MUST_CHECK bool targets_find_secret(struct targets *targets, const char *origin, struct error *err);

@@ -57,7 +57,7 @@ static bool run(struct voyage *v, enum exit_code *code, struct error *err)
                    "not compared again)\n",
                    (long long)plan.source_ids);
         } else {
-            printf("0 records to send, says the producer that planned at the same time\n");
+            printf("0 records to send: another producer has planned this meanwhile\n");
         }
         *code = EXIT_DONE;
         return true;

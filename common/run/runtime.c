@@ -103,8 +103,8 @@ static bool wait_for_connection(struct runtime *rt, struct error *err)
         }
         if (clock_boottime_ms() > deadline_ms) {
             return error_set(err, ERROR_UNAVAILABLE,
-                             "PostgreSQL %s does not answer: %s; start it or set PGHOST, PGPORT",
-                             pg_where(rt->ledger.pg), pg_trouble(rt->ledger.pg));
+                             "%s: no connection within %u s; start it or set PGHOST, PGPORT",
+                             pg_trouble(rt->ledger.pg), LIMIT_CONNECT_MS / 1000);
         }
         if (!loop_turn(rt->loop, STEP_PERIOD_MS, err)) {
             return false;

@@ -97,7 +97,7 @@ CREATE TABLE ferry.plan_ids (
 );
 -- By digest: an id may be longer than a B-tree entry.
 CREATE UNIQUE INDEX plan_ids_id ON ferry.plan_ids (job_id, collection_no, side, sha256(id));
-CREATE INDEX plan_ids_ordinal ON ferry.plan_ids (job_id, collection_no, side, ordinal);
+CREATE INDEX plan_ids_ordinal ON ferry.plan_ids (job_id, collection_no, ordinal) WHERE side = 's';
 
 CREATE TABLE ferry.batches (
     job_id          bigint NOT NULL REFERENCES ferry.jobs ON DELETE CASCADE,

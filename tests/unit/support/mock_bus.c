@@ -113,6 +113,11 @@ void mock_bus_kill_publisher(struct publisher *publisher)
                               "a test did it");
 }
 
+void mock_bus_drop_client(struct publisher *publisher)
+{
+    publisher_client_end(publisher, 0, ERROR_UNAVAILABLE);
+}
+
 void mock_bus_kill_subscriber(struct subscriber *subscriber)
 {
     rd_kafka_test_fatal_error(subscriber->client, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,

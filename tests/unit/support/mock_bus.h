@@ -40,6 +40,8 @@ void mock_bus_topic_known(struct mock_bus *bus, const char *topic);
 
 /* The fatal state of the client inside, as 2.0.2 reaches it by itself after some disconnects. */
 void mock_bus_kill_publisher(struct publisher *publisher);
+/* The client goes without a word about what it had. */
+void mock_bus_drop_client(struct publisher *publisher);
 void mock_bus_kill_subscriber(struct subscriber *subscriber);
 
 #endif

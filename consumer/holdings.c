@@ -1,0 +1,59 @@
+/* What this worker holds and waits for, as its heartbeat tells the ledger, and what the ledger says to that. */
+#include <stdio.h>
+
+#include "consumer/consumer.h"
+
+static void describe_waiting(const struct consumer *consumer, char *out, size_t size)
+{
+    const char *trouble = intake_trouble(&consumer->intake);
+
+    out[0] = '\0';
+    if (trouble[0] != '\0') {
+        snprintf(out, size, "%s", trouble);
+    }
+    for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
+        if (consumer->core.slots[i].state == DELIVERY_WAITING) {
+            snprintf(out, size, "%s", consumer->parcels[i].error.message);
+        }
+    }
+}
+
+void consumer_on_holdings(void *ctx, struct runtime_holdings *out)
+{
+    struct consumer *consumer = ctx;
+    const struct origins *missing = &consumer->targets.without_secret;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        const struct delivery *delivery = &consumer->core.slots[i];
+        consumer->asked[i] = delivery->fence;
+        if (delivery->fence != 0) {
+            out->claims[out->claim_count++] =
+                (struct ledger_claim){delivery->job_id, delivery->batch_no, delivery->fence};
+        }
+    }
+    out->foreign_messages = consumer->intake.foreign_messages;
+    for (size_t i = 0; i < missing->count && i < ARRAY_LEN(out->missing_secrets); i++) {
+        out->missing_secrets[out->missing_count++] = missing->list[i];
+    }
+    describe_waiting(consumer, out->waits_for, sizeof out->waits_for);
+}
+
+void consumer_on_renewed(void *ctx, int64_t started_ms, const struct ledger_claim *kept,
+                         size_t count)
+{
+    struct consumer *consumer = ctx;
+    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = started_ms};
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        event.asked[i] = consumer->asked[i];
+        for (size_t k = 0; k < count; k++) {
+            event.kept[i] = event.kept[i] || kept[k].fence == consumer->asked[i];
+        }
+    }
+    consumer_tell(consumer, &event);
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        if (consumer->parcels[i].errand != NULL) {
+            errand_extend(consumer->parcels[i].errand);
+        }
+    }
+}

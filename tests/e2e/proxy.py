@@ -1,0 +1,150 @@
+"""An HTTP server between a program and a Chroma, which passes everything on, or does to it what a test wants.
+
+    def handler(request, forward):      # called in a thread of its own for each connection
+        return forward(request)         # an Answer; or make one: Answer(503, {"error": "…"}); or raise Drop()
+    with Proxy("http://127.0.0.1:8000", handler) as proxy:
+        … proxy.url …
+"""
+
+import base64
+import http.client
+import http.server
+import json
+import struct
+import threading
+import urllib.parse
+
+
+class Drop(Exception):
+    """Close the connection without an answer."""
+
+
+class Request:
+    def __init__(self, method, path, headers, body):
+        self.method, self.path, self.headers, self.body = method, path, headers, body
+
+    @property
+    def verb(self):
+        """get, upsert, … for requests about records; else ""."""
+        parts = urllib.parse.urlsplit(self.path).path.split("/")
+        return parts[-1] if self.method == "POST" and len(parts) == 10 else ""
+
+    def json(self):
+        return json.loads(self.body)
+
+    def set_json(self, value):
+        self.body = json.dumps(value).encode()
+
+
+class Answer:
+    def __init__(self, status, body=b"", kind="application/json"):
+        self.status, self.kind = status, kind
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+class Proxy:
+    def __init__(self, upstream="", handler=lambda request, forward: forward(request)):
+        self.handler = handler
+        self.requests = []  # (verb or path, status)
+        parts = urllib.parse.urlsplit(upstream)
+        local = threading.local()
+
+        def forward(request):
+            headers = {name: value for name, value in request.headers.items()
+                       if name.lower() not in ("host", "content-length", "connection")}
+            for attempt in (1, 2):
+                if getattr(local, "connection", None) is None:
+                    local.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
+                try:
+                    local.connection.request(request.method, request.path, request.body or None, headers)
+                    answer = local.connection.getresponse()
+                    return Answer(answer.status, answer.read(), answer.getheader("Content-Type"))
+                except (OSError, http.client.HTTPException):
+                    local.connection.close()
+                    local.connection = None
+                    if attempt == 2:
+                        raise Drop() from None
+
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def serve(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                try:
+                    answer = proxy.handler(request, forward)
+                except Drop:
+                    proxy.requests.append((request.verb or request.path, 0))
+                    self.close_connection = True
+                    return
+                proxy.requests.append((request.verb or request.path, answer.status))
+                head = ["HTTP/1.1 %d %s" % (answer.status, http.client.responses.get(answer.status, "Unknown"))]
+                if answer.kind:
+                    head.append("Content-Type: " + answer.kind)
+                head.append("Content-Length: %d\r\n\r\n" % len(answer.body))
+                try:
+                    self.wfile.write("\r\n".join(head).encode() + answer.body)
+                except OSError:  # the program has gone
+                    self.close_connection = True
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = serve
+
+            def log_message(self, *_):
+                pass
+
+        class Listener(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 64
+
+            def handle_error(self, *_):  # a killed program's connection
+                pass
+
+        self.listener = Listener(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.listener.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown()
+        self.listener.server_close()
+
+    def count(self, verb):
+        return sum(1 for name, _ in self.requests if name == verb)
+
+
+class Gate:
+    """Lets requests pass while open; the others wait. Counts those that wait."""
+
+    def __init__(self):
+        self.opened = threading.Event()
+        self.opened.set()
+        self.waiting = 0
+        self.lock = threading.Lock()
+
+    def close(self):
+        self.opened.clear()
+
+    def open(self):
+        self.opened.set()
+
+    def pass_through(self):
+        if not self.opened.is_set():
+            with self.lock:
+                self.waiting += 1
+            self.opened.wait(120)
+            with self.lock:
+                self.waiting -= 1
+
+
+def flip_largest(embedding):
+    """The same base64 vector with the sign of its largest component changed."""
+    raw = bytearray(base64.b64decode(embedding))
+    floats = struct.unpack("<%df" % (len(raw) // 4), raw)
+    largest = max(range(len(floats)), key=lambda i: abs(floats[i]))
+    raw[4 * largest + 3] ^= 0x80
+    return base64.b64encode(bytes(raw)).decode("ascii")

@@ -1,0 +1,80 @@
+"""A target that does not keep what it was given, on every attempt: the job fails, and the record is named."""
+
+import pytest
+
+from ferry import DONE, MISMATCH, corpus, last_line
+from proxy import Proxy, flip_largest
+
+RECORDS = 90
+WRONG = [record["id"] for record in corpus.records(RECORDS, 24)][50]
+
+
+def flipped(body, index):
+    body["embeddings"][index] = flip_largest(body["embeddings"][index])
+
+
+def reworded(body, index):
+    body["documents"][index] = "something else"
+
+
+def retyped(body, index):
+    body["metadatas"][index]["page"] = float(body["metadatas"][index]["page"])
+
+
+def lost(body, index):
+    for field in ("ids", "embeddings", "documents", "metadatas", "uris"):
+        if body.get(field):
+            del body[field][index]
+
+
+@pytest.mark.parametrize("space, damage, field", [
+    ("cosine", flipped, "embedding"), ("l2", flipped, "embedding"), ("cosine", reworded, "document"),
+    ("cosine", retyped, "metadata"), ("cosine", lost, ""),
+])
+def test_a_damaged_record_fails_the_job_and_is_named(ferry, space, damage, field):
+    ferry.fill(RECORDS, space=space)
+    ferry.setup()
+    damaged = []
+
+    def handle(request, forward):
+        if request.verb == "upsert":
+            body = request.json()
+            if WRONG in body["ids"]:
+                damage(body, body["ids"].index(WRONG))
+                damaged.append(1)
+                request.set_json(body)
+        return forward(request)
+    with Proxy(ferry.target.url, handle) as proxy:
+        ferry.consumers()
+        done = ferry.migrate(target=proxy.url, batch_records=30)
+    assert damaged
+    assert done.status == MISMATCH, done.err
+    assert WRONG in done.err
+    assert "verified" not in last_line(done.out) or "89 of 90" in last_line(done.out)
+    [reject] = ferry.sql("SELECT * FROM ferry.rejects")
+    assert (reject["id"], reject["reason"]) == (WRONG, "mismatch") and field in reject["message"]
+    job = ferry.job()
+    assert job["state"] == "failed" and WRONG in job["last_error"]
+    assert (job["planned"], job["verified"], job["rejected"]) == (RECORDS, RECORDS - 1, 1)
+    verdict = ferry.judge()
+    assert verdict.missing + [name for name, _ in verdict.different] == [WRONG]
+
+
+def test_after_a_failed_job_the_next_one_sends_everything_again(ferry):
+    """No job of this pair has succeeded, so nothing counts as verified."""
+    ferry.fill(RECORDS)
+    ferry.setup()
+    ferry.consumers()
+
+    def handle(request, forward):
+        if request.verb == "upsert":
+            body = request.json()
+            if WRONG in body["ids"]:
+                flipped(body, body["ids"].index(WRONG))
+                request.set_json(body)
+        return forward(request)
+    with Proxy(ferry.target.url, handle) as proxy:
+        assert ferry.migrate(target=proxy.url, batch_records=30).status == MISMATCH
+    done = ferry.migrate(batch_records=30)
+    assert done.status == DONE and last_line(done.out) == "90 of 90 records verified", done.err
+    ferry.assert_equal()

@@ -1,0 +1,1134 @@
+/*
+ * The delivering machine, row by row: PROTOCOL §3 and §4, what errors lead to, leases, turns, revocation, stopping.
+ * Schedules that nobody thought of: test_delivery_random.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "consumer/delivery.h"
+#include "support/expect.h"
+
+#define LEASE   60000
+#define MARGIN  5000
+#define REFUSE  60000
+#define HOLD    2000
+#define BUSY    500
+#define RECORDS 300
+
+static struct delivery_core core;
+static int64_t now;
+static int64_t next_offset;
+
+static int set_up_with(uint32_t write_limit)
+{
+    struct delivery_settings settings = {LEASE, MARGIN, REFUSE, write_limit, HOLD, BUSY};
+
+    delivery_core_init(&core, &settings, 7);
+    now = 1000000;
+    next_offset = 100;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_with(1);
+}
+
+/* ---- saying what happened ---- */
+
+static void tell(struct delivery_event event)
+{
+    delivery_handle(&core, &event, now);
+}
+
+static size_t arrive_as(enum delivery_event_kind kind, int64_t job_id, uint64_t generation)
+{
+    size_t slot;
+
+    assert_true(delivery_free_slot(&core, &slot));
+    tell((struct delivery_event){.kind = kind,
+                                 .slot = slot,
+                                 .job_id = job_id,
+                                 .batch_no = next_offset,
+                                 .rev = 1,
+                                 .generation = generation,
+                                 .partition = 3,
+                                 .offset = next_offset});
+    next_offset++;
+    return slot;
+}
+
+static size_t arrive(int64_t job_id)
+{
+    return arrive_as(EVENT_MESSAGE, job_id, 1);
+}
+
+static void claim(size_t slot, enum delivery_claim outcome)
+{
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = outcome,
+                                 .fence = (int64_t)slot + 11,
+                                 .started_ms = now,
+                                 .records = RECORDS});
+}
+
+static void upsert(size_t slot, enum error_kind error)
+{
+    tell((struct delivery_event){.kind = EVENT_UPSERT, .slot = slot, .error = error});
+}
+
+static void read_back(size_t slot, enum error_kind error, uint32_t mismatches)
+{
+    tell((struct delivery_event){
+        .kind = EVENT_READ, .slot = slot, .error = error, .mismatches = mismatches});
+}
+
+static void mark(size_t slot, bool matched, enum error_kind error)
+{
+    tell((struct delivery_event){
+        .kind = EVENT_MARK, .slot = slot, .matched = matched, .error = error});
+}
+
+static void settled(size_t slot, enum delivery_event_kind kind, enum error_kind error)
+{
+    tell((struct delivery_event){.kind = kind, .slot = slot, .error = error});
+}
+
+static void stop(uint32_t grace_ms)
+{
+    tell((struct delivery_event){.kind = EVENT_STOP, .grace_ms = grace_ms});
+}
+
+static void tick(void)
+{
+    tell((struct delivery_event){.kind = EVENT_TICK});
+}
+
+static void wait_ms(int64_t ms)
+{
+    now += ms;
+    tick();
+}
+
+/* ---- saying what is expected ---- */
+
+static struct delivery_action expect(enum delivery_action_kind kind, size_t slot)
+{
+    struct delivery_action action;
+
+    if (!delivery_next_action(&core, &action)) {
+        fail_msg("want action %d of slot %zu, have none", kind, slot);
+    }
+    if (action.kind != kind || action.slot != slot) {
+        fail_msg("want action %d of slot %zu, have %d of %zu", kind, slot, action.kind,
+                 action.slot);
+    }
+    return action;
+}
+
+static void expect_nothing(void)
+{
+    struct delivery_action action;
+
+    if (delivery_next_action(&core, &action)) {
+        fail_msg("want no action, have %d of slot %zu", action.kind, action.slot);
+    }
+}
+
+static void expect_state(size_t slot, enum delivery_state state)
+{
+    assert_string_equal(delivery_state_name(core.slots[slot].state), delivery_state_name(state));
+}
+
+/* The message is done: acknowledged with its place, and forgotten. */
+static void expect_done(size_t slot, int64_t offset)
+{
+    struct delivery_action action = expect(ACTION_ACKNOWLEDGE, slot);
+
+    assert_int_equal(action.generation, 1);
+    assert_int_equal(action.partition, 3);
+    assert_int_equal(action.offset, offset);
+    expect(ACTION_DROP, slot);
+    expect_state(slot, DELIVERY_FREE);
+    expect_nothing();
+}
+
+/* ---- ways to a state ---- */
+
+static size_t claimed(int64_t job_id)
+{
+    size_t slot = arrive(job_id);
+
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED);
+    return slot;
+}
+
+static size_t upserting(void)
+{
+    size_t slot = claimed(1);
+
+    expect(ACTION_UPSERT, slot);
+    return slot;
+}
+
+static size_t reading(void)
+{
+    size_t slot = upserting();
+
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    return slot;
+}
+
+static size_t marking(void)
+{
+    size_t slot = reading();
+
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    return slot;
+}
+
+static size_t waiting(void)
+{
+    size_t slot = upserting();
+
+    upsert(slot, ERROR_UNAVAILABLE);
+    expect_state(slot, DELIVERY_WAITING);
+    expect_nothing();
+    return slot;
+}
+
+static size_t parking(void)
+{
+    size_t slot = arrive(1);
+
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_PARK);
+    expect(ACTION_PARK, slot);
+    return slot;
+}
+
+static size_t noting(void)
+{
+    size_t slot = arrive_as(EVENT_POISON, 0, 1);
+
+    expect(ACTION_POISON, slot);
+    return slot;
+}
+
+/* ---- the way of a batch ---- */
+
+static void a_batch_is_claimed_written_read_marked_and_acknowledged_in_this_order(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    assert_int_equal(expect(ACTION_CLAIM, slot).fence, 0);
+    expect_nothing();
+    claim(slot, CLAIM_CLAIMED);
+    struct delivery_action action = expect(ACTION_UPSERT, slot);
+    assert_int_equal(action.parts, 1);
+    assert_int_equal(action.fence, slot + 11);
+    expect_nothing();
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    expect_nothing();
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    expect_nothing();
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+    assert_true(delivery_is_idle(&core));
+}
+
+/* ---- PROTOCOL §3, the outcomes of a claim ---- */
+
+static void a_stale_message_is_acknowledged(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_STALE);
+    expect_done(slot, 100);
+}
+
+static void a_held_batch_is_looked_at_again(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_HOLD);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    assert_int_equal(delivery_next_tick_ms(&core, now), 1000);
+    wait_ms(HOLD - 1);
+    expect_nothing();
+    assert_int_equal(delivery_next_tick_ms(&core, now), 1);
+    wait_ms(1);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slot);
+}
+
+static void without_a_write_slot_it_asks_again_sooner(void **state)
+{
+    static const enum delivery_claim outcomes[] = {CLAIM_BUSY, CLAIM_FAILED};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        set_up_with(1);
+        size_t slot = arrive(1);
+        expect(ACTION_CLAIM, slot);
+        claim(slot, outcomes[i]);
+        expect_nothing();
+        wait_ms(BUSY - 1);
+        expect_nothing();
+        wait_ms(1);
+        expect(ACTION_CLAIM, slot);
+    }
+}
+
+static void what_may_not_be_claimed_is_parked_then_acknowledged(void **state)
+{
+    static const enum delivery_claim outcomes[] = {CLAIM_PARK, CLAIM_NO_SECRET};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        set_up_with(1);
+        size_t slot = arrive(1);
+        expect(ACTION_CLAIM, slot);
+        claim(slot, outcomes[i]);
+        struct delivery_action action = expect(ACTION_PARK, slot);
+        assert_int_equal(action.fence, 0);
+        assert_false(action.sent);
+        assert_true(strlen(action.reason) > 0);
+        expect_nothing();
+        settled(slot, EVENT_PARK, ERROR_NONE);
+        expect_done(slot, 100);
+    }
+}
+
+static void poison_is_noted_then_acknowledged(void **state)
+{
+    static const enum delivery_claim outcomes[] = {CLAIM_UNKNOWN, CLAIM_NEWER, CLAIM_DIGEST};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        set_up_with(1);
+        size_t slot = arrive(1);
+        expect(ACTION_CLAIM, slot);
+        claim(slot, outcomes[i]);
+        assert_true(strlen(expect(ACTION_POISON, slot).reason) > 0);
+        expect_nothing();
+        settled(slot, EVENT_NOTED, ERROR_NONE);
+        expect_done(slot, 100);
+    }
+}
+
+static void an_unreadable_message_is_never_asked_for(void **state)
+{
+    (void)state;
+    size_t slot = noting();
+    expect_nothing();
+    settled(slot, EVENT_NOTED, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void statements_that_were_not_answered_are_repeated(void **state)
+{
+    static const struct {
+        size_t (*reach)(void);
+        enum delivery_event_kind answer;
+        enum delivery_action_kind action;
+    } cases[] = {{parking, EVENT_PARK, ACTION_PARK},
+                 {noting, EVENT_NOTED, ACTION_POISON},
+                 {marking, EVENT_MARK, ACTION_MARK}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        set_up_with(1);
+        size_t slot = cases[i].reach();
+        for (int again = 0; again < 3; again++) {
+            settled(slot, cases[i].answer, ERROR_UNAVAILABLE);
+            expect_nothing();
+            wait_ms(BUSY - 1);
+            expect_nothing();
+            wait_ms(1);
+            expect(cases[i].action, slot);
+            expect_nothing();
+        }
+        tell((struct delivery_event){.kind = cases[i].answer, .slot = slot, .matched = true});
+        expect_done(slot, 100);
+    }
+}
+
+/* ---- marking ---- */
+
+static void a_lost_fence_looks_again_and_never_acknowledges(void **state)
+{
+    (void)state;
+    size_t slot = marking();
+    mark(slot, false, ERROR_NONE);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    assert_int_equal(core.slots[slot].fence, 0);
+    wait_ms(BUSY);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_STALE); /* somebody else has finished it */
+    expect_done(slot, 100);
+}
+
+static void a_new_claim_after_a_lost_one_begins_from_the_front(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    read_back(slot, ERROR_NONE, 3); /* repeated once already */
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    mark(slot, false, ERROR_NONE);
+    wait_ms(BUSY);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 3);
+    expect(ACTION_UPSERT, slot);
+}
+
+/* ---- mismatches ---- */
+
+static void a_mismatch_is_written_once_more_and_then_marked(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    read_back(slot, ERROR_NONE, 2);
+    expect(ACTION_UPSERT, slot);
+    expect_nothing();
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 1);
+    expect(ACTION_MARK, slot);
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void the_repetition_waits_for_its_turn(void **state)
+{
+    (void)state;
+    size_t first = reading();
+    size_t second = claimed(1);
+    expect(ACTION_UPSERT, second);
+    read_back(first, ERROR_NONE, 2);
+    expect_nothing();
+    expect_state(first, DELIVERY_READY);
+    upsert(second, ERROR_NONE);
+    expect(ACTION_READ, second);
+    expect(ACTION_UPSERT, first);
+}
+
+/* ---- errors of the target ---- */
+
+static void an_outage_is_retried_after_a_wait(void **state)
+{
+    static const enum error_kind kinds[] = {ERROR_TIMEOUT, ERROR_UNAVAILABLE, ERROR_THROTTLED,
+                                            ERROR_NOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        set_up_with(1);
+        size_t slot = upserting();
+        upsert(slot, kinds[i]);
+        expect_nothing();
+        expect_state(slot, DELIVERY_WAITING);
+        int64_t wait = core.slots[slot].due_ms - now;
+        assert_in_range(wait, 100, 200);
+        wait_ms(wait - 1);
+        expect_nothing();
+        wait_ms(1);
+        expect(ACTION_UPSERT, slot);
+    }
+}
+
+static void the_peers_own_wish_to_wait_is_heard(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    tell((struct delivery_event){
+        .kind = EVENT_UPSERT, .slot = slot, .error = ERROR_THROTTLED, .retry_after_ms = 7000});
+    assert_int_equal(core.slots[slot].due_ms, now + 7000);
+}
+
+static void after_a_written_upsert_only_the_reading_is_retried(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    read_back(slot, ERROR_TIMEOUT, 0);
+    expect_state(slot, DELIVERY_WAITING);
+    wait_ms(1000);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_UNAVAILABLE, 0);
+    wait_ms(1000);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+}
+
+/* Keeps the lease alive, as the heartbeat would. */
+static void renew(size_t slot, bool is_kept)
+{
+    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = now};
+
+    event.asked[slot] = core.slots[slot].fence;
+    event.kept[slot] = is_kept;
+    tell(event);
+}
+
+static void a_target_that_fails_for_a_minute_is_refused_and_the_batch_parked(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    int64_t since = now;
+    struct delivery_action action;
+    for (;;) {
+        upsert(slot, ERROR_UNAVAILABLE);
+        if (core.slots[slot].state != DELIVERY_WAITING) {
+            break;
+        }
+        assert_true(now - since < REFUSE);
+        assert_in_range(core.slots[slot].due_ms - now, 100, 30000);
+        now = core.slots[slot].due_ms;
+        renew(slot, true);
+        tick();
+        expect(ACTION_UPSERT, slot);
+    }
+    assert_true(now - since >= REFUSE);
+    action = expect(ACTION_REFUSE_TARGET, slot);
+    assert_in_range(action.wait_ms, 1000, 60000);
+    action = expect(ACTION_PARK, slot);
+    assert_int_equal(action.fence, slot + 11);
+    assert_true(action.sent);
+    expect_nothing();
+    settled(slot, EVENT_PARK, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void a_success_between_failures_begins_the_minute_anew(void **state)
+{
+    (void)state;
+    size_t slot = waiting();
+    now += 50000;
+    renew(slot, true);
+    tick();
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    now += 20000;
+    renew(slot, true);
+    read_back(slot, ERROR_UNAVAILABLE, 0);
+    expect_state(slot, DELIVERY_WAITING);
+    expect_nothing();
+}
+
+static void who_wants_to_be_left_alone_for_a_minute_is_refused_at_once(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    tell((struct delivery_event){
+        .kind = EVENT_UPSERT, .slot = slot, .error = ERROR_THROTTLED, .retry_after_ms = 300000});
+    assert_int_equal(expect(ACTION_REFUSE_TARGET, slot).wait_ms, 300000);
+    expect(ACTION_PARK, slot);
+}
+
+static void what_waiting_does_not_mend_blocks_the_job(void **state)
+{
+    static const enum error_kind kinds[] = {ERROR_REJECTED,  ERROR_AUTH,  ERROR_NOT_FOUND,
+                                            ERROR_INTEGRITY, ERROR_LIMIT, ERROR_FORMAT,
+                                            ERROR_CONFLICT};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(kinds); i++) {
+        set_up_with(1);
+        bool is_read = i % 2 == 1;
+        size_t slot = is_read ? reading() : upserting();
+        if (is_read) {
+            read_back(slot, kinds[i / 2], 0);
+        } else {
+            upsert(slot, kinds[i / 2]);
+        }
+        expect(ACTION_BLOCK_JOB, slot);
+        assert_true(expect(ACTION_PARK, slot).sent);
+        expect_nothing();
+        settled(slot, EVENT_PARK, ERROR_NONE);
+        expect_done(slot, 100);
+    }
+}
+
+static void too_large_is_divided_at_once_until_single_records(void **state)
+{
+    static const uint32_t parts[] = {2, 4, 8, 16, 32, 64, 128, 256, RECORDS};
+
+    (void)state;
+    size_t slot = upserting();
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        upsert(slot, ERROR_TOO_LARGE);
+        assert_int_equal(expect(ACTION_UPSERT, slot).parts, parts[i]);
+        expect_nothing();
+    }
+    upsert(slot, ERROR_TOO_LARGE);
+    expect(ACTION_BLOCK_JOB, slot);
+    expect(ACTION_PARK, slot);
+}
+
+static void the_division_goes_on_from_what_the_edge_has_used(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    tell((struct delivery_event){
+        .kind = EVENT_UPSERT, .slot = slot, .error = ERROR_TOO_LARGE, .parts = 10});
+    assert_int_equal(expect(ACTION_UPSERT, slot).parts, 20);
+    upsert(slot, ERROR_UNAVAILABLE);
+    wait_ms(1000);
+    assert_int_equal(expect(ACTION_UPSERT, slot).parts, 20);
+}
+
+/* ---- turns ---- */
+
+static void one_more_than_can_write_is_claimed_for_each_job(void **state)
+{
+    (void)state;
+    size_t first = claimed(1);
+    expect(ACTION_UPSERT, first);
+    size_t second = claimed(1);
+    size_t third = arrive(1);
+    expect_nothing();
+    expect_state(second, DELIVERY_READY);
+    expect_state(third, DELIVERY_ARRIVED);
+    size_t other = claimed(2);
+    expect(ACTION_UPSERT, other);
+    upsert(first, ERROR_NONE);
+    expect(ACTION_READ, first);
+    expect(ACTION_UPSERT, second);
+    expect_nothing();
+    read_back(first, ERROR_NONE, 0);
+    expect(ACTION_MARK, first);
+    mark(first, true, ERROR_NONE);
+    expect(ACTION_ACKNOWLEDGE, first);
+    expect(ACTION_DROP, first);
+    expect(ACTION_CLAIM, third);
+}
+
+static void a_waiting_batch_lets_the_next_one_write(void **state)
+{
+    (void)state;
+    size_t first = upserting();
+    size_t second = claimed(1);
+    expect_nothing();
+    upsert(first, ERROR_UNAVAILABLE);
+    expect(ACTION_UPSERT, second);
+    wait_ms(1000);
+    expect_nothing();
+    expect_state(first, DELIVERY_READY);
+    upsert(second, ERROR_NONE);
+    expect(ACTION_READ, second);
+    expect(ACTION_UPSERT, first);
+}
+
+static void the_oldest_of_a_job_writes_first(void **state)
+{
+    (void)state;
+    set_up_with(2);
+    size_t slots[3];
+    for (size_t i = 0; i < 3; i++) {
+        slots[i] = arrive(1);
+        expect(ACTION_CLAIM, slots[i]);
+    }
+    claim(slots[2], CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slots[2]);
+    claim(slots[1], CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slots[1]);
+    claim(slots[0], CLAIM_CLAIMED);
+    upsert(slots[1], ERROR_UNAVAILABLE);
+    expect(ACTION_UPSERT, slots[0]);
+    wait_ms(1000);
+    upsert(slots[2], ERROR_UNAVAILABLE);
+    expect(ACTION_UPSERT, slots[1]);
+}
+
+static void write_limits_are_kept(void **state)
+{
+    (void)state;
+    for (uint32_t limit = 1; limit < DELIVERY_SLOTS - 1; limit++) {
+        set_up_with(limit);
+        uint32_t claims = 0;
+        uint32_t upserts = 0;
+        for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+            arrive(1);
+        }
+        struct delivery_action action;
+        while (delivery_next_action(&core, &action)) {
+            claims += action.kind == ACTION_CLAIM;
+            upserts += action.kind == ACTION_UPSERT;
+            if (action.kind == ACTION_CLAIM) {
+                claim(action.slot, CLAIM_CLAIMED);
+            }
+        }
+        assert_int_equal(claims, limit + 1);
+        assert_int_equal(upserts, limit);
+    }
+}
+
+static void nothing_is_sent_while_a_renewal_is_overdue(void **state)
+{
+    (void)state;
+    size_t first = upserting();
+    size_t second = claimed(1);
+    now += LEASE / 2;
+    upsert(first, ERROR_NONE);
+    expect(ACTION_READ, first);
+    expect_nothing();
+    renew(second, true);
+    expect(ACTION_UPSERT, second);
+}
+
+static void full_means_no_free_slot(void **state)
+{
+    size_t slot;
+
+    (void)state;
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        arrive(1);
+    }
+    assert_false(delivery_free_slot(&core, &slot));
+    assert_false(delivery_is_idle(&core));
+}
+
+/* ---- leases ---- */
+
+static void a_request_ends_before_its_lease(void **state)
+{
+    (void)state;
+    for (int is_read = 0; is_read < 2; is_read++) {
+        set_up_with(1);
+        size_t slot = is_read ? reading() : upserting();
+        int64_t started = now;
+        while (now < started + LEASE - MARGIN) {
+            expect_nothing();
+            assert_in_range(delivery_next_tick_ms(&core, now), 1, 1000);
+            wait_ms(delivery_next_tick_ms(&core, now));
+        }
+        expect(ACTION_ABORT, slot);
+        expect_nothing();
+        expect_state(slot, DELIVERY_HOLDING);
+        assert_int_equal(core.slots[slot].due_ms, started + LEASE + BUSY);
+        upsert(slot, ERROR_NONE); /* late */
+        read_back(slot, ERROR_NONE, 0);
+        expect_nothing();
+        wait_ms(MARGIN + BUSY);
+        expect(ACTION_CLAIM, slot);
+    }
+}
+
+static void a_claim_that_waits_is_lost_as_well(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    size_t ready = claimed(1);
+    upsert(slot, ERROR_UNAVAILABLE);
+    expect(ACTION_UPSERT, ready);
+    core.slots[slot].due_ms = now + 2 * LEASE;
+    wait_ms(LEASE - MARGIN);
+    expect(ACTION_ABORT, ready);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    expect_state(ready, DELIVERY_HOLDING);
+}
+
+static void a_renewal_moves_the_end_of_the_lease(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    now += 20000;
+    int64_t renewed = now;
+    renew(slot, true);
+    wait_ms(renewed + LEASE - MARGIN - 1 - now);
+    expect_nothing();
+    wait_ms(1);
+    expect(ACTION_ABORT, slot);
+}
+
+static void a_claim_that_was_not_kept_is_lost_at_once(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    renew(slot, false);
+    expect(ACTION_ABORT, slot);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+}
+
+static void a_claim_that_was_not_asked_for_is_neither_kept_nor_lost(void **state)
+{
+    (void)state;
+    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = now};
+    now += 10; /* the renewal was sent before the claim's answer came */
+    size_t slot = upserting();
+    tell(event);
+    expect_nothing();
+    expect_state(slot, DELIVERY_UPSERTING);
+    assert_int_equal(core.slots[slot].lease_start_ms, now);
+    event.asked[slot] = core.slots[slot].fence + 1; /* of who had the slot before */
+    tell(event);
+    expect_state(slot, DELIVERY_UPSERTING);
+}
+
+static void a_claim_whose_answer_took_a_lease_is_not_used(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = 5,
+                                 .started_ms = now - LEASE + MARGIN,
+                                 .records = RECORDS});
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    assert_int_equal(core.slots[slot].due_ms, now + MARGIN + BUSY);
+}
+
+static void marking_is_left_to_the_fence(void **state)
+{
+    (void)state;
+    size_t slot = marking();
+    renew(slot, false); /* its batch is verified already */
+    wait_ms(3 * LEASE);
+    expect_nothing();
+    expect_state(slot, DELIVERY_MARKING);
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+/* ---- revocation ---- */
+
+static void revoke(uint64_t generation)
+{
+    tell((struct delivery_event){.kind = EVENT_REVOKED, .generation = generation});
+}
+
+static void what_is_not_claimed_goes_with_its_generation(void **state)
+{
+    (void)state;
+    size_t held = arrive(1);
+    expect(ACTION_CLAIM, held);
+    claim(held, CLAIM_HOLD);
+    size_t first = claimed(1);
+    expect(ACTION_UPSERT, first);
+    claimed(1);
+    size_t waiting_slot = arrive(1);
+    size_t newer = arrive_as(EVENT_MESSAGE, 1, 2);
+    expect_nothing();
+    revoke(1);
+    expect(ACTION_DROP, held);
+    expect(ACTION_DROP, waiting_slot);
+    expect_nothing();
+    expect_state(newer, DELIVERY_ARRIVED);
+    assert_int_equal(core.left_behind, 0);
+}
+
+static void an_orphan_is_finished_and_never_acknowledged(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    revoke(1);
+    expect_nothing();
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    mark(slot, true, ERROR_NONE);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+}
+
+static void an_orphans_claim_is_used_and_every_other_outcome_forgotten(void **state)
+{
+    (void)state;
+    for (int outcome = CLAIM_CLAIMED; outcome <= CLAIM_FAILED; outcome++) {
+        set_up_with(1);
+        size_t slot = arrive(1);
+        expect(ACTION_CLAIM, slot);
+        revoke(3);
+        expect_nothing();
+        claim(slot, (enum delivery_claim)outcome);
+        expect(outcome == CLAIM_CLAIMED ? ACTION_UPSERT : ACTION_DROP, slot);
+        expect_nothing();
+    }
+}
+
+static void an_orphan_that_loses_its_claim_is_forgotten(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    revoke(1);
+    wait_ms(LEASE);
+    expect(ACTION_ABORT, slot);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+    slot = marking();
+    revoke(1);
+    mark(slot, false, ERROR_NONE);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+}
+
+static void orphans_that_are_parked_or_noted_are_not_acknowledged(void **state)
+{
+    (void)state;
+    size_t parked = parking();
+    size_t noted = noting();
+    revoke(1);
+    settled(parked, EVENT_PARK, ERROR_NONE);
+    expect(ACTION_DROP, parked);
+    settled(noted, EVENT_NOTED, ERROR_NONE);
+    expect(ACTION_DROP, noted);
+    expect_nothing();
+    assert_true(delivery_is_idle(&core));
+}
+
+/* ---- stopping ---- */
+
+static void stopping_takes_nothing_new_and_gives_back_what_has_not_begun(void **state)
+{
+    size_t slot;
+
+    (void)state;
+    set_up_with(2);
+    size_t held = arrive(1);
+    expect(ACTION_CLAIM, held);
+    claim(held, CLAIM_HOLD);
+    size_t first = claimed(1);
+    expect(ACTION_UPSERT, first);
+    size_t second = claimed(1);
+    expect(ACTION_UPSERT, second);
+    upsert(second, ERROR_UNAVAILABLE);
+    size_t asking = arrive(1);
+    expect(ACTION_CLAIM, asking);
+    size_t arrived = arrive(1);
+    stop(10000);
+    assert_false(delivery_free_slot(&core, &slot));
+    expect(ACTION_DROP, held);
+    struct delivery_action action = expect(ACTION_RELEASE, second);
+    assert_true(action.sent);
+    assert_int_equal(action.fence, second + 11);
+    expect(ACTION_DROP, second);
+    expect(ACTION_DROP, arrived);
+    expect_nothing();
+    assert_int_equal(core.left_behind, 3);
+    claim(asking, CLAIM_CLAIMED);
+    assert_false(expect(ACTION_RELEASE, asking).sent);
+    expect(ACTION_DROP, asking);
+    assert_int_equal(core.left_behind, 4);
+    upsert(first, ERROR_NONE); /* in flight: may end */
+    expect(ACTION_READ, first);
+    read_back(first, ERROR_NONE, 0);
+    expect(ACTION_MARK, first);
+    mark(first, true, ERROR_NONE);
+    expect_done(first, 101);
+    assert_true(delivery_is_idle(&core));
+    assert_int_equal(core.left_behind, 4);
+}
+
+static void what_fails_while_stopping_is_given_back(void **state)
+{
+    (void)state;
+    for (int is_mismatch = 0; is_mismatch < 2; is_mismatch++) {
+        set_up_with(1);
+        size_t slot = reading();
+        stop(10000);
+        expect_nothing();
+        read_back(slot, is_mismatch ? ERROR_NONE : ERROR_TIMEOUT, is_mismatch ? 1 : 0);
+        assert_true(expect(ACTION_RELEASE, slot).sent);
+        expect(ACTION_DROP, slot);
+        expect_nothing();
+        assert_int_equal(core.left_behind, 1);
+    }
+}
+
+static void the_grace_ends(void **state)
+{
+    (void)state;
+    size_t asking;
+    size_t mark_slot = marking();
+    size_t slot = upserting();
+    size_t park_slot = arrive(2);
+    expect(ACTION_CLAIM, park_slot);
+    claim(park_slot, CLAIM_PARK);
+    expect(ACTION_PARK, park_slot);
+    size_t note_slot = noting();
+    asking = arrive(3);
+    expect(ACTION_CLAIM, asking);
+    stop(10000);
+    expect_nothing();
+    assert_in_range(delivery_next_tick_ms(&core, now), 1, 1000);
+    wait_ms(9999);
+    expect_nothing();
+    assert_int_equal(delivery_next_tick_ms(&core, now), 1);
+    wait_ms(1);
+    expect(ACTION_RELEASE, mark_slot);
+    expect(ACTION_DROP, mark_slot);
+    expect(ACTION_ABORT, slot);
+    assert_true(expect(ACTION_RELEASE, slot).sent);
+    expect(ACTION_DROP, slot);
+    expect(ACTION_DROP, park_slot);
+    expect(ACTION_DROP, note_slot);
+    expect(ACTION_DROP, asking);
+    expect_nothing();
+    assert_true(delivery_is_idle(&core));
+    assert_int_equal(core.left_behind, 5);
+}
+
+static void a_second_stop_ends_the_grace_at_once(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    stop(10000);
+    expect_nothing();
+    stop(0);
+    expect(ACTION_ABORT, slot);
+    expect(ACTION_RELEASE, slot);
+    expect(ACTION_DROP, slot);
+    assert_true(delivery_is_idle(&core));
+}
+
+static void an_idle_machine_stops_with_nothing_left_behind(void **state)
+{
+    (void)state;
+    stop(10000);
+    expect_nothing();
+    assert_true(delivery_is_idle(&core));
+    assert_int_equal(core.left_behind, 0);
+}
+
+/* ---- late answers ---- */
+
+static void an_answer_nobody_waits_for_changes_nothing(void **state)
+{
+    static size_t (*const reach[])(void) = {upserting, reading, marking, waiting, parking, noting};
+    static const enum delivery_event_kind kinds[] = {EVENT_CLAIM, EVENT_UPSERT, EVENT_READ,
+                                                     EVENT_MARK,  EVENT_PARK,   EVENT_NOTED};
+    static const enum delivery_state awaits[] = {DELIVERY_CLAIMING, DELIVERY_UPSERTING,
+                                                 DELIVERY_READING,  DELIVERY_MARKING,
+                                                 DELIVERY_PARKING,  DELIVERY_NOTING};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(reach); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            set_up_with(1);
+            size_t slot = reach[i]();
+            enum delivery_state before = core.slots[slot].state;
+            if (awaits[k] == before) {
+                continue;
+            }
+            tell((struct delivery_event){.kind = kinds[k], .slot = slot, .matched = true});
+            expect_nothing();
+            expect_state(slot, before);
+        }
+    }
+    set_up_with(1);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        tell((struct delivery_event){.kind = kinds[k], .slot = 2, .matched = true});
+        expect_nothing();
+        assert_true(delivery_is_idle(&core));
+    }
+}
+
+/* ---- the table of states ---- */
+
+static void the_ways_between_states_are_these(void **state)
+{
+    /* from: free arrived claiming holding ready upserting reading waiting marking parking noting */
+    static const char *const ways[DELIVERY_STATE_COUNT] = {
+        ".x........x", "x.x........", "x..xx....xx", "xx.........", "x..x.x.....", "x..x.xxx.x.",
+        "x..xx..xxx.", "x..xx.x....", "x..x....x..", "x........x.", "x.........x",
+    };
+
+    (void)state;
+    for (int from = 0; from < DELIVERY_STATE_COUNT; from++) {
+        for (int to = 0; to < DELIVERY_STATE_COUNT; to++) {
+            bool is_valid =
+                delivery_transition_is_valid((enum delivery_state)from, (enum delivery_state)to);
+            if (is_valid != (ways[from][to] == 'x')) {
+                fail_msg("%s to %s", delivery_state_name((enum delivery_state)from),
+                         delivery_state_name((enum delivery_state)to));
+            }
+        }
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_is_claimed_written_read_marked_and_acknowledged_in_this_order),
+        TEST(a_stale_message_is_acknowledged),
+        TEST(a_held_batch_is_looked_at_again),
+        TEST(without_a_write_slot_it_asks_again_sooner),
+        TEST(what_may_not_be_claimed_is_parked_then_acknowledged),
+        TEST(poison_is_noted_then_acknowledged),
+        TEST(an_unreadable_message_is_never_asked_for),
+        TEST(statements_that_were_not_answered_are_repeated),
+        TEST(a_lost_fence_looks_again_and_never_acknowledges),
+        TEST(a_new_claim_after_a_lost_one_begins_from_the_front),
+        TEST(a_mismatch_is_written_once_more_and_then_marked),
+        TEST(the_repetition_waits_for_its_turn),
+        TEST(an_outage_is_retried_after_a_wait),
+        TEST(the_peers_own_wish_to_wait_is_heard),
+        TEST(after_a_written_upsert_only_the_reading_is_retried),
+        TEST(a_target_that_fails_for_a_minute_is_refused_and_the_batch_parked),
+        TEST(a_success_between_failures_begins_the_minute_anew),
+        TEST(who_wants_to_be_left_alone_for_a_minute_is_refused_at_once),
+        TEST(what_waiting_does_not_mend_blocks_the_job),
+        TEST(too_large_is_divided_at_once_until_single_records),
+        TEST(the_division_goes_on_from_what_the_edge_has_used),
+        TEST(one_more_than_can_write_is_claimed_for_each_job),
+        TEST(a_waiting_batch_lets_the_next_one_write),
+        TEST(the_oldest_of_a_job_writes_first),
+        TEST(write_limits_are_kept),
+        TEST(nothing_is_sent_while_a_renewal_is_overdue),
+        TEST(full_means_no_free_slot),
+        TEST(a_request_ends_before_its_lease),
+        TEST(a_claim_that_waits_is_lost_as_well),
+        TEST(a_renewal_moves_the_end_of_the_lease),
+        TEST(a_claim_that_was_not_kept_is_lost_at_once),
+        TEST(a_claim_that_was_not_asked_for_is_neither_kept_nor_lost),
+        TEST(a_claim_whose_answer_took_a_lease_is_not_used),
+        TEST(marking_is_left_to_the_fence),
+        TEST(what_is_not_claimed_goes_with_its_generation),
+        TEST(an_orphan_is_finished_and_never_acknowledged),
+        TEST(an_orphans_claim_is_used_and_every_other_outcome_forgotten),
+        TEST(an_orphan_that_loses_its_claim_is_forgotten),
+        TEST(orphans_that_are_parked_or_noted_are_not_acknowledged),
+        TEST(stopping_takes_nothing_new_and_gives_back_what_has_not_begun),
+        TEST(what_fails_while_stopping_is_given_back),
+        TEST(the_grace_ends),
+        TEST(a_second_stop_ends_the_grace_at_once),
+        TEST(an_idle_machine_stops_with_nothing_left_behind),
+        TEST(an_answer_nobody_waits_for_changes_nothing),
+        TEST(the_ways_between_states_are_these),
+    };
+
+    return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);
+}
