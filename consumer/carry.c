@@ -1,6 +1,6 @@
 /*
- * Between the machine and the stations: events go in, the actions that come out are carried to where they belong. Decides
- * nothing.
+ * Between the machine and the stations: events go in, the actions that come out are carried to where they belong.
+ * Decides nothing.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * ferry-consumer: takes batches from the bus, writes them to their targets, reads them back and says so in the ledger.
- * The deciding is done by the machine of delivery.h; this is everything around it, one station of a batch's way per file:
+ * ferry-consumer: takes batches from the bus, writes them to their targets, reads them back and says so in the
+ * ledger. The deciding is done by the machine of delivery.h; this is everything around it, one station of a batch's
+ * way per file:
  *
  *   intake.c → claim.c → upsert.c → readback.c → mark.c → intake.c (acknowledge)        park.c: the ways out
  *

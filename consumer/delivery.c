@@ -1,5 +1,6 @@
 /*
- * The delivering machine: which event goes where, and what time does. See delivery.h. Nothing here waits, allocates or looks at a clock.
+ * The delivering machine: which event goes where, and what time does. See delivery.h. Nothing here waits, allocates
+ * or looks at a clock.
  */
 #include "consumer/delivery.h"
 

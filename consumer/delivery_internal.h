@@ -1,12 +1,13 @@
-/* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn), delivery_outcome.c (answers) and
- * delivery_slot.c (the moves of one slot). Nobody else's. */
+/* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn),
+ * delivery_outcome.c (answers) and delivery_slot.c (the moves of one slot). Nobody else's. */
 #ifndef CONSUMER_DELIVERY_INTERNAL_H
 #define CONSUMER_DELIVERY_INTERNAL_H
 
 #include "consumer/delivery.h"
 
 /* -- delivery_slot.c -- */
-/* Puts an action into the queue, filled in from the slot. The pointer is for the caller's additions, until the next one. */
+/* Puts an action into the queue, filled in from the slot. The pointer is for the caller's additions, until the next
+ * one. */
 struct delivery_action *delivery_act(struct delivery_core *core, enum delivery_action_kind kind,
                                      size_t slot);
 void delivery_set_state(struct delivery_core *core, size_t slot, enum delivery_state state);

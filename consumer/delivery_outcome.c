@@ -105,7 +105,8 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     park(core, event->slot, "the target refuses");
 }
 
-/* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows more. */
+/* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows
+ * more. */
 static void fail(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms)
 {
     enum disposition disposition = error_disposition(event->error);

@@ -21,7 +21,8 @@ static uint32_t count_of_job(const struct delivery_core *core, int64_t job_id, b
     return count;
 }
 
-/* One more than can write, so that the next batch is at hand when one is done. More would only wait, and with a claim. */
+/* One more than can write, so that the next batch is at hand when one is done. More would only wait, and with a
+ * claim. */
 static bool claim_next(struct delivery_core *core)
 {
     size_t oldest = DELIVERY_SLOTS;

@@ -1,7 +1,7 @@
 /*
  * Takes messages in while there is room, checks what can be checked without the ledger, and keeps the watermark. A
- * message that is not this ledger's is acknowledged at once; one that is unreadable goes the way of poison. Where messages
- * come from: subscription.c.
+ * message that is not this ledger's is acknowledged at once; one that is unreadable goes the way of poison. Where
+ * messages come from: subscription.c.
  */
 #include "consumer/intake.h"
 

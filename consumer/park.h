@@ -1,5 +1,5 @@
-/* The other ways out of a slot, and what everyone has to know: parking (PROTOCOL §4), giving claims back, poison, targets
- * that refuse, jobs that need a person. */
+/* The other ways out of a slot, and what everyone has to know: parking (PROTOCOL §4), giving claims back, poison,
+ * targets that refuse, jobs that need a person. */
 #ifndef CONSUMER_PARK_H
 #define CONSUMER_PARK_H
 

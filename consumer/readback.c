@@ -1,6 +1,7 @@
 /*
- * D2. One request by id, one comparison per record; what counts as equal stands in format/equality.h alone. What is found
- * beyond the source's record counts as different; it is not cleared here.
+ * D2. One request by id, one comparison per record; what counts as equal stands in format/equality.h alone. What is
+ * found beyond the source's record counts as different, and is cleared by the next upsert, if there is one
+ * (surplus.h).
  */
 #include "consumer/readback.h"
 
@@ -10,6 +11,7 @@
 #include "base/limits.h"
 #include "consumer/consumer.h"
 #include "consumer/errand.h"
+#include "consumer/surplus.h"
 #include "format/columns.h"
 #include "format/equality.h"
 
@@ -42,7 +44,7 @@ static bool add_reject(struct parcel *parcel, const struct record *record, const
     return true;
 }
 
-static bool compare_record(struct reading *reading, const struct record *want, struct error *err)
+static bool compare_record(struct reading *reading, struct record *want, struct error *err)
 {
     struct verdict *verdict = &reading->parcel->verdict;
     const struct record *have = record_index_find(reading->index, want->id);
@@ -63,7 +65,9 @@ static bool compare_record(struct reading *reading, const struct record *want, s
         break;
     }
     reading->mismatches++;
-    return add_reject(reading->parcel, want, "mismatch", &difference, err);
+    return (have == NULL ||
+            surplus_clear(want, have, &reading->parcel->arena, &reading->scratch, err)) &&
+           add_reject(reading->parcel, want, "mismatch", &difference, err);
 }
 
 static bool compare_all(struct reading *reading, struct error *err)

@@ -1,6 +1,6 @@
 /*
- * The subscription: joining the group, assignments and their generations, what happens when it fails. Kafka that is away
- * is waited for; a subscription that has failed is replaced, and begins anew with what the group has committed.
+ * The subscription: joining the group, assignments and their generations, what happens when it fails. Kafka that is
+ * away is waited for; a subscription that has failed is replaced, and begins anew with what the group has committed.
  */
 #include <stdio.h>
 #include <unistd.h>

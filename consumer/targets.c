@@ -1,5 +1,5 @@
-/* The table of targets, and where their secrets come from. Nothing of a secret is ever printed or kept beside the header
- * that carries it. */
+/* The table of targets, and where their secrets come from. Nothing of a secret is ever printed or kept beside the
+ * header that carries it. */
 #include "consumer/targets.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
- * The targets that this consumer has claimed batches for, as the ledger describes them, and the secrets it has for their
- * origins (decision 22). A target comes from the ledger, never from a message; a secret goes to its origin only.
+ * The targets that this consumer has claimed batches for, as the ledger describes them, and the secrets it has for
+ * their origins (decision 22). A target comes from the ledger, never from a message; a secret goes to its origin
+ * only.
  */
 #ifndef CONSUMER_TARGETS_H
 #define CONSUMER_TARGETS_H
@@ -44,7 +45,8 @@ struct targets {
 MUST_CHECK bool targets_open(struct targets *targets, const struct option_set *options,
                              struct http *http, struct error *err);
 void targets_close(struct targets *targets); /* wipes the secrets */
-/* The target of a claimed row of ferry.claim_batches, brought up to date. Its address never changes. NULL on failure. */
+/* The target of a claimed row of ferry.claim_batches, brought up to date. Its address never changes. NULL on
+ * failure. */
 struct target *targets_take(struct targets *targets, const struct pg_rows *rows, int row,
                             struct error *err);
 /* It has been looked for in vain. */

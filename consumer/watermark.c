@@ -1,6 +1,7 @@
 /*
- * One lane per partition: a ring of the messages from the lowest unfinished one on, each done or not. What is done at the
- * front leaves the ring, and the place behind it may be stored. Knows nothing of what a message holds or who stores.
+ * One lane per partition: a ring of the messages from the lowest unfinished one on, each done or not. What is done
+ * at the front leaves the ring, and the place behind it may be stored. Knows nothing of what a message holds or who
+ * stores.
  */
 #include "consumer/watermark.h"
 

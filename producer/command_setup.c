@@ -38,25 +38,27 @@ static bool migrate(struct runtime *rt, struct error *err)
     return true;
 }
 
-static bool ensure_topic(const struct option_set *options, struct error *err)
+static bool ensure_topic(const struct option_set *options, const struct bus_settings *bus,
+                         struct error *err)
 {
-    struct bus_settings bus;
     bool created = false;
-    if (!bus_options_read(options, NULL, &bus, err) ||
-        !bus_ensure_topic(&bus, (int)option_number(options, "partitions"), true, &created, err)) {
+    if (!bus_ensure_topic(bus, (int)option_number(options, "partitions"), true, &created, err)) {
         return false;
     }
-    printf("topic   %s  on %s, %s\n", bus.topic, bus.brokers, created ? "created" : "checked");
+    printf("topic   %s  on %s, %s\n", bus->topic, bus->brokers, created ? "created" : "checked");
     return true;
 }
 
 int command_setup(const struct option_set *options)
 {
     struct runtime rt;
+    struct bus_settings bus;
     struct error err = {0};
+    /* Settings first: nothing is written when one of them is wrong. */
     bool ok = runtime_open(&rt, options, "producer", &err) &&
+              bus_options_read(options, NULL, &bus, &err) &&
               runtime_connect(&rt, RUNTIME_CONNECTED, &err) && migrate(&rt, &err) &&
-              ensure_topic(options, &err);
+              ensure_topic(options, &bus, &err);
     runtime_close(&rt);
     if (!ok) {
         fprintf(stderr, "ferry-producer setup: %s\n", err.message);

@@ -143,6 +143,8 @@ static void on_answer(void *ctx, const struct http_answer *answer, const struct 
     if (why.kind == ERROR_NONE) {
         if (!encode(exporter, cargo, answer->body, &why) && why.kind == ERROR_LIMIT) {
             settle_too_large(cargo, &why);
+        } else if (why.kind == ERROR_FORMAT) {
+            error_wrap(&why, "source %s", exporter->job->source.chroma.address.base);
         }
         arena_reset(&exporter->arena);
     } else if (why.kind == ERROR_LIMIT && cargo->id_count > 1) {

@@ -211,9 +211,11 @@ bool topic_ensure(const struct bus_settings *settings, const struct topic_wishes
     }
     ok = admin_partitions(&admin, false, &partitions, err);
     if (ok && partitions == 0) {
-        ok = may_create ? topic_create(&admin, wishes, created, err)
-                        : error_set(err, ERROR_NOT_FOUND, "topic %s does not exist on Kafka at %s",
-                                    settings->topic, settings->brokers);
+        ok = may_create
+                 ? topic_create(&admin, wishes, created, err)
+                 : error_set(err, ERROR_NOT_FOUND,
+                             "topic %s does not exist on Kafka at %s: run ferry-producer setup",
+                             settings->topic, settings->brokers);
         ok = ok && topic_await(&admin, err);
     }
     ok = ok && topic_check(&admin, wishes, err);

@@ -213,7 +213,7 @@ $$;
 -- The source ids that this job must move, in source order: all of them the first time; later those that no succeeded
 -- job of the pair has verified, or that are absent at the target. The bit says: was at the target before. Each id is looked
 -- up by index (LIMIT forbids a join of the whole sides), so that a chunk costs the same wherever it begins.
-CREATE FUNCTION ferry.plan_wanted(p_job bigint, p_collection integer, p_from bigint, p_limit bigint)
+CREATE FUNCTION ferry.plan_wanted(p_job bigint, p_collection integer, p_from bigint, p_until bigint, p_limit bigint)
 RETURNS TABLE (ordinal bigint, id bytea, existed boolean) LANGUAGE sql STABLE AS $$
     SELECT s.ordinal, s.id, t.side IS NOT NULL
     FROM ferry.plan_ids s
@@ -221,16 +221,18 @@ RETURNS TABLE (ordinal bigint, id bytea, existed boolean) LANGUAGE sql STABLE AS
                        AND x.side = 't' AND sha256(x.id) = sha256(s.id) LIMIT 1) t ON true
     LEFT JOIN LATERAL (SELECT x.side FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
                        AND x.side = 'p' AND sha256(x.id) = sha256(s.id) LIMIT 1) p ON true
-    WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's' AND s.ordinal >= p_from
+    WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's' AND s.ordinal >= p_from AND s.ordinal < p_until
       AND (t.side IS NULL OR p.side IS NULL)
     ORDER BY s.ordinal LIMIT p_limit
 $$;
 
--- P3, one chunk: cuts at most p_batches batches from p_from on. next_ordinal null: all are cut.
+-- P3, one chunk: cuts at most p_batches batches from p_from on, and looks at no more than 100,000 ids (or what the batches
+-- hold) for them, so that it takes seconds even where next to nothing is wanted. next_ordinal null: all are cut.
 CREATE FUNCTION ferry.plan_cut(p_job bigint, p_collection integer, p_epoch bigint, p_from bigint, p_records integer, p_batches integer)
 RETURNS TABLE (next_ordinal bigint, batches bigint) LANGUAGE plpgsql AS $$
 DECLARE
     v_limit bigint := p_records::bigint * p_batches;
+    v_until bigint := p_from + greatest(v_limit, 100000);
     v_first bigint;
     v_last bigint;
     v_rows bigint;
@@ -240,7 +242,7 @@ BEGIN
     SELECT coalesce(max(batch_no), 0) INTO v_first FROM ferry.batches WHERE job_id = p_job;
     WITH wanted AS MATERIALIZED (
         SELECT w.*, (row_number() OVER (ORDER BY w.ordinal) - 1) / p_records AS piece
-        FROM ferry.plan_wanted(p_job, p_collection, p_from, v_limit) w
+        FROM ferry.plan_wanted(p_job, p_collection, p_from, v_until, v_limit) w
     ), pieces AS (
         SELECT piece, count(*) AS n, array_agg(id ORDER BY ordinal) AS ids,
                string_agg(CASE WHEN existed THEN '1' ELSE '0' END, '' ORDER BY ordinal)::bit varying AS bits
@@ -253,7 +255,11 @@ BEGIN
         SELECT p_job, v_first + 1 + piece, ids, bits FROM pieces RETURNING batch_no
     )
     SELECT max(ordinal), count(*), (SELECT count(*) FROM put_batches) INTO v_last, v_rows, v_count FROM wanted;
-    RETURN QUERY SELECT CASE WHEN v_rows = v_limit THEN v_last + 1 END, v_count;
+    IF v_rows = v_limit THEN
+        v_until := v_last + 1;
+    END IF;
+    RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection
+                                          AND side = 's' AND ordinal >= v_until) THEN v_until END, v_count;
 END
 $$;
 

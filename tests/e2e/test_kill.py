@@ -65,6 +65,7 @@ def consistent(ferry):
 
 @pytest.fixture
 def ready(ferry):
+    ferry.env["FERRY_LEASE"] = "3s"
     ferry.fill(400)
     ferry.setup()
     return ferry

@@ -54,12 +54,13 @@ def peaks(module_ferry):
     return Peaks(module_ferry)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)])
 def test_each_program_stays_below_150_mb(peaks, size):
     found = peaks.of(size)
     assert 0 < found["producer"] <= CEILING and 0 < found["consumer"] <= CEILING, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["producer", "consumer"])
 def test_four_times_the_records_take_the_same_memory(peaks, program):
     small, large = (peaks.of(size)[program] for size in SIZES)

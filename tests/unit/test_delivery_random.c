@@ -1,7 +1,8 @@
 /*
- * The delivering machine under schedules that nobody thought of: a model of bus, ledger and target around it, that loses
- * answers, breaks connections, revokes partitions, lets leases pass and other workers meddle. What must hold at every
- * step is asserted in carry_out() and check_step(); what must hold in the end, once faults have stopped, in run_calm().
+ * The delivering machine under schedules that nobody thought of: a model of bus, ledger and target around it, that
+ * loses answers, breaks connections, revokes partitions, lets leases pass and other workers meddle. What must hold
+ * at every step is asserted in carry_out() and check_step(); what must hold in the end, once faults have stopped, in
+ * run_calm().
  */
 #include <setjmp.h>
 #include <stdarg.h>

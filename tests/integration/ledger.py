@@ -1,0 +1,290 @@
+"""A ledger in a database of its own, and the steps of both programs as they call them. No lease is waited for: expire()
+moves it into the past."""
+
+import hashlib
+import itertools
+import json
+import uuid
+from collections import namedtuple
+
+import psycopg
+from psycopg.rows import dict_row
+
+# What a message says of itself; fence is its export's.
+Message = namedtuple("Message", "job batch rev sha fence")
+
+LEASE = "60 s"
+
+
+def uid(number):
+    return str(uuid.UUID(int=number))
+
+
+def ids(count, start=0):
+    return [b"id-%06d" % number for number in range(start, start + count)]
+
+
+def digest(job, batch, rev):
+    return hashlib.sha256(b"%d/%d/%d" % (job, batch, rev)).hexdigest()
+
+
+class Ledger:
+    def __init__(self, dsn, role=None):
+        self.dsn = dsn
+        self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        if role:
+            self.run("SET ROLE " + role)
+        self.types = {}
+        self.numbers = itertools.count(0xABC000)
+
+    def another(self):
+        """The same ledger over a connection of its own, for threads."""
+        other = Ledger(self.dsn)
+        other.types = self.types
+        return other
+
+    def close(self):
+        self.connection.close()
+
+    # --- SQL ---------------------------------------------------------------------------------------------------------
+
+    def all(self, statement, *values):
+        return self.connection.execute(statement, values or None).fetchall()
+
+    def one(self, statement, *values):
+        rows = self.all(statement, *values)
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    def value(self, statement, *values):
+        return next(iter(self.one(statement, *values).values()))
+
+    def run(self, statement, *values):
+        return self.connection.execute(statement, values or None).rowcount
+
+    def force(self, statement, *values):
+        """Whatever the transition trigger says."""
+        with self.connection.transaction():
+            self.run("SET LOCAL session_replication_role = replica")
+            return self.run(statement, *values)
+
+    def call(self, function, *values):
+        """Every row that ferry.FUNCTION answers. The arguments' types are the function's own."""
+        if function not in self.types:
+            self.types[function] = self.value(
+                "SELECT ARRAY(SELECT format_type(t, NULL) FROM unnest(proargtypes) WITH ORDINALITY u (t, n) ORDER BY n)"
+                " FROM pg_proc WHERE pronamespace = 'ferry'::regnamespace AND proname = %s", function)
+        types = self.types[function]
+        assert len(types) == len(values), (function, types)
+        return self.all("SELECT * FROM ferry.%s(%s)" % (function, ", ".join("%s::" + type for type in types)), *values)
+
+    def answer(self, function, *values):
+        """The one value of the one row."""
+        (row,) = self.call(function, *values)
+        (value,) = row.values()
+        return value
+
+    def refusal(self, function, *values):
+        """The SQLSTATE that it raises."""
+        try:
+            rows = self.call(function, *values)
+        except psycopg.Error as error:
+            return error.sqlstate
+        raise AssertionError("no error but %r" % rows)
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def batch(self, job, number):
+        return self.one("SELECT * FROM ferry.batches WHERE job_id = %s AND batch_no = %s", job, number)
+
+    def batches(self, job):
+        return self.all("SELECT * FROM ferry.batches WHERE job_id = %s ORDER BY batch_no", job)
+
+    def states(self, job):
+        return [row["state"] for row in self.batches(job)]
+
+    def job(self, job):
+        return self.one("SELECT * FROM ferry.jobs WHERE job_id = %s", job)
+
+    def pair(self, job):
+        return self.one("SELECT * FROM ferry.job_collections WHERE job_id = %s", job)
+
+    def target(self):
+        return self.one("SELECT * FROM ferry.target_collections")
+
+    def manifest(self, job):
+        """[(ids, bitmap)] in the batches' order."""
+        rows = self.all("SELECT ids, existed::text AS bits FROM ferry.batch_ids WHERE job_id = %s ORDER BY batch_no", job)
+        return [([bytes(one) for one in row["ids"]], row["bits"]) for row in rows]
+
+    def left_out(self, table, job):
+        return {(row["batch_no"], bytes(row["id"])): row
+                for row in self.all("SELECT * FROM ferry.%s WHERE job_id = %%s" % table, job)}
+
+    def slots(self):
+        return self.value("SELECT count(*) FROM ferry.write_slots WHERE lease_until > now()")
+
+    def everything(self, job):
+        """To see that nothing has changed."""
+        return [self.all("SELECT * FROM ferry.%s ORDER BY 1, 2, 3" % table) for table in
+                ("batches", "rejected_records", "vanished_records", "write_slots", "target_collections")] + [self.job(job)]
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def expire(self, job, *numbers):
+        """Ends the leases of batches, with their write slots."""
+        self.run("UPDATE ferry.write_slots s SET lease_until = now() - interval '1 s' FROM ferry.batches b"
+                 " WHERE s.fence = b.fence AND b.job_id = %s AND b.batch_no = ANY (%s)", job, list(numbers))
+        self.run("UPDATE ferry.batches SET lease_until = now() - interval '1 s' WHERE job_id = %s AND batch_no = ANY (%s)",
+                 job, list(numbers))
+
+    def quieten(self, job):
+        """As if every request of an ended claim had had its time."""
+        self.run("UPDATE ferry.batches SET quiet_until = now() - interval '1 s' WHERE job_id = %s AND quiet_until IS NOT NULL",
+                 job)
+
+    def set_retry(self, interval):
+        self.run("UPDATE ferry.target_collections SET retry_at = now() + %s::interval, retry_cause = 'HTTP 503'", interval)
+
+    # --- jobs and plans ----------------------------------------------------------------------------------------------
+
+    def worker(self, kind="producer"):
+        worker = uid(next(self.numbers))
+        self.call("start_worker", worker, kind, "here", 1, "0", LEASE)
+        return worker
+
+    def submit(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300):
+        side = {"tenant": "default_tenant", "database": "default_database"}
+        return self.call("submit", json.dumps({
+            "name": name,
+            "source": dict(side, uuid=uid(source), name=source_name, url="http://source", origin="http://source",
+                           auth="none"),
+            "target": dict(side, uuid=uid(target), name=target_name, url="http://target", origin="http://target",
+                           auth=auth, space="l2", dimension=3, takes_base64=True, max_batch_records=max_records)}))[0]
+
+    def take_plan(self, worker, job, lease=LEASE):
+        return self.call("plan_take", worker, job, 1, lease)[0]
+
+    def stage(self, job, epoch, side, listed, first=0):
+        return self.answer("plan_add", job, 1, epoch, side, first, listed)
+
+    def cut(self, job, epoch, records=3, batches=200):
+        start, pieces = 0, []
+        while start is not None:
+            (row,) = self.call("plan_cut", job, 1, epoch, start, records, batches)
+            pieces.append(row["batches"])
+            start = row["next_ordinal"]
+        return pieces
+
+    def plan(self, worker, job, source, target=(), records=3):
+        """All of P1 to P4."""
+        taken = self.take_plan(worker, job)
+        assert taken["is_mine"]
+        epoch = taken["epoch"]
+        counts = [self.stage(job, epoch, "s", list(source)), self.stage(job, epoch, "t", list(target))]
+        if not taken["is_first"]:
+            self.call("plan_prior", job, 1, epoch)
+        self.cut(job, epoch, records)
+        return self.call("plan_close", job, 1, epoch, *counts)[0]
+
+    def planned_job(self, worker, source=None, target=(), records=3, **submission):
+        """A running job of, unless told otherwise, three batches of three."""
+        job = self.submit(**submission)["job_id"]
+        self.plan(worker, job, ids(9) if source is None else source, target, records)
+        return job
+
+    # --- the producer ------------------------------------------------------------------------------------------------
+
+    def claim_exports(self, worker, job, most=100, ahead=128, ahead_bytes=1 << 28, lease=LEASE):
+        return self.call("claim_exports", worker, job, most, lease, ahead, ahead_bytes)
+
+    def record(self, worker, job, claims, left_out=(), empty=(), size=1000):
+        """E3. left_out: (batch, id, reason) each; empty: batches of which nothing is left."""
+        numbers = [claim["batch_no"] for claim in claims]
+        return self.call("record_exports", worker, job, numbers, [claim["fence"] for claim in claims],
+                         [claim["export_rev"] for claim in claims],
+                         [None if claim["batch_no"] in empty else digest(job, claim["batch_no"], claim["export_rev"])
+                          for claim in claims],
+                         [None if claim["batch_no"] in empty else size for claim in claims],
+                         [one[0] for one in left_out], [one[1] for one in left_out], [one[2] for one in left_out],
+                         ["because" for _ in left_out])
+
+    def report(self, job, messages, partition=4, offset=70):
+        """E5, ok."""
+        return self.call("report_exports", job, [one.batch for one in messages], [one.fence for one in messages],
+                         [one.rev for one in messages], [partition for _ in messages], [offset for _ in messages])
+
+    def export(self, worker, job, most=100, left_out=()):
+        """E1 to E4: the messages, unreported."""
+        claims = self.claim_exports(worker, job, most)
+        self.record(worker, job, claims, left_out)
+        return [Message(job, claim["batch_no"], claim["export_rev"],
+                        digest(job, claim["batch_no"], claim["export_rev"]), claim["fence"]) for claim in claims]
+
+    def publish(self, worker, job, most=100, left_out=()):
+        messages = self.export(worker, job, most, left_out)
+        self.report(job, messages)
+        return messages
+
+    # --- the consumer ------------------------------------------------------------------------------------------------
+
+    def arrive(self, worker, *messages, secrets=()):
+        """Intake: a row for each message, in order."""
+        rows = self.call("claim_batches", worker, LEASE, [one.job for one in messages], [one.batch for one in messages],
+                         [one.rev for one in messages], [one.sha for one in messages], list(secrets))
+        return sorted(rows, key=lambda row: row["ord"])
+
+    def claim(self, worker, *messages):
+        """Their fences; all must be claimed."""
+        rows = self.arrive(worker, *messages)
+        assert [row["outcome"] for row in rows] == ["claimed"] * len(messages), rows
+        return [row["fence"] for row in rows]
+
+    def finish(self, worker, job, batch, fence, verified=3, rejects=(), rounded=0):
+        """D3 of one batch; rejects: (id, reason) each."""
+        return self.call("finish_batches", worker, [job], [batch], [fence], [verified], [len(rejects)], [rounded],
+                         ["ab" * 32], [job for _ in rejects], [batch for _ in rejects], [one[0] for one in rejects],
+                         [one[1] for one in rejects], ["because" for _ in rejects])
+
+    def deliver(self, worker, *messages, rejects=None):
+        """Claims and finishes; rejects: {batch: [(id, reason)]}."""
+        for message in messages:
+            (row,) = self.arrive(worker, message)
+            assert row["outcome"] == "claimed", row
+            refused = (rejects or {}).get(message.batch, [])
+            done = self.finish(worker, message.job, message.batch, row["fence"], row["n_operations"] - len(refused), refused)
+            assert len(done) == 1
+
+    def park(self, worker, message, fence=0, sent=False, cause="paused"):
+        return self.call("park_batches", worker, LEASE, [message.job], [message.batch], [message.rev], [message.sha],
+                         [fence], [sent], cause)
+
+    def release(self, worker, message, fence, sent=False):
+        return self.call("release_claims", worker, LEASE, [message.job], [message.batch], [fence], [sent])
+
+    def renew(self, worker, claims=(), job=None, waits_for="", lease=LEASE):
+        """claims: (job, batch, fence) each; answers those that are left."""
+        rows = self.call("renew", worker, lease, job, [one[0] for one in claims], [one[1] for one in claims],
+                         [one[2] for one in claims], waits_for, [], 0)
+        return sorted((row["job_id"], row["batch_no"], row["fence"]) for row in rows)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def take_finish(self, worker, job):
+        return self.answer("finish_take", worker, job, LEASE)
+
+    def compare(self, worker, job, target, source):
+        assert self.take_finish(worker, job)
+        self.call("finish_add", worker, job, 1, "e", 0, list(target))
+        self.call("finish_add", worker, job, 1, "d", 0, list(source))
+        return self.call("finish_compare", worker, job, 1)[0]
+
+    def end(self, worker, job, state="succeeded", error=""):
+        return self.answer("finish_job", worker, job, state, error)
+
+    def complete(self, producer, consumer, job, rejects=None, listed=None):
+        """Everything from E1 to the end."""
+        self.deliver(consumer, *self.publish(producer, job), rejects=rejects)
+        moved = [one for batch, _ in self.manifest(job) for one in batch]
+        self.compare(producer, job, moved if listed is None else listed, moved)
+        assert self.end(producer, job) == "succeeded"
