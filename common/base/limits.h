@@ -29,12 +29,12 @@
 #define LIMIT_CONNECT_MS       10000      /* a dependency that does not answer at start: exit 3 */
 
 /* -- in flight -- */
-#define LIMIT_PUBLISH_UNREPORTED  (24u * MIB)  /* at the bus without a report, per producer */
+#define LIMIT_PUBLISH_UNREPORTED  (6u * MIB)   /* at the bus without a report, per producer */
 #define LIMIT_PUBLISH_AHEAD       128u         /* batches published and not yet verified, per job */
 #define LIMIT_PUBLISH_AHEAD_BYTES (256u * MIB) /* the same in bytes */
 #define LIMIT_WRITES_PER_TARGET   10u          /* write slots of one target, over all workers */
 #define LIMIT_INTAKE_MESSAGES     8u           /* messages a consumer holds */
-#define LIMIT_INTAKE_BYTES        (32u * MIB)  /* the same in bytes */
+#define LIMIT_INTAKE_BYTES        (8u * MIB)   /* the same in bytes; one message is always taken */
 
 /* -- the program's own surroundings -- */
 #define LIMIT_ENV_FILE (64u * KIB) /* a .env file; longer: usage error */

@@ -60,7 +60,7 @@ static const struct setting SETTINGS[] = {
     /* Memory: at most 16 MiB wait in the queue, and one answer per broker, 8 MiB, may still come on top. Bytes decide,
      * not the number of messages. */
     {CLIENT_SUBSCRIBER, "queued.min.messages", NULL, 1000, false},
-    {CLIENT_SUBSCRIBER, "queued.max.messages.kbytes", NULL, 16384, false},
+    {CLIENT_SUBSCRIBER, "queued.max.messages.kbytes", NULL, 8192, false},
     {CLIENT_SUBSCRIBER, "fetch.message.max.bytes", NULL, 4 * MIB, false},
     {CLIENT_SUBSCRIBER, "fetch.max.bytes", NULL, LIMIT_MESSAGE_WIRE, false},
 };

@@ -1,0 +1,318 @@
+"""PROTOCOL §1: submitting and planning, row by row."""
+
+import time
+
+import pytest
+
+from ledger import LEASE, Ledger, ids, uid
+
+
+def test_taking_a_plan_gives_a_lease_and_the_next_epoch(ledger, producer):
+    job = ledger.submit()["job_id"]
+    assert ledger.take_plan(producer, job) == {"is_complete": False, "is_mine": True, "epoch": 1, "is_first": True}
+    pair = ledger.pair(job)
+    assert str(pair["plan_owner"]) == producer and pair["plan_epoch"] == 1
+    assert ledger.value("SELECT plan_lease_until > now() + interval '50 s' FROM ferry.job_collections")
+
+
+def test_others_wait_while_a_plan_lease_lives(ledger, producer):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(3))
+    taken = ledger.take_plan(ledger.worker(), job)
+    assert not taken["is_mine"] and not taken["is_complete"]
+    assert ledger.pair(job)["plan_epoch"] == 1
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 3
+
+
+@pytest.mark.parametrize("end", ["its lease is over", "it has stopped"])
+def test_a_dead_plan_is_taken_over_and_discarded(ledger, producer, end):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(5))
+    ledger.cut(job, 1)
+    if end == "it has stopped":
+        ledger.call("stop_worker", producer)
+    else:
+        ledger.run("UPDATE ferry.job_collections SET plan_lease_until = now() - interval '1 s'")
+    taken = ledger.take_plan(ledger.worker(), job)
+    assert taken["is_mine"] and taken["epoch"] == 2
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+    assert ledger.batches(job) == [] and ledger.manifest(job) == []
+
+
+def test_its_own_planner_may_begin_again(ledger, producer):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(5))
+    taken = ledger.take_plan(producer, job)
+    assert taken["is_mine"] and taken["epoch"] == 2
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+
+
+def test_a_step_of_an_older_epoch_is_refused(ledger, producer):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(5))
+    ledger.run("UPDATE ferry.job_collections SET plan_lease_until = now() - interval '1 s'")
+    ledger.take_plan(ledger.worker(), job)
+    assert ledger.refusal("plan_add", job, 1, 1, "s", 0, ids(1)) == "FE002"
+    assert ledger.refusal("plan_prior", job, 1, 1) == "FE002"
+    assert ledger.refusal("plan_cut", job, 1, 1, 0, 3, 1) == "FE002"
+    assert ledger.refusal("plan_close", job, 1, 1, 5, 0) == "FE002"
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+
+
+def test_a_complete_plan_is_not_taken(ledger, producer, job):
+    assert ledger.take_plan(ledger.worker(), job)["is_complete"]
+    assert ledger.take_plan(producer, job) == {"is_complete": True, "is_mine": False, "epoch": 1, "is_first": False}
+    assert ledger.refusal("plan_add", job, 1, 1, "s", 0, ids(1)) == "FE002"
+    assert len(ledger.batches(job)) == 3
+
+
+def test_whoever_meets_a_step_under_way_waits_and_is_told_at_once(ledger, producer, dsn):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.run("UPDATE ferry.job_collections SET plan_lease_until = now() - interval '1 s'")
+    other = Ledger(dsn)
+    with other.connection.transaction():
+        other.stage(job, 1, "s", ids(1))
+        begin = time.monotonic()
+        assert not ledger.take_plan(ledger.worker(), job)["is_mine"]
+        assert not ledger.submit()["job_state"] == "running"
+        assert time.monotonic() - begin < 2
+    other.close()
+
+
+def test_a_long_step_keeps_the_plan_lease(ledger, producer, consumer, job):
+    ledger.complete(producer, consumer, job)
+    later = ledger.submit()["job_id"]
+    ledger.take_plan(producer, later)
+    ledger.run("UPDATE ferry.job_collections SET plan_lease_until = now() - interval '1 s' WHERE job_id = %s", later)
+    ledger.call("plan_prior", later, 1, 1)
+    assert ledger.value("SELECT plan_lease_until > now() + interval '50 s' FROM ferry.job_collections WHERE job_id = %s", later)
+
+
+def test_a_cancelled_job_is_not_planned(ledger, producer):
+    submitted = ledger.submit()
+    job = submitted["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(3))
+    ledger.call("cancel", submitted["job_name"])
+    assert ledger.refusal("plan_add", job, 1, 1, "s", 3, ids(1)) == "FE004"
+    assert ledger.refusal("plan_close", job, 1, 1, 3, 0) == "FE004"
+    assert ledger.refusal("plan_take", producer, job, 1, LEASE) == "FE004"
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+
+
+# --- P2 --------------------------------------------------------------------------------------------------------------
+
+def test_an_id_that_is_listed_twice_is_kept_once(ledger, producer):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    assert ledger.stage(job, 1, "s", [b"a", b"b", b"a", b"c"]) == 3
+    assert ledger.stage(job, 1, "s", [b"c", b"d"], first=4) == 1
+    assert ledger.stage(job, 1, "t", [b"a", b"a"]) == 1
+    ledger.cut(job, 1, records=10)
+    assert ledger.manifest(job) == [([b"a", b"b", b"c", b"d"], "1000")]
+    assert ledger.call("plan_close", job, 1, 1, 4, 1) == [{"outcome": "planned", "planned": 4}]
+
+
+# --- P3 --------------------------------------------------------------------------------------------------------------
+
+def test_batches_are_cut_in_source_order_with_what_existed_at_the_target(ledger, producer):
+    listed = [b"j", b"a", b"z", b"c", b"y", b"b", b"x"]
+    job = ledger.planned_job(producer, listed, target=[b"z", b"x", b"b", b"only at the target"])
+    assert ledger.manifest(job) == [([b"j", b"a", b"z"], "001"), ([b"c", b"y", b"b"], "001"), ([b"x"], "1")]
+    assert [(row["batch_no"], row["n_records"], row["state"]) for row in ledger.batches(job)] == [
+        (1, 3, "planned"), (2, 3, "planned"), (3, 1, "planned")]
+
+
+@pytest.mark.parametrize("count, pieces", [(0, [0]), (1, [1]), (3, [1]), (6, [2]), (7, [2, 1]), (12, [2, 2]), (13, [2, 2, 1])])
+def test_cutting_in_pieces_loses_and_repeats_nothing(ledger, producer, count, pieces):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(count))
+    assert ledger.cut(job, 1, records=3, batches=2) == pieces
+    assert [one for batch, _ in ledger.manifest(job) for one in batch] == ids(count)
+
+
+def test_one_piece_looks_at_100000_ids_at_most(ledger, producer, consumer):
+    ledger.complete(producer, consumer, ledger.planned_job(producer, ids(300), records=300))
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    # Only the very last of 250,002 is wanted, and one in the middle.
+    many = "(SELECT array_agg(convert_to('many-' || n, 'UTF8') ORDER BY n) FROM generate_series(1, 250002) n)"
+    ledger.run("SELECT ferry.plan_add(%s, 1, 1, 's', 0, " + many + ")", job)
+    ledger.run("INSERT INTO ferry.plan_ids SELECT job_id, 1, other::\"char\", 0, id FROM ferry.plan_ids,"
+               " unnest(ARRAY['t', 'p']) other WHERE ordinal NOT IN (120000, 250001)")
+    begin = time.monotonic()
+    (row,) = ledger.call("plan_cut", job, 1, 1, 0, 3, 2)
+    assert row == {"next_ordinal": 100000, "batches": 0} and time.monotonic() - begin < 15
+    assert ledger.cut(job, 1) == [0, 1, 1]
+    assert [batch for batch, _ in ledger.manifest(job)] == [[b"many-120001"], [b"many-250002"]]
+    assert ledger.call("plan_close", job, 1, 1, 250002, 250000)[0]["planned"] == 2
+
+
+# --- P4 --------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("source, target", [(8, 2), (10, 2), (9, 1), (9, 3)])
+def test_a_plan_that_lacks_a_listed_id_does_not_close(ledger, producer, source, target):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(9))
+    ledger.stage(job, 1, "t", ids(2))
+    ledger.cut(job, 1)
+    assert ledger.refusal("plan_close", job, 1, 1, source, target) == "FE002"
+    assert ledger.job(job)["state"] == "pending" and ledger.pair(job)["plan_complete_at"] is None
+
+
+@pytest.mark.parametrize("cut", [[], [0, 0], [0, 3, 3]])
+def test_a_plan_with_ids_in_no_batch_or_in_two_does_not_close(ledger, producer, cut):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(6))
+    for start in cut:
+        ledger.call("plan_cut", job, 1, 1, start, 3, 1)
+    if len(cut) == 2:
+        ledger.call("plan_cut", job, 1, 1, 3, 3, 1)
+    assert ledger.refusal("plan_close", job, 1, 1, 6, 0) == "FE002"
+
+
+def test_nothing_is_exported_before_the_plan_is_closed(ledger, producer):
+    job = ledger.submit()["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(9))
+    ledger.cut(job, 1)
+    assert ledger.claim_exports(producer, job) == []
+    ledger.call("plan_close", job, 1, 1, 9, 0)
+    assert len(ledger.claim_exports(producer, job)) == 3
+
+
+def test_closing_a_plan_sets_the_job_running_with_its_counts(ledger, producer):
+    job = ledger.planned_job(producer, ids(5), target=ids(7, 3))
+    assert ledger.job(job)["state"] == "running" and ledger.job(job)["started_at"] is not None
+    pair = ledger.pair(job)
+    assert (pair["n_source_ids"], pair["n_target_ids"], pair["n_planned"]) == (5, 7, 5)
+    assert pair["plan_complete_at"] is not None and pair["plan_lease_until"] is None
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+
+
+# --- which ids -------------------------------------------------------------------------------------------------------
+
+def test_the_first_job_of_a_pair_plans_every_source_id(ledger, producer):
+    job = ledger.planned_job(producer, ids(4), target=ids(4))
+    assert ledger.manifest(job) == [(ids(3), "111"), (ids(1, 3), "1")]
+
+
+def test_an_unfinished_or_failed_job_does_not_make_the_next_a_later_one(ledger, producer, job):
+    ledger.call("cancel", ledger.job(job)["name"])
+    assert ledger.take_plan(producer, ledger.submit()["job_id"])["is_first"]
+
+
+def test_a_later_job_plans_what_is_unverified_or_absent(ledger, producer, consumer, job):
+    vanished, refused, gone, same = ids(4)
+    messages = ledger.publish(producer, job, left_out=[(1, vanished, "vanished")])
+    ledger.deliver(consumer, *messages, rejects={1: [(refused, "not_storable")]})
+    ledger.compare(producer, job, ids(7, 2), ids(8, 1))
+    assert ledger.end(producer, job) == "succeeded"
+    later = ledger.submit()["job_id"]
+    assert not ledger.take_plan(producer, later)["is_first"]
+    listed, at_target = ids(11), [refused, vanished, same] + ids(5, 4)
+    ledger.stage(later, 1, "s", listed)
+    ledger.stage(later, 1, "t", at_target)
+    assert ledger.answer("plan_prior", later, 1, 1) == 7
+    ledger.cut(later, 1, records=10)
+    assert ledger.manifest(later) == [([vanished, refused, gone] + ids(2, 9), "11000")]
+    assert ledger.call("plan_close", later, 1, 1, 11, 8) == [{"outcome": "planned", "planned": 5}]
+
+
+def test_a_later_job_knows_what_several_earlier_ones_verified(ledger, producer, consumer):
+    ledger.complete(producer, consumer, ledger.planned_job(producer, ids(3)))
+    ledger.complete(producer, consumer, ledger.planned_job(producer, ids(6), target=ids(3)))
+    job = ledger.planned_job(producer, ids(7), target=ids(6))
+    assert ledger.manifest(job) == [(ids(1, 6), "0")]
+
+
+def test_another_pair_knows_nothing_of_it(ledger, producer, consumer, job):
+    ledger.complete(producer, consumer, job)
+    assert ledger.take_plan(producer, ledger.submit(source=7)["job_id"])["is_first"]
+
+
+def test_nothing_to_do_leaves_no_job(ledger, producer, consumer, job):
+    ledger.complete(producer, consumer, job)
+    events = ledger.value("SELECT count(*) FROM ferry.events")
+    submitted = ledger.submit()
+    assert ledger.plan(producer, submitted["job_id"], ids(9), ids(9)) == {"outcome": "nothing", "planned": 0}
+    assert ledger.value("SELECT count(*) FROM ferry.jobs") == 1
+    assert ledger.value("SELECT count(*) FROM ferry.job_collections") == 1
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+    assert ledger.value("SELECT count(*) FROM ferry.events") == events
+    assert ledger.target()["writer_job_id"] is None
+    assert ledger.submit()["job_name"] == submitted["job_name"]
+
+
+def test_an_empty_source_is_a_job_that_succeeds(ledger, producer):
+    job = ledger.planned_job(producer, [])
+    assert ledger.batches(job) == []
+    ledger.compare(producer, job, ids(2), [])
+    assert ledger.end(producer, job) == "succeeded"
+
+
+# --- submitting ------------------------------------------------------------------------------------------------------
+
+def test_submitting_an_unfinished_pair_again_resumes_its_job(ledger, job):
+    assert ledger.submit() == {"job_id": job, "collection_no": 1, "job_name": ledger.job(job)["name"],
+                               "job_state": "running", "is_resumed": True}
+    ledger.call("pause", ledger.job(job)["name"])
+    assert ledger.job(job)["state"] == "paused"
+    assert ledger.submit()["job_state"] == "running"
+    assert ledger.value("SELECT count(*) FROM ferry.jobs") == 1
+
+
+def test_an_address_may_change_on_resume(ledger, job):
+    ledger.submit(auth="token", target_name="other name")
+    assert ledger.target()["name"] == "other name"
+    assert ledger.one("SELECT e.auth_style FROM ferry.target_collections JOIN ferry.endpoints e USING (endpoint_id)") == {
+        "auth_style": "token"}
+
+
+def test_only_one_unfinished_job_can_have_a_pair(ledger, job):
+    other = ledger.value("INSERT INTO ferry.jobs (name) VALUES ('other') RETURNING job_id")
+    copy = ("INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name,"
+            " target_uuid, is_open) SELECT %s, 1, source_endpoint_id, source_uuid, source_name, target_uuid, {}"
+            " FROM ferry.job_collections WHERE job_id = %s")
+    with pytest.raises(Exception, match="job_collections_open_pair"):
+        ledger.run(copy.format("true"), other, job)
+    ledger.run(copy.format("false"), other, job)
+
+
+def test_submissions_that_cannot_be_are_refused(ledger, producer, job):
+    def refused(**submission):
+        with pytest.raises(Exception) as caught:
+            ledger.submit(**submission)
+        return caught.value.sqlstate
+
+    assert refused(source=2) == "FE001", "source and target are the same collection"
+    assert refused(name="another") == "FE001", "the pair has an unfinished job of another name"
+    assert refused(source=7) == "FE004", "the source was recreated under its name"
+    assert refused(target=8) == "FE004", "the target was recreated under its name"
+    assert refused(source=7, source_name="more") == "FE005", "another job writes into this target"
+    assert refused(source=7, source_name="more", target=8, target_name="more", name=ledger.job(job)["name"]) == "FE001"
+    assert ledger.value("SELECT count(*) FROM ferry.jobs") == 1
+    assert ledger.target()["writer_job_id"] == job and ledger.target()["writer_epoch"] == 1
+
+
+def test_a_job_without_a_name_gets_the_next_free_one(ledger, producer):
+    first = ledger.submit()["job_name"]
+    assert first.startswith("docs-") and first.endswith("-1")
+    ledger.call("cancel", first)
+    second = ledger.submit()
+    assert second["job_name"] == first[:-1] + "2"
+    assert ledger.target()["writer_epoch"] == 2 and ledger.target()["writer_job_id"] == second["job_id"]
+
+
+def test_a_target_comes_with_ten_write_slots(ledger, job):
+    ledger.submit()
+    assert ledger.value("SELECT array_agg(slot ORDER BY slot) FROM ferry.write_slots WHERE target_uuid = %s", uid(2)) == list(
+        range(10))
