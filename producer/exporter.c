@@ -63,7 +63,7 @@ void exporter_close(struct exporter *exporter)
 
 void cargo_drop(struct cargo *cargo)
 {
-    buf_deinit(&cargo->id_bytes);
+    ids_deinit(&cargo->ids);
     free(cargo->value);
     memset(cargo, 0, sizeof *cargo);
 }

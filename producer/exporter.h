@@ -10,13 +10,12 @@
 #include "bus/bus.h"
 #include "format/batch.h"
 #include "producer/export.h"
+#include "producer/ids.h"
 #include "producer/job.h"
 
 struct cargo { /* what one slot carries through the stations */
     int64_t batch_no, fence, rev;
-    struct buf id_bytes; /* the ids, one after the other; owned */
-    struct span ids[LIMIT_BATCH_RECORDS];
-    size_t id_count;
+    struct ids ids;
     struct http_request *request; /* under way, or NULL */
     uint8_t *value; /* the encoded batch, malloc'd, until the bus takes it; else NULL */
     struct digest sha256;

@@ -41,12 +41,12 @@ static size_t pick(const struct exporter *exporter, struct cargo *cargo,
                    const struct record_index *index, struct record *out)
 {
     size_t count = 0;
-    for (size_t i = 0; i < cargo->id_count; i++) {
-        const struct record *record = record_index_find(index, cargo->ids[i]);
+    for (size_t i = 0; i < cargo->ids.count; i++) {
+        const struct record *record = record_index_find(index, cargo->ids.list[i]);
         const char *message = "";
         const char *reason = record == NULL ? "vanished" : unfit(exporter, record, &message);
         if (reason != NULL) {
-            leave_out(cargo, cargo->ids[i], reason, message);
+            leave_out(cargo, cargo->ids.list[i], reason, message);
         } else {
             out[count++] = *record;
         }
@@ -67,15 +67,15 @@ static bool is_left_out(const struct cargo *cargo, struct span id)
 /* Several records that do not fit a message, or our memory, are split; a single one is rejected by name. */
 static void settle_too_large(struct cargo *cargo, struct error *err)
 {
-    if (cargo->id_count - cargo->left_out_count > 1) {
+    if (cargo->ids.count - cargo->left_out_count > 1) {
         err->kind = ERROR_TOO_LARGE;
         return;
     }
     snprintf(cargo->too_large, sizeof cargo->too_large,
              "the record alone is larger than one message may be: %.200s", err->message);
-    for (size_t i = 0; i < cargo->id_count; i++) {
-        if (!is_left_out(cargo, cargo->ids[i])) {
-            leave_out(cargo, cargo->ids[i], "record_too_large", cargo->too_large);
+    for (size_t i = 0; i < cargo->ids.count; i++) {
+        if (!is_left_out(cargo, cargo->ids.list[i])) {
+            leave_out(cargo, cargo->ids.list[i], "record_too_large", cargo->too_large);
         }
     }
     cargo->operations = 0;
@@ -91,7 +91,7 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
         return false;
     }
     struct record_index *index = record_index_new(&set, &exporter->arena);
-    struct record *picked = arena_alloc_array(&exporter->arena, cargo->id_count, sizeof *picked);
+    struct record *picked = arena_alloc_array(&exporter->arena, cargo->ids.count, sizeof *picked);
     if (index == NULL || picked == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory");
     }
@@ -147,7 +147,7 @@ static void on_answer(void *ctx, const struct http_answer *answer, const struct 
             error_wrap(&why, "source %s", exporter->job->source.chroma.address.base);
         }
         arena_reset(&exporter->arena);
-    } else if (why.kind == ERROR_LIMIT && cargo->id_count > 1) {
+    } else if (why.kind == ERROR_LIMIT && cargo->ids.count > 1) {
         why.kind = ERROR_TOO_LARGE; /* the answer itself */
     }
     cargo->err = why;
@@ -176,7 +176,7 @@ void fetch_start(struct exporter *exporter, size_t slot)
     } else {
         *fetch = (struct fetch){.exporter = exporter, .slot = slot, .fence = cargo->fence};
         buf_init(&fetch->body, LIMIT_REQUEST_BODY);
-        columns_write_get(&fetch->body, cargo->ids, cargo->id_count);
+        columns_write_get(&fetch->body, cargo->ids.list, cargo->ids.count);
         if (buf_check(&fetch->body, "a request for records", &err)) {
             cargo->request = chroma_get_records(&exporter->job->source.chroma,
                                                 &exporter->job->source.collection.uuid,

@@ -7,6 +7,7 @@
 
 #include "app/log.h"
 #include "producer/listing.h"
+#include "producer/reread.h"
 #include "producer/sweep.h"
 
 #define POSITIONS_MAX        1024
@@ -189,6 +190,10 @@ bool finish_end(struct runtime *rt, struct job *job, const struct progress *prog
     *refused = false;
     if (!take(rt, job, &is_mine, err) || !is_mine) {
         return err->kind == ERROR_NONE;
+    }
+    int64_t reopened = 0;
+    if (!reread_all(rt, job, &reopened, err) || reopened > 0) {
+        return err->kind == ERROR_NONE; /* the job goes on with those */
     }
     if (progress->mismatches > 0) {
         return fail_with_mismatches(rt, job, progress->mismatches, refused, err);

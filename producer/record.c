@@ -17,10 +17,13 @@ struct statement_ctx { /* one statement under way and the slots it speaks for */
     int64_t fences[EXPORT_SLOTS]; /* a slot may carry another batch when the answer comes */
 };
 
-/* NULL: out of memory, which ends the program. */
+/* NULL: hung up, or out of memory, which ends the program. */
 static struct statement_ctx *open_statement(struct exporter *exporter, const size_t *slots,
                                             size_t count)
 {
+    if (exporter->rt->ledger.pg == NULL) {
+        return NULL;
+    }
     struct statement_ctx *ctx = calloc(1, sizeof *ctx);
     if (ctx == NULL) {
         struct error err = {0};
@@ -47,31 +50,6 @@ static void close_statement(struct statement_ctx *ctx)
 
 /* ---- E1 ---- */
 
-static bool read_ids(struct cargo *cargo, struct span hex_list, struct error *err)
-{
-    size_t ends[LIMIT_BATCH_RECORDS];
-    size_t at = 0;
-    buf_init(&cargo->id_bytes, (size_t)LIMIT_BATCH_RECORDS * LIMIT_RECORD_ID);
-    cargo->id_count = 0;
-    while (at <= hex_list.len && cargo->id_count < LIMIT_BATCH_RECORDS) {
-        const uint8_t *start = hex_list.ptr + at;
-        const uint8_t *comma = hex_list.len > at ? memchr(start, ',', hex_list.len - at) : NULL;
-        size_t len = comma != NULL ? (size_t)(comma - start) : hex_list.len - at;
-        if (!buf_append_unhex(&cargo->id_bytes, (struct span){start, len}, err)) {
-            return false;
-        }
-        ends[cargo->id_count++] = cargo->id_bytes.len;
-        at += len + 1;
-    }
-    if (!buf_check(&cargo->id_bytes, "the ids of a batch", err)) {
-        return false;
-    }
-    for (size_t i = 0, from = 0; i < cargo->id_count; from = ends[i], i++) {
-        cargo->ids[i] = (struct span){cargo->id_bytes.ptr + from, ends[i] - from};
-    }
-    return true;
-}
-
 static void take_in(struct exporter *exporter, const struct pg_rows *rows, int row,
                     int64_t started_ms)
 {
@@ -84,7 +62,7 @@ static void take_in(struct exporter *exporter, const struct pg_rows *rows, int r
     cargo->batch_no = pg_i64(rows, row, "batch_no");
     cargo->fence = pg_i64(rows, row, "fence");
     cargo->rev = pg_i64(rows, row, "export_rev");
-    if (!read_ids(cargo, pg_text(rows, row, "ids"), &err)) {
+    if (!ids_read(&cargo->ids, pg_text(rows, row, "ids"), &err)) {
         log_event(LOG_ERROR, "export.unreadable", LOG_NUMBER("batch", cargo->batch_no),
                   LOG_TEXT("why", err.message));
         cargo_drop(cargo);

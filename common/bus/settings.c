@@ -57,11 +57,11 @@ static const struct setting SETTINGS[] = {
     {CLIENT_SUBSCRIBER, "fetch.error.backoff.ms", NULL, 100, false},
     {CLIENT_SUBSCRIBER, "fetch.queue.backoff.ms", NULL, 20,
      true}, /* since 2.2; before: up to 1 s */
-    /* Memory: at most 16 MiB wait in the queue, and one answer per broker, 8 MiB, may still come on top. Bytes decide,
+    /* Memory: at most 8 MiB wait in the queue, and one answer per broker, 8 MiB, may still come on top. Bytes decide,
      * not the number of messages. */
     {CLIENT_SUBSCRIBER, "queued.min.messages", NULL, 1000, false},
     {CLIENT_SUBSCRIBER, "queued.max.messages.kbytes", NULL, 8192, false},
-    {CLIENT_SUBSCRIBER, "fetch.message.max.bytes", NULL, 4 * MIB, false},
+    {CLIENT_SUBSCRIBER, "fetch.message.max.bytes", NULL, MIB, false},
     {CLIENT_SUBSCRIBER, "fetch.max.bytes", NULL, LIMIT_MESSAGE_WIRE, false},
 };
 

@@ -38,9 +38,9 @@ static void free_ledger(struct runtime *rt)
  * arenas of their own, so that the resident size is flat in the number of records. */
 static void tame_allocator(void)
 {
-    mallopt(M_MMAP_THRESHOLD, (int)(256 * KIB));
-    mallopt(M_TRIM_THRESHOLD, (int)MIB);
-    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, (int)(64 * KIB));
+    mallopt(M_TRIM_THRESHOLD, (int)(256 * KIB));
+    mallopt(M_ARENA_MAX, 1);
 }
 
 bool runtime_open(struct runtime *rt, const struct option_set *options, const char *kind,

@@ -159,6 +159,14 @@ MUST_CHECK bool ledger_job_status(struct ledger *ledger, const char *job, pg_don
 /* Answers id (printable) and message of one record that was rejected as a mismatch. */
 MUST_CHECK bool ledger_first_mismatch(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
                                       void *ctx, struct error *err);
+/* Answers at most one verified batch that must be read again (§8): batch_no, export_rev, sha256 of its verification (hex)
+ * and ids, those that were verified, as ledger_claim_exports answers them. */
+MUST_CHECK bool ledger_reread_next(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                   struct error *err);
+/* It has been read: the same, or back to planned under a new rev. Answers batch_no unless the world has moved on. */
+MUST_CHECK bool ledger_reread_settle(struct ledger *ledger, int64_t job_id, int64_t batch_no,
+                                     int64_t rev, bool is_same, pg_done_fn *fn, void *ctx,
+                                     struct error *err);
 struct ledger_swept {
     int64_t batch_no, rev;
 };

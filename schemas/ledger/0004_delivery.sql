@@ -209,7 +209,8 @@ RETURNS uuid LANGUAGE sql AS $$
 $$;
 
 -- One statement renews the worker and everything it holds; answers the claims that are still its own. Plan and finish
--- leases of the worker's job go with it, and the write slots of the claims that are left.
+-- leases of the worker's job go with it. A claim for delivery that was silent for so long that its write slot is another's is
+-- lost with it: else more than ten would write.
 CREATE FUNCTION ferry.renew(p_worker uuid, p_lease interval, p_current_job bigint, p_job bigint[], p_batch bigint[],
                             p_fence bigint[], p_waits_for text, p_missing_secrets text[], p_foreign bigint)
 RETURNS TABLE (job_id bigint, batch_no bigint, fence bigint) LANGUAGE plpgsql AS $$
@@ -226,19 +227,21 @@ BEGIN
         WHERE j.job_id = p_current_job AND j.finish_owner = p_worker;
     RETURN QUERY
     WITH mine AS (
-        SELECT b.job_id, b.batch_no
+        SELECT b.job_id, b.batch_no, b.fence, b.state
         FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
         WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed') AND b.lease_until IS NOT NULL
         ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
-    ), kept AS (
-        UPDATE ferry.batches b SET lease_until = now() + p_lease
-        FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
-        RETURNING b.job_id, b.batch_no, b.fence
     ), slots AS (
+        SELECT s.target_uuid, s.slot, s.fence FROM ferry.write_slots s JOIN mine USING (fence)
+        WHERE mine.state = 'claimed' AND s.worker_id = p_worker FOR UPDATE OF s SKIP LOCKED
+    ), kept_slots AS (
         UPDATE ferry.write_slots s SET lease_until = now() + p_lease
-        FROM kept WHERE s.fence = kept.fence AND s.worker_id = p_worker
+        FROM slots WHERE s.target_uuid = slots.target_uuid AND s.slot = slots.slot
     )
-    SELECT kept.job_id, kept.batch_no, kept.fence FROM kept;
+    UPDATE ferry.batches b SET lease_until = now() + p_lease
+    FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
+      AND (mine.state = 'planned' OR mine.fence IN (SELECT slots.fence FROM slots))
+    RETURNING b.job_id, b.batch_no, b.fence;
 END
 $$;
 

@@ -10,6 +10,9 @@ from collections import namedtuple
 import psycopg
 from psycopg.rows import dict_row
 
+# Another pair than submit()'s own.
+MORE = {"source": 3, "target": 4, "source_name": "more", "target_name": "more"}
+
 # What a message says of itself; fence is its export's.
 Message = namedtuple("Message", "job batch rev sha fence")
 
@@ -187,10 +190,10 @@ class Ledger:
         self.cut(job, epoch, records)
         return self.call("plan_close", job, 1, epoch, *counts)[0]
 
-    def planned_job(self, worker, source=None, target=(), records=3, **submission):
-        """A running job of, unless told otherwise, three batches of three."""
-        job = self.submit(**submission)["job_id"]
-        self.plan(worker, job, ids(9) if source is None else source, target, records)
+    def planned_job(self, worker, listed=None, target=(), records=3, pair=None):
+        """A running job of, unless told otherwise, three batches of three. pair: what submit() takes."""
+        job = self.submit(**(pair or {}))["job_id"]
+        self.plan(worker, job, ids(9) if listed is None else listed, target, records)
         return job
 
     # --- the producer ------------------------------------------------------------------------------------------------

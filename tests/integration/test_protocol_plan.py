@@ -137,21 +137,18 @@ def test_cutting_in_pieces_loses_and_repeats_nothing(ledger, producer, count, pi
     assert [one for batch, _ in ledger.manifest(job) for one in batch] == ids(count)
 
 
-def test_one_piece_looks_at_100000_ids_at_most(ledger, producer, consumer):
-    ledger.complete(producer, consumer, ledger.planned_job(producer, ids(300), records=300))
+def test_one_piece_looks_at_100000_positions_at_most(ledger, producer):
     job = ledger.submit()["job_id"]
     ledger.take_plan(producer, job)
-    # Only the very last of 250,002 is wanted, and one in the middle.
-    many = "(SELECT array_agg(convert_to('many-' || n, 'UTF8') ORDER BY n) FROM generate_series(1, 250002) n)"
-    ledger.run("SELECT ferry.plan_add(%s, 1, 1, 's', 0, " + many + ")", job)
-    ledger.run("INSERT INTO ferry.plan_ids SELECT job_id, 1, other::\"char\", 0, id FROM ferry.plan_ids,"
-               " unnest(ARRAY['t', 'p']) other WHERE ordinal NOT IN (120000, 250001)")
-    begin = time.monotonic()
-    (row,) = ledger.call("plan_cut", job, 1, 1, 0, 3, 2)
-    assert row == {"next_ordinal": 100000, "batches": 0} and time.monotonic() - begin < 15
+    done = ids(4)
+    for first, listed in [(0, done[:2]), (99999, [done[2], b"wanted"]), (250000, [b"wanted too", done[3]])]:
+        ledger.stage(job, 1, "s", listed, first)
+    for side in "tp":
+        ledger.stage(job, 1, side, done)
+    assert ledger.call("plan_cut", job, 1, 1, 0, 3, 2) == [{"next_ordinal": 100000, "batches": 0}]
     assert ledger.cut(job, 1) == [0, 1, 1]
-    assert [batch for batch, _ in ledger.manifest(job)] == [[b"many-120001"], [b"many-250002"]]
-    assert ledger.call("plan_close", job, 1, 1, 250002, 250000)[0]["planned"] == 2
+    assert ledger.manifest(job) == [([b"wanted"], "0"), ([b"wanted too"], "0")]
+    assert ledger.call("plan_close", job, 1, 1, 6, 4)[0]["planned"] == 2
 
 
 # --- P4 --------------------------------------------------------------------------------------------------------------
