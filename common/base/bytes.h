@@ -58,5 +58,7 @@ MUST_CHECK bool buf_append_unhex(struct buf *buf, struct span hex, struct error 
 /* Appends text for a one-line message: control bytes, double quotes and invalid UTF-8 become \xNN;
  * at most max bytes, then "…". */
 void buf_append_printable(struct buf *buf, struct span span, size_t max);
+/* The same for text that will not stand between quotes: double quotes stay as they are. */
+void buf_append_text(struct buf *buf, struct span span, size_t max);
 
 #endif

@@ -84,7 +84,7 @@ bool buf_append_unhex(struct buf *buf, struct span hex, struct error *err)
     return buf_check(buf, "hexadecimal text", err);
 }
 
-void buf_append_printable(struct buf *buf, struct span span, size_t max)
+static void append_escaped(struct buf *buf, struct span span, size_t max, bool is_quoted)
 {
     const uint8_t *at = span.ptr;
     const uint8_t *end = span.len > 0 ? at + span.len : at;
@@ -95,7 +95,7 @@ void buf_append_printable(struct buf *buf, struct span span, size_t max)
         size_t taken = 1;
         size_t len = sizeof unit;
 
-        if (*at == '"') { /* the text usually stands between quotes */
+        if (is_quoted && *at == '"') {
             memcpy(unit, "\\x22", sizeof unit);
         } else {
             len = utf8_printable(at, end, &taken, unit);
@@ -108,4 +108,14 @@ void buf_append_printable(struct buf *buf, struct span span, size_t max)
         shown += len;
         at += taken;
     }
+}
+
+void buf_append_printable(struct buf *buf, struct span span, size_t max)
+{
+    append_escaped(buf, span, max, true);
+}
+
+void buf_append_text(struct buf *buf, struct span span, size_t max)
+{
+    append_escaped(buf, span, max, false);
 }

@@ -125,7 +125,7 @@ void statement_spans_text(struct statement *st, const struct span *first, size_t
     pg_array_begin(&st->text);
     for (size_t i = 0; i < count; i++) {
         buf_clear(&printable);
-        buf_append_printable(&printable, *STRIDED(struct span, first, stride, i), LIMIT_ERROR_BODY);
+        buf_append_text(&printable, *STRIDED(struct span, first, stride, i), LIMIT_ERROR_BODY);
         pg_array_text(&st->text, buf_span(&printable));
     }
     pg_array_end(&st->text);

@@ -314,6 +314,16 @@ static void printable_text_is_harmless_between_quotes(void **state)
     check_printable((struct span){NULL, 0}, 100, "");
 }
 
+static void text_outside_quotes_keeps_its_own(void **state)
+{
+    struct buf buf;
+    (void)state;
+    buf_init(&buf, 100);
+    buf_append_text(&buf, SPAN_LITERAL("say \"x\"\n"), 100);
+    assert_string_equal(buf_cstr(&buf), "say \"x\"\\x0a");
+    buf_deinit(&buf);
+}
+
 static void printable_text_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -369,6 +379,7 @@ int main(void)
         cmocka_unit_test(hex_goes_both_ways),
         cmocka_unit_test(malformed_hex_changes_nothing),
         cmocka_unit_test(printable_text_is_harmless_between_quotes),
+        cmocka_unit_test(text_outside_quotes_keeps_its_own),
         cmocka_unit_test(printable_text_is_cut_between_characters),
         cmocka_unit_test(utf8_sequences_are_those_of_the_standard),
     };
