@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 #define STRIDED(type, first, stride, i)                                                            \
     ((const type *)(const void *)((const char *)(first) + (stride) * (i)))
@@ -29,6 +30,23 @@ static void close_param(struct statement *st)
     buf_append_byte(&st->text, 0);
 }
 
+/* A message that was cut between the bytes of a character must not make the ledger refuse the statement. */
+static void append_utf8(struct buf *out, const char *value)
+{
+    const uint8_t *at = (const uint8_t *)value;
+    const uint8_t *end = at + strlen(value);
+    while (at < end) {
+        size_t len = utf8_sequence(at, end);
+        if (len == 0) {
+            buf_append_str(out, "\xef\xbf\xbd"); /* U+FFFD */
+            at++;
+        } else {
+            buf_append(out, at, len);
+            at += len;
+        }
+    }
+}
+
 void statement_text(struct statement *st, const char *value)
 {
     open_param(st);
@@ -36,7 +54,7 @@ void statement_text(struct statement *st, const char *value)
         st->starts[st->count - 1] = SIZE_MAX;
         return;
     }
-    buf_append_str(&st->text, value);
+    append_utf8(&st->text, value);
     close_param(st);
 }
 

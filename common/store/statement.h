@@ -22,7 +22,8 @@ struct statement {
 };
 
 void statement_begin(struct statement *st, const char *sql);
-void statement_text(struct statement *st, const char *value); /* NULL: SQL NULL */
+/* NULL: SQL NULL. What is no UTF-8 in it is replaced. */
+void statement_text(struct statement *st, const char *value);
 void statement_span(struct statement *st, struct span value);
 void statement_uuid(struct statement *st, const struct uuid *value);
 void statement_i64(struct statement *st, int64_t value);

@@ -20,7 +20,7 @@ def test_everything_has_a_comment(ledger):
     silent = ledger.all("""
         SELECT 'schema' AS what WHERE obj_description('ferry'::regnamespace, 'pg_namespace') IS NULL
         UNION ALL
-        SELECT c.relkind || ' ' || c.relname FROM pg_class c
+        SELECT c.relkind::text || ' ' || c.relname FROM pg_class c
         WHERE c.relnamespace = 'ferry'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f')
           AND obj_description(c.oid, 'pg_class') IS NULL
         UNION ALL
@@ -43,7 +43,8 @@ def test_no_comment_only_repeats_the_name(ledger):
                       " WHERE c.relnamespace = 'ferry'::regnamespace AND c.relkind IN ('r', 'v')")
     assert len(rows) > 150
     for row in rows:
-        assert len(row["text"]) > 7 and row["text"].lower() != row["name"].replace("_", " "), row
+        words = set(re.findall(r"[a-z0-9]+", row["text"].lower()))
+        assert words - set(row["name"].split("_")) and len(words) > 1, row
 
 
 # --- HOT -------------------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def test_ferry_monitor_gets_42501_on_everything_but_the_views(ledger, dsn, job):
 
     tables = [row["relname"] for row in ledger.all(
         "SELECT relname FROM pg_class WHERE relnamespace = 'ferry'::regnamespace AND relkind = 'r'")]
-    assert len(tables) >= 16
+    assert len(tables) >= 15
     for table in tables:
         for statement in ("SELECT * FROM ferry.%s", "DELETE FROM ferry.%s", "UPDATE ferry.%s SET job_id = 1"):
             assert sqlstate(statement % table) == "42501" or "job_id" in statement, (table, statement)
@@ -214,7 +215,7 @@ def test_ids_of_any_bytes_go_through_a_whole_life(ledger, producer, consumer):
         "missing": 0, "extra": 0, "added": 0, "deleted": 0, "first_missing": None}
     assert ledger.end(producer, job) == "succeeded"
     shown = {row["id"] for row in ledger.all("SELECT id FROM ferry.rejects")}
-    assert {"\\000", "a\\000b", "it's", "日本語", "line\nbreak", "x" * 5000, "x" * 5001} <= shown
+    assert {"\\000", "a\\000b", "it's", "日本語", "line\nbreak", "x" * 5001} <= shown
     assert any("\\377\\376 not UTF-8" in one for one in shown)
 
 

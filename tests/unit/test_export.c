@@ -1,6 +1,6 @@
 /*
- * The exporting machine, row by row of PROTOCOL §2 and §6: what each event makes of a slot in each state, and what is done.
- * Any order of events is test_export_random.c's business.
+ * The exporting machine, row by row of PROTOCOL §2 and §6: what each event makes of a slot in each state, and what is
+ * done. Any order of events is test_export_random.c's business.
  */
 #include <setjmp.h>
 #include <stdarg.h>
