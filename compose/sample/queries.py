@@ -12,6 +12,7 @@ import corpus
 from server import Refused, Server, Unreachable
 
 NEAREST = 5
+ASKED = 400  # the index searches as widely as it is asked for results: with few it can miss a whole cluster
 CLOSE = 1e-5  # a cosine collection stores vectors rounded
 
 
@@ -26,8 +27,8 @@ def ask(server, name, query):
         raise Missing("%s has no collection %s with records" % (server.url, name))
     vector = list(corpus.float32(corpus.embed(query, collection["dimension"])))
     answer = server.records(collection, "query",
-                            {"query_embeddings": [vector], "n_results": NEAREST, "include": ["distances", "documents"]})
-    return list(zip(answer["ids"][0], answer["distances"][0], answer["documents"][0]))
+                            {"query_embeddings": [vector], "n_results": ASKED, "include": ["distances", "documents"]})
+    return list(zip(answer["ids"][0], answer["distances"][0], answer["documents"][0]))[:NEAREST]
 
 
 def agree(left, right):

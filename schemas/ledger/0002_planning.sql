@@ -26,7 +26,10 @@ BEGIN
     ON CONFLICT (target_uuid) DO UPDATE SET endpoint_id = EXCLUDED.endpoint_id, name = EXCLUDED.name,
         dimension = EXCLUDED.dimension, space = EXCLUDED.space, takes_base64 = EXCLUDED.takes_base64,
         max_batch_records = EXCLUDED.max_batch_records;
-    INSERT INTO ferry.write_slots (target_uuid, slot) SELECT v_uuid, generate_series(0, 9) ON CONFLICT DO NOTHING;
+    -- Not ON CONFLICT, which would wait for whoever is using them.
+    IF NOT EXISTS (SELECT FROM ferry.write_slots WHERE target_uuid = v_uuid) THEN
+        INSERT INTO ferry.write_slots (target_uuid, slot) SELECT v_uuid, generate_series(0, 9);
+    END IF;
     RETURN v_uuid;
 END
 $$;

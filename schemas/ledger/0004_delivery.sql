@@ -6,6 +6,26 @@ LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN p_is_irregular THEN greatest(p_before, now() + p_lease + interval '1 second') ELSE p_before END
 $$;
 
+-- A free slot, or false. Claimers meet at an advisory lock and look again behind it, so that none ever locks a row that another
+-- has just taken: its holder could not free it then.
+CREATE FUNCTION ferry.take_slot(p_target uuid, p_worker uuid, p_fence bigint, p_lease interval) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_slot smallint;
+BEGIN
+    FOR v_slot IN SELECT s.slot FROM ferry.write_slots s
+                  WHERE s.target_uuid = p_target AND (s.lease_until IS NULL OR s.lease_until < now()) ORDER BY s.slot LOOP
+        CONTINUE WHEN NOT pg_try_advisory_xact_lock(hashtext(p_target::text), v_slot);
+        UPDATE ferry.write_slots s SET worker_id = p_worker, fence = p_fence, lease_until = now() + p_lease
+            WHERE s.target_uuid = p_target AND s.slot = v_slot AND (s.lease_until IS NULL OR s.lease_until < now());
+        IF FOUND THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END
+$$;
+
 -- Intake. One row per message, in order; outcome is what PROTOCOL §3's first table says:
 --   claimed    mine now, under `fence`; must_reread when another claim of it ended irregularly
 --   hold       another claim lives; look again later        busy    no write slot is free; look again soon
@@ -25,7 +45,6 @@ DECLARE
     j ferry.jobs;
     t ferry.target_collections;
     e ferry.endpoints;
-    v_slot smallint;
     v_fence bigint;
     v_took_over boolean;
     v_outcome text;
@@ -58,17 +77,13 @@ BEGIN
             END IF;
         END IF;
         IF v_outcome IS NULL THEN
-            SELECT s.slot INTO v_slot FROM ferry.write_slots s
-                WHERE s.target_uuid = t.target_uuid AND (s.lease_until IS NULL OR s.lease_until < now())
-                ORDER BY s.slot LIMIT 1 FOR UPDATE SKIP LOCKED;
-            IF NOT FOUND THEN
+            v_fence := nextval('ferry.fences');
+            IF NOT ferry.take_slot(t.target_uuid, p_worker, v_fence, p_lease) THEN
+                v_fence := NULL;
                 v_outcome := 'busy'; v_reason := 'all write slots of the target are taken';
             ELSE
                 v_outcome := 'claimed';
-                v_fence := nextval('ferry.fences');
                 v_took_over := b.state = 'claimed';
-                UPDATE ferry.write_slots s SET worker_id = p_worker, fence = v_fence, lease_until = now() + p_lease
-                    WHERE s.target_uuid = t.target_uuid AND s.slot = v_slot;
                 UPDATE ferry.batches x SET state = 'claimed', owner = p_worker, fence = v_fence, claimed_at = now(),
                         lease_until = now() + p_lease, deliveries = x.deliveries + 1,
                         must_reread = x.must_reread OR v_took_over,
@@ -225,23 +240,25 @@ BEGIN
         WHERE c.job_id = p_current_job AND c.plan_owner = p_worker AND c.plan_complete_at IS NULL;
     UPDATE ferry.jobs j SET finish_lease_until = now() + p_lease
         WHERE j.job_id = p_current_job AND j.finish_owner = p_worker;
+    PERFORM FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
+        WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed')
+        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b;
     RETURN QUERY
-    WITH mine AS (
-        SELECT b.job_id, b.batch_no, b.fence, b.state
-        FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
-        WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed') AND b.lease_until IS NOT NULL
-        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
-    ), slots AS (
-        SELECT s.target_uuid, s.slot, s.fence FROM ferry.write_slots s JOIN mine USING (fence)
-        WHERE mine.state = 'claimed' AND s.worker_id = p_worker FOR UPDATE OF s SKIP LOCKED
+    WITH slots AS (
+        SELECT s.target_uuid, s.slot, s.fence FROM ferry.write_slots s
+        WHERE s.worker_id = p_worker AND s.fence = ANY (p_fence) FOR UPDATE SKIP LOCKED
+    ), kept AS (
+        UPDATE ferry.batches b SET lease_until = now() + p_lease
+        FROM unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence)
+        WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no AND b.fence = r.fence AND b.owner = p_worker
+          AND b.lease_until IS NOT NULL
+          AND (b.state = 'planned' OR b.state = 'claimed' AND b.fence IN (SELECT slots.fence FROM slots))
+        RETURNING b.job_id, b.batch_no, b.fence
     ), kept_slots AS (
         UPDATE ferry.write_slots s SET lease_until = now() + p_lease
-        FROM slots WHERE s.target_uuid = slots.target_uuid AND s.slot = slots.slot
+        FROM slots JOIN kept USING (fence) WHERE s.target_uuid = slots.target_uuid AND s.slot = slots.slot
     )
-    UPDATE ferry.batches b SET lease_until = now() + p_lease
-    FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
-      AND (mine.state = 'planned' OR mine.fence IN (SELECT slots.fence FROM slots))
-    RETURNING b.job_id, b.batch_no, b.fence;
+    SELECT kept.job_id, kept.batch_no, kept.fence FROM kept;
 END
 $$;
 

@@ -1,8 +1,11 @@
 -- Sweeping and ending a job, by the one producer that holds the finish lease: PROTOCOL §5 and §8.
 
--- False: another producer's, or one of its steps holds the row right now. Whoever begins to end a job does so with nothing
--- staged: an earlier attempt may have left its listings behind.
+-- False: not now, ask again. It is another producer's, or one of its steps holds the row. Whoever begins to end a job does so
+-- with nothing staged: an earlier attempt may have left its listings behind, and those go a million ids at a time.
 CREATE FUNCTION ferry.finish_take(p_worker uuid, p_job bigint, p_lease interval) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_at_once constant integer := 1000000;
+    v_count bigint;
 BEGIN
     PERFORM FROM ferry.jobs
         WHERE job_id = p_job AND state = 'running'
@@ -12,9 +15,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd');
+    DELETE FROM ferry.plan_ids WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd') LIMIT v_at_once));
+    GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE ferry.jobs SET finish_owner = p_worker, finish_lease_until = clock_timestamp() + p_lease WHERE job_id = p_job;
-    RETURN true;
+    RETURN v_count < v_at_once;
 END
 $$;
 
@@ -217,6 +222,8 @@ BEGIN
                                    AND b.state IN ('verified', 'rejected'))))
           AND (p_state <> 'succeeded'
                OR NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch')
+              AND NOT EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state = 'verified'
+                              AND b.must_reread AND b.n_verified > 0)
               AND NOT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL));
     IF FOUND THEN
         UPDATE ferry.job_collections SET is_open = false WHERE job_id = p_job;

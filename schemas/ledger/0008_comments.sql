@@ -284,6 +284,7 @@ COMMENT ON FUNCTION ferry.release_exports(bigint,bigint[],bigint[],text) IS 'E5:
 COMMENT ON FUNCTION ferry.split_export(bigint,bigint,bigint) IS 'Replaces a batch that is too large by two halves';
 COMMENT ON FUNCTION ferry.quiet_after(timestamp with time zone,boolean,interval) IS 'Until when a request of an ended claim may be in flight';
 COMMENT ON FUNCTION ferry.claim_batches(uuid,interval,bigint[],bigint[],bigint[],text[],text[]) IS 'Intake: what is to be done with each message, and the claim where it may be delivered';
+COMMENT ON FUNCTION ferry.take_slot(uuid, uuid, bigint, interval) IS 'Takes a free write slot of a target for a claim; false: none is free';
 COMMENT ON FUNCTION ferry.free_slots(bigint[]) IS 'Frees the write slots of these claims';
 COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text) IS 'Puts batches back to planned under a new rev';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';

@@ -35,6 +35,8 @@ class Ledger:
     def __init__(self, dsn, role=None):
         self.dsn = dsn
         self.connection = psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        self.run("SET statement_timeout = '15s'")  # as the programs set them
+        self.run("SET lock_timeout = '5s'")
         if role:
             self.run("SET ROLE " + role)
         self.types = {}
@@ -145,6 +147,11 @@ class Ledger:
         """As if every request of an ended claim had had its time."""
         self.run("UPDATE ferry.batches SET quiet_until = now() - interval '1 s' WHERE job_id = %s AND quiet_until IS NOT NULL",
                  job)
+
+    def settle(self, job):
+        """As the producer does when it has read the doubtful batches again and found them unchanged."""
+        self.quieten(job)
+        self.run("UPDATE ferry.batches SET must_reread = false WHERE job_id = %s AND state = 'verified'", job)
 
     def set_retry(self, interval):
         self.run("UPDATE ferry.target_collections SET retry_at = now() + %s::interval, retry_cause = 'HTTP 503'", interval)

@@ -198,6 +198,7 @@ def test_no_job_ends_before_its_time(ledger, producer, done, condition):
 @pytest.mark.parametrize("condition", [
     "UPDATE ferry.job_collections SET n_missing = 1",
     "UPDATE ferry.job_collections SET n_missing = NULL",
+    "UPDATE ferry.batches SET must_reread = true WHERE batch_no = 2",
     "INSERT INTO ferry.rejected_records (job_id, batch_no, id, reason, message, stage, export_rev)"
     " SELECT job_id, 2, 'x', 'mismatch', '', 'delivery', 1 FROM ferry.jobs",
     "INSERT INTO ferry.repairs (job_id, batch_no, id, fence) SELECT job_id, 2, 'x', 1 FROM ferry.jobs"])
@@ -247,6 +248,8 @@ def test_a_job_is_quiet_only_when_every_irregular_end_is_long_past(ledger, produ
     assert ledger.value("SELECT waits_for FROM ferry.job_status").startswith(("requests of ended claims", "a producer"))
     ledger.quieten(job)
     assert ledger.call("job_progress", job)[0]["is_quiet"] is True
+    assert ledger.end(producer, job) == "running", "nobody has read it again"
+    ledger.settle(job)
     assert ledger.end(producer, job) == "succeeded"
 
 

@@ -244,7 +244,7 @@ def test_workers_that_do_everything_at_once_never_deadlock(ledger, together, pro
     ledger.call("sweep_replan", producer, job, [row["batch_no"] for row in candidates],
                 [row["export_rev"] for row in candidates], "gone")
     ledger.deliver(consumer, *ledger.publish(producer, job, 1000))
-    ledger.quieten(job)
+    ledger.settle(job)
     moved = sorted(one for batch, _ in ledger.manifest(job) for one in batch)
     assert moved == ids(90)
     assert ledger.compare(producer, job, moved, moved)["missing"] == 0
