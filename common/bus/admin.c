@@ -28,7 +28,7 @@ int admin_left_ms(const struct admin *admin)
     return left < 0 ? 0 : (int)left;
 }
 
-static int slice_ms(const struct admin *admin)
+int admin_slice_ms(const struct admin *admin)
 {
     int left = admin_left_ms(admin);
 
@@ -62,7 +62,8 @@ bool admin_open(struct admin *admin, const struct bus_settings *settings, uint32
     }
     rd_kafka_conf_set_opaque(conf, admin);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    admin->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    admin->client = rd_kafka_new(settings->group != NULL ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER,
+                                 conf, reason, sizeof reason);
     if (admin->client == NULL) {
         rd_kafka_conf_destroy(conf);
         return error_set(err, ERROR_UNAVAILABLE, "Kafka client: %s", reason);
@@ -108,7 +109,7 @@ static bool topic_look(struct admin *admin, bool all_led, int *partitions, struc
     rd_kafka_resp_err_t code;
     bool certain = false;
 
-    code = rd_kafka_metadata(admin->client, 0, admin->topic, &found, slice_ms(admin));
+    code = rd_kafka_metadata(admin->client, 0, admin->topic, &found, admin_slice_ms(admin));
     rd_kafka_poll(admin->client, 0); /* complaints */
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return false;
@@ -221,7 +222,7 @@ rd_kafka_event_t *admin_answer(struct admin *admin, rd_kafka_event_type_t type, 
     rd_kafka_resp_err_t code;
 
     while (event == NULL && admin_left_ms(admin) > 0) {
-        event = rd_kafka_queue_poll(admin->answers, slice_ms(admin));
+        event = rd_kafka_queue_poll(admin->answers, admin_slice_ms(admin));
         rd_kafka_poll(admin->client, 0); /* complaints */
         if (event != NULL && rd_kafka_event_type(event) != type) {
             rd_kafka_event_destroy(event);

@@ -25,6 +25,8 @@ MUST_CHECK bool admin_open(struct admin *admin, const struct bus_settings *setti
                            uint32_t timeout_ms, struct error *err);
 void admin_close(struct admin *admin); /* of a zeroed struct: nothing */
 int admin_left_ms(const struct admin *admin);
+/* As long as one look may take, so that complaints are heard in between. */
+int admin_slice_ms(const struct admin *admin);
 
 /* The topic's partitions, 0 when it does not exist. Asks again until an answer is certain. With all_led, waits for the
  * topic to exist and every partition to have a leader. */

@@ -145,6 +145,10 @@ rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_
     }
     if (ok && role == CLIENT_SUBSCRIBER) {
         ok = conf_set_group(conf, settings, err);
+    } else if (ok && role == CLIENT_ADMIN && settings->group != NULL) {
+        ok = conf_set(conf, "group.id", settings->group, false, err) &&
+             conf_set(conf, "enable.auto.commit", "false", false,
+                      err); /* it asks, it is no member */
     }
     if (!ok) {
         rd_kafka_conf_destroy(conf);

@@ -356,6 +356,28 @@ static void nobody_there_is_said_within_the_time(void **state)
     assert_in_range(clock_boottime_ms() - start, 2900, 6000);
 }
 
+/* A broker that stops answers so for a moment; an admin client of librdkafka (5040) ended the process there. */
+static void a_coordinator_that_moves_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_settings settings = f->settings;
+    struct bus_position positions[4];
+    struct error err = {0};
+    size_t count = 0;
+
+    settings.group = "ferry.test";
+    fixture_publish_and_wait(f, 0, 8, 100);
+    mock_bus_fail_committed(f->bus, MOCK_NOT_COORDINATOR, 2);
+    assert_true(topic_positions(&settings, positions, 4, &count, 10000, &err));
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(positions[i].committed, BUS_NO_OFFSET);
+    }
+    mock_bus_fail_committed(f->bus, MOCK_NOT_COORDINATOR, 100);
+    assert_false(topic_positions(&settings, positions, 4, &count, 1500, &err));
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+}
+
 static void brokers_are_checked_before_anything_is_opened(void **state)
 {
     static const char *const good[] = {
@@ -400,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(brokers_are_checked_before_anything_is_opened),
         cmocka_unit_test(nobody_there_is_said_within_the_time),
+        ON_ONE(a_coordinator_that_moves_is_asked_again),
         ON_THREE(every_message_is_reported_once_with_its_place),
         ON_ONE(reports_come_by_the_descriptor_not_by_the_clock),
         ON_THREE(a_passing_refusal_is_retried_inside),

@@ -11,7 +11,9 @@
 #include "bus/publisher.h"
 #include "bus/subscriber.h"
 
-#define PRODUCE 0 /* the protocol's number for it */
+/* the protocol's numbers for them */
+#define PRODUCE      0
+#define OFFSET_FETCH 9
 
 struct mock_bus {
     rd_kafka_t *host;
@@ -81,12 +83,20 @@ static const rd_kafka_resp_err_t CODES[] = {
     [MOCK_NO_PERMISSION] = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
     [MOCK_NOT_ENOUGH_REPLICAS] = RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
     [MOCK_OUT_OF_ORDER] = RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+    [MOCK_NOT_COORDINATOR] = RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
 };
 
 void mock_bus_fail_produce(struct mock_bus *bus, enum mock_fault fault, int times)
 {
     for (int i = 0; i < times; i++) {
         rd_kafka_mock_push_request_errors(bus->cluster, PRODUCE, 1, CODES[fault]);
+    }
+}
+
+void mock_bus_fail_committed(struct mock_bus *bus, enum mock_fault fault, int times)
+{
+    for (int i = 0; i < times; i++) {
+        rd_kafka_mock_push_request_errors(bus->cluster, OFFSET_FETCH, 1, CODES[fault]);
     }
 }
 

@@ -30,9 +30,12 @@ enum mock_fault {
     MOCK_NO_PERMISSION,
     MOCK_NOT_ENOUGH_REPLICAS,
     MOCK_OUT_OF_ORDER,
+    MOCK_NOT_COORDINATOR,
 };
 /* The next `times` produce requests meet the fault. */
 void mock_bus_fail_produce(struct mock_bus *bus, enum mock_fault fault, int times);
+/* The next `times` questions for a group's committed offsets meet the fault. */
+void mock_bus_fail_committed(struct mock_bus *bus, enum mock_fault fault, int times);
 /* One produce request is answered so, after rtt_ms. */
 void mock_bus_answer_produce(struct mock_bus *bus, int broker, enum mock_fault fault, int rtt_ms);
 void mock_bus_topic_unknown(struct mock_bus *bus, const char *topic);
