@@ -10,6 +10,27 @@
 #include "consumer/readback.h"
 #include "consumer/upsert.h"
 
+#define ID_SHOWN 100 /* bytes of an id in a log line */
+
+/* Without memory for its reject nothing true can be said of the batch any more: the program ends. */
+static void refuse_record(struct consumer *consumer, const struct delivery_action *action)
+{
+    struct parcel *parcel = &consumer->parcels[action->slot];
+    struct error err = {0};
+    struct buf id;
+
+    if (!parcel_refuse(parcel, action->record, action->reason, &err)) {
+        consumer->fatal = err;
+        return;
+    }
+    buf_init(&id, 4 * ID_SHOWN);
+    buf_append_printable(&id, parcel->refusals[parcel->refusal_count - 1].id, ID_SHOWN);
+    log_event(LOG_WARN, "record.refused", LOG_NUMBER("job", parcel->envelope.job_id),
+              LOG_NUMBER("batch", parcel->envelope.batch_no), LOG_TEXT("id", buf_cstr(&id)),
+              LOG_TEXT("reason", parcel->error.message));
+    buf_deinit(&id);
+}
+
 static void carry_out(struct consumer *consumer, const struct delivery_action *action)
 {
     switch (action->kind) {
@@ -18,6 +39,9 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
         break;
     case ACTION_UPSERT:
         upsert_start(consumer, action->slot, action->parts);
+        break;
+    case ACTION_REJECT:
+        refuse_record(consumer, action);
         break;
     case ACTION_READ:
         readback_start(consumer, action->slot);

@@ -4,7 +4,8 @@
  * the actions out and report back with events, each delivery by its slot number.
  *
  *   ARRIVED ─claim→ CLAIMING ─claimed→ READY ─→ UPSERTING ─→ READING ─→ MARKING ─→ (acknowledged, free)
- *      ↑ hold, busy │ stale ─→ free         ↑ retry: WAITING ┘          │ fence lost ─→ HOLDING
+ *      │                                    ↑ refused: bisect ┘          │ fence lost ─→ HOLDING
+ *      ↑ hold, busy │ stale ─→ free         ↑ retry: WAITING ┘
  *      └─ HOLDING ←─┤ park ─→ PARKING ─→ (acknowledged, free)
  *                   └ poison ─→ NOTING ─→ (acknowledged, free)
  */
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "consumer/bisect.h"
 
 #define DELIVERY_SLOTS LIMIT_INTAKE_MESSAGES
 
@@ -53,7 +55,8 @@ enum delivery_event_kind {
     EVENT_MESSAGE, /* slot: a free one (delivery_free_slot); job_id, batch_no, rev, generation, partition, offset */
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
     EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records */
-    EVENT_UPSERT, /* slot, error (NONE: done), retry_after_ms; parts: how many requests were planned */
+    EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms; parts: how many requests were planned; of a
+                     refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ,  /* slot, error; mismatches: records that are neither the same nor rounded */
     EVENT_MARK,  /* slot, matched, error */
     EVENT_PARK,  /* slot, error */
@@ -77,6 +80,9 @@ struct delivery_event {
     uint32_t records;
     uint32_t parts;
     enum error_kind error;
+    int status; /* HTTP's, 0: no answer */
+    uint32_t before, refused;
+    uint64_t likeness;
     uint32_t retry_after_ms;
     uint32_t mismatches;
     bool matched;
@@ -86,13 +92,15 @@ struct delivery_event {
 };
 
 enum delivery_action_kind {
-    ACTION_CLAIM,  /* ask the ledger */
-    ACTION_UPSERT, /* decode if not yet, send in at least `parts` requests */
-    ACTION_READ,   /* read back and compare */
+    ACTION_CLAIM, /* ask the ledger */
+    ACTION_UPSERT, /* decode if not yet, send the records that bisect_is_asked() in at least `parts` requests */
+    ACTION_REJECT, /* the last answer refuses `record` for good, reason; comes before what is next */
+    ACTION_READ,   /* read back and compare all that are not rejected; there may be none */
     ACTION_MARK,   /* finish in the ledger, mismatches of the last read as rejects */
     ACTION_PARK,   /* back to planned; sent: an upsert may be on its way; reason */
     ACTION_REFUSE_TARGET, /* tell everyone: leave the target alone for wait_ms; comes before its ACTION_PARK */
-    ACTION_BLOCK_JOB, /* the job needs a person: the slot's last error says why; comes before its ACTION_PARK */
+    ACTION_BLOCK_JOB, /* the job needs a person: the slot's last error says why, and it was the same for `probed`
+                         records, each alone; comes before its ACTION_PARK */
     ACTION_ABORT,   /* the claim is over: cancel the slot's request; no event may follow for it */
     ACTION_RELEASE, /* stopping: give the claim back at once (sent as above) */
     ACTION_POISON,  /* note the event (reason); the row stays untouched */
@@ -105,6 +113,8 @@ struct delivery_action {
     size_t slot;
     int64_t fence; /* of the claim, 0: none */
     uint32_t parts;
+    uint32_t record;
+    uint32_t probed;
     bool sent;
     int64_t wait_ms;
     uint64_t generation;
@@ -119,16 +129,17 @@ struct delivery {
     uint64_t generation;
     int partition;
     int64_t offset;
-    int64_t fence; /* 0: no claim */
-    uint32_t records;
+    int64_t fence;            /* 0: no claim */
     int64_t due_ms;           /* HOLDING, WAITING; of a statement to be repeated, else 0 */
     int64_t lease_start_ms;   /* of the claim or its last renewal */
     int64_t trouble_since_ms; /* first failure of the target in a row; valid while attempts > 0 */
     uint32_t attempts;        /* failures in a row */
     uint32_t parts;           /* requests per upsert: doubled by a 413 */
+    struct bisect bisect;     /* valid under a claim */
     bool sent;                /* an upsert was sent under this claim */
     bool is_written;          /* and answered well: only reading is left */
     bool is_repeated;         /* a mismatch was upserted once more */
+    bool is_blocked;          /* its job was blocked while this was in hand: not sent any more */
     bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
     const char *reason;       /* of PARKING and NOTING */
     uint64_t arrived;         /* order of arrival */

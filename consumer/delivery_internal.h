@@ -5,6 +5,8 @@
 
 #include "consumer/delivery.h"
 
+#define DELIVERY_JOB_BLOCKED "the job is blocked"
+
 /* -- delivery_slot.c -- */
 /* Puts an action into the queue, filled in from the slot. The pointer is for the caller's additions, until the next
  * one. */
@@ -33,6 +35,7 @@ void delivery_take_turns(struct delivery_core *core, int64_t now_ms);
 void delivery_wind_down(struct delivery_core *core, int64_t now_ms);
 
 /* -- delivery_outcome.c -- */
+void delivery_park(struct delivery_core *core, size_t slot, const char *reason);
 void delivery_on_claim(struct delivery_core *core, const struct delivery_event *event,
                        int64_t now_ms);
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,

@@ -9,10 +9,23 @@
 #define REFUSE_BASE_MS 2000 /* never less than half of it */
 #define REFUSE_CAP_MS  60000
 
-static void park(struct delivery_core *core, size_t slot, const char *reason)
+void delivery_park(struct delivery_core *core, size_t slot, const char *reason)
 {
     core->slots[slot].reason = reason;
     delivery_start(core, slot, DELIVERY_PARKING);
+}
+
+/* Nothing else of the job is begun either: what is claimed already would only meet the same. */
+static void block(struct delivery_core *core, size_t slot, uint32_t probed)
+{
+    delivery_act(core, ACTION_BLOCK_JOB, slot)->probed = probed;
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        core->slots[i].is_blocked =
+            core->slots[i].is_blocked || (core->slots[i].job_id == core->slots[slot].job_id &&
+                                          (delivery_has_claim(core->slots[i].state) ||
+                                           core->slots[i].state == DELIVERY_CLAIMING));
+    }
+    delivery_park(core, slot, DELIVERY_JOB_BLOCKED);
 }
 
 static void poison(struct delivery_core *core, size_t slot, const char *reason)
@@ -29,7 +42,8 @@ static void take_claim(struct delivery_core *core, const struct delivery_event *
 
     delivery->fence = event->fence;
     delivery->lease_start_ms = event->started_ms;
-    delivery->records = event->records;
+    delivery->parts = 1;
+    bisect_begin(&delivery->bisect, event->records);
     delivery_set_state(core, event->slot, DELIVERY_READY);
     if (now_ms >= ends_ms - core->settings.lease_margin_ms) { /* the answer took too long */
         delivery_lose(core, event->slot, ends_ms + core->settings.busy_ms);
@@ -60,10 +74,10 @@ void delivery_on_claim(struct delivery_core *core, const struct delivery_event *
         delivery_finish(core, slot);
         break;
     case CLAIM_PARK:
-        park(core, slot, "parked");
+        delivery_park(core, slot, "parked");
         break;
     case CLAIM_NO_SECRET:
-        park(core, slot, "no secret for the target");
+        delivery_park(core, slot, "no secret for the target");
         break;
     case CLAIM_UNKNOWN:
         poison(core, slot, "the ledger knows no such batch");
@@ -102,7 +116,7 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
         wait_ms = event->retry_after_ms;
     }
     delivery_act(core, ACTION_REFUSE_TARGET, event->slot)->wait_ms = wait_ms;
-    park(core, event->slot, "the target refuses");
+    delivery_park(core, event->slot, "the target refuses");
 }
 
 /* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows
@@ -115,26 +129,79 @@ static void fail(struct delivery_core *core, const struct delivery_event *event,
         retry_later(core, event, now_ms);
         return;
     }
-    delivery_act(core, ACTION_BLOCK_JOB, event->slot);
-    park(core, event->slot, "the job is blocked");
+    block(core, event->slot, 0);
+}
+
+/* 400 and 422 may speak of a record. Other refusals, such as 501 or a redirection, speak of the request. */
+static bool may_concern_a_record(const struct delivery_event *event)
+{
+    return event->error == ERROR_REJECTED && (event->status == 400 || event->status == 422);
+}
+
+static void reject(struct delivery_core *core, size_t slot, size_t record, const char *reason)
+{
+    if (record != SIZE_MAX) {
+        struct delivery_action *action = delivery_act(core, ACTION_REJECT, slot);
+        action->record = (uint32_t)record;
+        action->reason = reason;
+    }
+}
+
+/* The target has answered, so whatever it said ends a row of failures. */
+static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next)
+{
+    struct delivery *delivery = &core->slots[slot];
+
+    delivery->attempts = 0;
+    delivery->parts = 1;
+    switch (next) {
+    case BISECT_ASK:
+        delivery_set_state(core, slot, DELIVERY_READY);
+        break;
+    case BISECT_FINISHED:
+        delivery->is_written = true;
+        delivery_start(core, slot, DELIVERY_READING);
+        break;
+    case BISECT_BLOCKED:
+        block(core, slot, delivery->bisect.probed);
+        break;
+    }
+}
+
+static void on_too_large(struct delivery_core *core, const struct delivery_event *event)
+{
+    struct delivery *delivery = &core->slots[event->slot];
+    size_t asked = bisect_asked_count(&delivery->bisect);
+    size_t record;
+
+    if (event->refused == 1 || delivery->parts >= asked) {
+        enum bisect_next next = bisect_too_large(&delivery->bisect, event->before, &record);
+        reject(core, event->slot, record, "record_too_large");
+        go_on(core, event->slot, next);
+        return;
+    }
+    delivery->parts = 2 * delivery->parts < asked ? 2 * delivery->parts : (uint32_t)asked;
+    delivery_start(core, event->slot, DELIVERY_UPSERTING);
 }
 
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms)
 {
     struct delivery *delivery = &core->slots[event->slot];
+    size_t record;
 
     if (event->parts > delivery->parts) {
         delivery->parts = event->parts;
     }
     if (event->error == ERROR_NONE) {
-        delivery->attempts = 0;
-        delivery->is_written = true;
-        delivery_start(core, event->slot, DELIVERY_READING);
-    } else if (event->error == ERROR_TOO_LARGE && delivery->parts < delivery->records) {
-        delivery->parts =
-            2 * delivery->parts < delivery->records ? 2 * delivery->parts : delivery->records;
-        delivery_start(core, event->slot, DELIVERY_UPSERTING);
+        go_on(core, event->slot, bisect_accept(&delivery->bisect));
+    } else if (event->error == ERROR_TOO_LARGE) {
+        on_too_large(core, event);
+    } else if (may_concern_a_record(event)) {
+        enum bisect_next next = bisect_refuse(&delivery->bisect, event->before, event->refused,
+                                              event->likeness, &record);
+        reject(core, event->slot, record, "refused");
+        go_on(core, event->slot, next);
     } else {
         fail(core, event, now_ms);
     }
@@ -150,7 +217,7 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
         return;
     }
     delivery->attempts = 0;
-    if (event->mismatches > 0 && !delivery->is_repeated) {
+    if (event->mismatches > 0 && !delivery->is_repeated && bisect_again(&delivery->bisect)) {
         delivery->is_repeated = true;
         delivery->is_written = false;
         delivery_set_state(core, event->slot, DELIVERY_READY);

@@ -15,9 +15,9 @@ static const unsigned next_states[DELIVERY_STATE_COUNT] = {
     [DELIVERY_ARRIVED] = BIT(CLAIMING) | BIT(FREE),
     [DELIVERY_CLAIMING] = BIT(READY) | BIT(HOLDING) | BIT(PARKING) | BIT(NOTING) | BIT(FREE),
     [DELIVERY_HOLDING] = BIT(ARRIVED) | BIT(FREE),
-    [DELIVERY_READY] = BIT(UPSERTING) | BIT(HOLDING) | BIT(FREE),
-    [DELIVERY_UPSERTING] =
-        BIT(UPSERTING) | BIT(READING) | BIT(WAITING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_READY] = BIT(UPSERTING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_UPSERTING] = BIT(UPSERTING) | BIT(READY) | BIT(READING) | BIT(WAITING) |
+                           BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_READING] =
         BIT(MARKING) | BIT(READY) | BIT(WAITING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_WAITING] = BIT(READY) | BIT(READING) | BIT(HOLDING) | BIT(FREE),
@@ -121,6 +121,7 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms)
     delivery->sent = false;
     delivery->is_written = false;
     delivery->is_repeated = false;
+    delivery->is_blocked = false;
 }
 
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)

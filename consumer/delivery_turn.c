@@ -78,8 +78,18 @@ void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
     }
 }
 
+static void park_blocked(struct delivery_core *core)
+{
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        if (core->slots[i].state == DELIVERY_READY && core->slots[i].is_blocked) {
+            delivery_park(core, i, DELIVERY_JOB_BLOCKED);
+        }
+    }
+}
+
 void delivery_take_turns(struct delivery_core *core, int64_t now_ms)
 {
+    park_blocked(core);
     while (claim_next(core) || write_next(core, now_ms)) {
     }
 }

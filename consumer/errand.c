@@ -59,5 +59,6 @@ void errand_end(struct errand *errand)
         errand->consumer->parcels[errand->slot].errand = NULL;
     }
     buf_deinit(&errand->body);
+    free(errand->records);
     free(errand);
 }

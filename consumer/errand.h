@@ -13,6 +13,7 @@
 #include "net/http.h"
 
 struct consumer;
+struct record;
 
 struct errand {
     struct consumer *consumer;
@@ -21,7 +22,9 @@ struct errand {
     struct http_request *request;
     int64_t started_ms; /* of the request under way */
     struct buf body;
-    /* an upsert's: the pieces */
+    /* an upsert's: what it sends, owned, and the pieces of that */
+    struct record *records;
+    size_t count;
     size_t at;       /* first record of the piece */
     size_t in_piece; /* records in it */
     uint32_t parts;

@@ -22,11 +22,13 @@ static void say_verified(const struct parcel *parcel)
 {
     const struct verdict *verdict = &parcel->verdict;
 
-    log_event(verdict->reject_count > 0 ? LOG_WARN : LOG_INFO, "batch.verified",
+    size_t rejected = parcel->refusal_count + verdict->reject_count;
+
+    log_event(rejected > 0 ? LOG_WARN : LOG_INFO, "batch.verified",
               LOG_NUMBER("job", parcel->envelope.job_id),
               LOG_NUMBER("batch", parcel->envelope.batch_no),
               LOG_NUMBER("records", verdict->verified), LOG_NUMBER("rounded", verdict->rounded),
-              LOG_NUMBER("rejected", verdict->reject_count),
+              LOG_NUMBER("rejected", rejected),
               LOG_NUMBER("ms", clock_boottime_ms() - parcel->arrived_ms));
 }
 
@@ -59,9 +61,26 @@ static size_t count_rejects(const struct ticket *ticket)
     size_t count = 0;
 
     for (size_t i = 0; i < ticket->count; i++) {
-        count += ticket->consumer->parcels[ticket->slots[i]].verdict.reject_count;
+        const struct parcel *parcel = &ticket->consumer->parcels[ticket->slots[i]];
+        count += parcel->refusal_count + parcel->verdict.reject_count;
     }
     return count;
+}
+
+static struct ledger_left_out *put_rejects(const struct parcel *parcel, const struct reject *list,
+                                           size_t count, struct ledger_left_out *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        *out++ = (struct ledger_left_out){
+            .job_id = parcel->envelope.job_id,
+            .batch_no = parcel->envelope.batch_no,
+            .id = list[i].id,
+            .reason = list[i].reason,
+            .message = list[i].message,
+            .status = list[i].status,
+        };
+    }
+    return out;
 }
 
 static void fill(const struct ticket *ticket, struct ledger_outcome *outcomes,
@@ -76,19 +95,12 @@ static void fill(const struct ticket *ticket, struct ledger_outcome *outcomes,
             .batch_no = parcel->envelope.batch_no,
             .fence = consumer->core.slots[ticket->slots[i]].fence,
             .verified = verdict->verified,
-            .rejected = (int64_t)verdict->reject_count,
+            .rejected = (int64_t)(parcel->refusal_count + verdict->reject_count),
             .rounded = verdict->rounded,
             .readback_sha256 = verdict->readback_sha256,
         };
-        for (size_t k = 0; k < verdict->reject_count; k++) {
-            *rejects++ = (struct ledger_left_out){
-                .job_id = parcel->envelope.job_id,
-                .batch_no = parcel->envelope.batch_no,
-                .id = verdict->rejects[k].id,
-                .reason = verdict->rejects[k].reason,
-                .message = verdict->rejects[k].message,
-            };
-        }
+        rejects = put_rejects(parcel, parcel->refusals, parcel->refusal_count, rejects);
+        rejects = put_rejects(parcel, verdict->rejects, verdict->reject_count, rejects);
     }
 }
 

@@ -19,8 +19,30 @@ void parcel_unpack_again(struct parcel *parcel)
     buf_release(&parcel->text);
     arena_reset(&parcel->arena);
     parcel->records = (struct record_set){0};
+    parcel->refusals = NULL;
+    parcel->refusal_count = 0;
     parcel->verdict = (struct verdict){0};
     parcel->is_decoded = false;
+}
+
+bool parcel_refuse(struct parcel *parcel, size_t record, const char *reason, struct error *err)
+{
+    size_t len = strlen(parcel->error.message);
+    char *message = arena_alloc(&parcel->arena, len + 1);
+
+    if (parcel->refusals == NULL) {
+        parcel->refusals =
+            arena_alloc_array(&parcel->arena, parcel->records.count, sizeof *parcel->refusals);
+    }
+    if (message == NULL || parcel->refusals == NULL) {
+        return error_set(err, ERROR_NOMEM, "out of memory for a reject");
+    }
+    memcpy(message, parcel->error.message, len + 1);
+    parcel->refusals[parcel->refusal_count++] = (struct reject){parcel->records.records[record].id,
+                                                                reason,
+                                                                {(const uint8_t *)message, len},
+                                                                parcel->error.native};
+    return true;
 }
 
 void parcel_clear(struct parcel *parcel)

@@ -18,6 +18,7 @@ struct reject {
     struct span id; /* of the decoded record */
     const char *reason;
     struct span message;
+    int status; /* HTTP's, of who refused it; 0: nobody did */
 };
 
 struct verdict {       /* of the last reading */
@@ -43,6 +44,8 @@ struct parcel {
     struct buf text;    /* the inflated batch */
     struct arena arena; /* everything that lives as long as the decoded batch */
     struct record_set records;
+    struct reject *refusals; /* what the target would not take; in the arena */
+    size_t refusal_count;
     struct verdict verdict;
     struct errand *errand; /* the request under way, or NULL */
 };
@@ -53,6 +56,9 @@ void parcel_unpack_again(struct parcel *parcel);
 /* Decodes the message, once, and holds it against envelope, claim and target. A difference there is ERROR_INTEGRITY:
  * the digest was right, so whoever produced it was not. */
 MUST_CHECK bool parcel_decode(struct parcel *parcel, const struct uuid *ledger, struct error *err);
+/* The record is rejected; the parcel's error says why. False: no memory, *err. */
+MUST_CHECK bool parcel_refuse(struct parcel *parcel, size_t record, const char *reason,
+                              struct error *err);
 /* Gives back everything; no errand may be under way. */
 void parcel_clear(struct parcel *parcel);
 

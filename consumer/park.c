@@ -58,8 +58,16 @@ void park_block_job(struct consumer *consumer, const struct delivery_action *act
     char reason[640];
     struct error err = {0};
 
-    snprintf(reason, sizeof reason, "batch %lld: %s", (long long)envelope->batch_no,
-             cause_of(consumer, action));
+    if (action->probed > 0) {
+        snprintf(reason, sizeof reason,
+                 "batch %lld: %u of %u records tried alone were refused alike: %s",
+                 (long long)envelope->batch_no, action->probed, action->probed,
+                 cause_of(consumer, action));
+        consumer->parcels[action->slot].refusal_count = 0; /* it was not them */
+    } else {
+        snprintf(reason, sizeof reason, "batch %lld: %s", (long long)envelope->batch_no,
+                 cause_of(consumer, action));
+    }
     log_event(LOG_ERROR, "job.blocked", LOG_NUMBER("job", envelope->job_id),
               LOG_TEXT("reason", reason));
     if (!ledger_block_job(&consumer->rt.ledger, envelope->job_id, reason, on_said, NULL, &err)) {

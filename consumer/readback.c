@@ -18,6 +18,7 @@
 /* All that one reading needs; the answer and the scratch arena are gone afterwards. */
 struct reading {
     struct parcel *parcel;
+    const struct bisect *bisect; /* the rejected ones are not read */
     struct arena scratch;
     struct record_set have;
     struct record_index *index;
@@ -40,7 +41,9 @@ static bool add_reject(struct parcel *parcel, const struct record *record, const
     memcpy(message + field_len, ": ", 2);
     memcpy(message + field_len + 2, difference->detail, detail_len);
     verdict->rejects[verdict->reject_count++] =
-        (struct reject){record->id, reason, {(const uint8_t *)message, field_len + 2 + detail_len}};
+        (struct reject){.id = record->id,
+                        .reason = reason,
+                        .message = {(const uint8_t *)message, field_len + 2 + detail_len}};
     return true;
 }
 
@@ -88,7 +91,8 @@ static bool compare_all(struct reading *reading, struct error *err)
         return error_set(err, ERROR_NOMEM, "out of memory for a comparison");
     }
     for (size_t i = 0; i < count; i++) {
-        if (!compare_record(reading, &parcel->records.records[i], err)) {
+        if (!bisect_is_rejected(reading->bisect, i) &&
+            !compare_record(reading, &parcel->records.records[i], err)) {
             return false;
         }
     }
@@ -100,10 +104,11 @@ static bool compare_all(struct reading *reading, struct error *err)
     return true;
 }
 
-static bool judge(struct parcel *parcel, struct span answer, uint32_t *mismatches,
+static bool judge(struct consumer *consumer, size_t slot, struct span answer, uint32_t *mismatches,
                   struct error *err)
 {
-    struct reading reading = {.parcel = parcel};
+    struct reading reading = {.parcel = &consumer->parcels[slot],
+                              .bisect = &consumer->core.slots[slot].bisect};
     bool ok;
 
     arena_init(&reading.scratch, LIMIT_BATCH_ARENA);
@@ -141,7 +146,7 @@ static void on_read(void *ctx, const struct http_answer *answer, const struct er
         return;
     }
     if (failure.kind == ERROR_NONE) {
-        (void)!judge(&errand->consumer->parcels[errand->slot], answer->body, &mismatches, &failure);
+        (void)!judge(errand->consumer, errand->slot, answer->body, &mismatches, &failure);
     }
     end_with(errand, &failure, mismatches);
 }
@@ -151,7 +156,10 @@ void readback_start(struct consumer *consumer, size_t slot)
     struct parcel *parcel = &consumer->parcels[slot];
     struct target *target = parcel->target;
     struct errand *errand = errand_new(consumer, slot);
+    const struct bisect *bisect = &consumer->core.slots[slot].bisect;
     struct span ids[LIMIT_BATCH_RECORDS];
+    size_t count = 0;
+    uint32_t mismatches = 0;
     struct error err = {0};
 
     if (errand == NULL) {
@@ -160,9 +168,16 @@ void readback_start(struct consumer *consumer, size_t slot)
         return;
     }
     for (size_t i = 0; i < parcel->records.count; i++) {
-        ids[i] = parcel->records.records[i].id;
+        if (!bisect_is_rejected(bisect, i)) {
+            ids[count++] = parcel->records.records[i].id;
+        }
     }
-    columns_write_get(&errand->body, ids, parcel->records.count);
+    if (count == 0) { /* none was accepted: nothing to ask for, but a verdict is due */
+        (void)!judge(consumer, slot, SPAN_LITERAL("{\"ids\":[]}"), &mismatches, &err);
+        end_with(errand, &err, mismatches);
+        return;
+    }
+    columns_write_get(&errand->body, ids, count);
     if (buf_check(&errand->body, "a get's body", &err)) {
         errand->started_ms = clock_boottime_ms();
         errand->request =

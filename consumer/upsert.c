@@ -1,59 +1,65 @@
 /*
- * D1. A batch goes out whole, or piece by piece, one request after the other; a piece that was sent is not taken back,
- * because sending it again does no harm. A 413 teaches the target's limit to everyone and is reported; the machine asks
- * for smaller pieces.
+ * D1. What the machine asks for goes out whole, or piece by piece, one request after the other; a piece that was sent is
+ * not taken back, because sending it again does no harm. A 413 teaches the target's limit to everyone and is reported;
+ * the machine asks for smaller pieces. A refusal is reported with its place: which records before it were accepted, and
+ * how many it concerns.
  */
 #include "consumer/upsert.h"
+
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "consumer/consumer.h"
 #include "consumer/errand.h"
+#include "consumer/refusal.h"
 #include "format/columns.h"
 
 static void end_with(struct errand *errand, const struct error *err)
 {
     struct consumer *consumer = errand->consumer;
+    struct span id = errand->in_piece == 1 ? errand->records[errand->at].id : (struct span){0};
     struct delivery_event event = {.kind = EVENT_UPSERT,
                                    .slot = errand->slot,
                                    .error = err->kind,
+                                   .status = err->native,
+                                   .before = (uint32_t)errand->at,
+                                   .refused = (uint32_t)errand->in_piece,
                                    .retry_after_ms = err->retry_after_ms,
                                    .parts = errand->parts};
 
-    errand_end(errand);
     if (event.error != ERROR_NONE) {
+        event.likeness = refusal_likeness(err->native, err->message, id);
         consumer_note_failure(consumer, event.slot, "upsert", err);
     }
+    errand_end(errand);
     consumer_tell(consumer, &event);
 }
 
-static size_t piece_size(const struct errand *errand, size_t count)
-{
-    size_t size = (count + errand->parts - 1) / errand->parts;
-
-    return size < count - errand->at ? size : count - errand->at;
-}
-
-/* Below what the target is known to take, unless one record alone is above it. */
+/* As many records as the parts ask for, fewer where the target is known not to take that many bytes, at least one. */
 static bool write_body(struct errand *errand, struct error *err)
 {
-    const struct parcel *parcel = &errand->consumer->parcels[errand->slot];
-    const struct target *target = parcel->target;
+    const struct target *target = errand->consumer->parcels[errand->slot].target;
     enum vector_encoding encoding = target->takes_base64 ? VECTOR_BASE64 : VECTOR_DECIMAL;
-    size_t count = parcel->records.count;
+    size_t left = errand->count - errand->at;
+    size_t size = (errand->count + errand->parts - 1) / errand->parts;
 
-    for (;;) {
-        errand->in_piece = piece_size(errand, count);
+    for (errand->in_piece = size < left ? size : left;; errand->in_piece /= 2) {
         buf_release(&errand->body);
-        columns_write_upsert(&errand->body, parcel->records.records + errand->at, errand->in_piece,
+        columns_write_upsert(&errand->body, errand->records + errand->at, errand->in_piece,
                              encoding);
         bool is_too_large = errand->body.failed == ERROR_LIMIT ||
                             (target->max_request_bytes > 0 &&
                              (int64_t)errand->body.len > target->max_request_bytes);
         if (!is_too_large || errand->in_piece == 1) {
-            return buf_check(&errand->body, "an upsert's body", err);
+            break;
         }
-        errand->parts = 2 * errand->parts < count ? 2 * errand->parts : (uint32_t)count;
     }
+    if (errand->body.failed == ERROR_LIMIT) {
+        return error_set(err, ERROR_TOO_LARGE,
+                         "this record alone takes a request of more than %u bytes",
+                         LIMIT_REQUEST_BODY);
+    }
+    return buf_check(&errand->body, "an upsert's body", err);
 }
 
 static void learn_limit(struct errand *errand)
@@ -89,22 +95,46 @@ static void send_piece(struct errand *errand)
 static void on_sent(void *ctx, const struct error *err)
 {
     struct errand *errand = ctx;
+    struct error failure = *err;
 
     errand->request = NULL;
     if (errand->is_abandoned) {
         errand_end(errand);
         return;
     }
-    if (err->kind == ERROR_TOO_LARGE) {
+    if (failure.kind == ERROR_TOO_LARGE) {
         learn_limit(errand);
+        if (errand->in_piece == 1) {
+            error_wrap(&failure, "%zu bytes for this record alone", errand->body.len);
+        }
     }
-    errand->at += err->kind == ERROR_NONE ? errand->in_piece : 0;
-    if (err->kind != ERROR_NONE ||
-        errand->at >= errand->consumer->parcels[errand->slot].records.count) {
-        end_with(errand, err);
+    if (failure.kind == ERROR_NONE) {
+        errand->at += errand->in_piece;
+        errand->in_piece = 0;
+    }
+    if (failure.kind != ERROR_NONE || errand->at >= errand->count) {
+        end_with(errand, &failure);
         return;
     }
     send_piece(errand);
+}
+
+/* Copies of what the machine asks for: the parcel's own may stand scattered. */
+static bool choose(struct errand *errand, struct error *err)
+{
+    const struct parcel *parcel = &errand->consumer->parcels[errand->slot];
+    const struct bisect *bisect = &errand->consumer->core.slots[errand->slot].bisect;
+
+    errand->records = calloc(parcel->records.count, sizeof *errand->records);
+    if (errand->records == NULL) {
+        return error_set(err, ERROR_NOMEM, "out of memory for a request");
+    }
+    for (size_t i = 0; i < parcel->records.count; i++) {
+        if (bisect_is_asked(bisect, i)) {
+            errand->records[errand->count++] = parcel->records.records[i];
+        }
+    }
+    return true;
 }
 
 void upsert_start(struct consumer *consumer, size_t slot, uint32_t parts)
@@ -117,6 +147,9 @@ void upsert_start(struct consumer *consumer, size_t slot, uint32_t parts)
         errand = errand_new(consumer, slot);
         if (errand == NULL) {
             error_set(&err, ERROR_NOMEM, "out of memory for a request");
+        } else if (!choose(errand, &err)) {
+            errand_end(errand);
+            errand = NULL;
         }
     }
     if (errand == NULL) {

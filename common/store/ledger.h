@@ -86,6 +86,7 @@ struct ledger_left_out { /* a record that does not travel */
     struct span id;
     const char *reason; /* "vanished", or a reject's reason */
     struct span message;
+    int64_t status; /* HTTP's, of who refused it; 0: nobody did */
 };
 MUST_CHECK bool ledger_record_exports(struct ledger *ledger, int64_t job_id,
                                       const struct ledger_export *exports, size_t count,

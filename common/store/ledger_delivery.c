@@ -107,7 +107,7 @@ bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *o
     struct statement st;
     size_t wide = sizeof *rejects;
     statement_begin(
-        &st, "SELECT * FROM ferry.finish_batches($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)");
+        &st, "SELECT * FROM ferry.finish_batches($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)");
     statement_uuid(&st, &ledger->worker);
     statement_i64s(&st, COLUMN(outcomes, job_id));
     statement_i64s(&st, COLUMN(outcomes, batch_no));
@@ -121,6 +121,7 @@ bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *o
     statement_spans_bytea(&st, &rejects[0].id, wide, reject_count);
     statement_texts(&st, &rejects[0].reason, wide, reject_count);
     statement_spans_text(&st, &rejects[0].message, wide, reject_count);
+    statement_i64s(&st, &rejects[0].status, wide, reject_count);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 

@@ -155,7 +155,7 @@ $$;
 CREATE FUNCTION ferry.finish_batches(p_worker uuid, p_job bigint[], p_batch bigint[], p_fence bigint[],
                                      p_verified integer[], p_rejected integer[], p_rounded integer[], p_readback text[],
                                      p_out_job bigint[], p_out_batch bigint[], p_out_id bytea[], p_out_reason text[],
-                                     p_out_message text[])
+                                     p_out_message text[], p_out_status integer[])
 RETURNS TABLE (job_id bigint, batch_no bigint, state text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -170,13 +170,14 @@ BEGIN
         WHERE b.state = 'claimed' AND b.fence = r.fence AND b.owner = p_worker
         ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
     ), put_rejects AS (
-        INSERT INTO ferry.rejected_records (job_id, batch_no, id, reason, message, stage, export_rev, attempts)
-        SELECT m.job_id, m.batch_no, o.id, o.reason, o.message, 'delivery', m.export_rev, m.deliveries
-        FROM unnest(p_out_job, p_out_batch, p_out_id, p_out_reason, p_out_message)
-            AS o (job_id, batch_no, id, reason, message)
+        INSERT INTO ferry.rejected_records (job_id, batch_no, id, reason, message, stage, export_rev, attempts, status)
+        SELECT m.job_id, m.batch_no, o.id, o.reason, o.message, 'delivery', m.export_rev, m.deliveries, nullif(o.status, 0)
+        FROM unnest(p_out_job, p_out_batch, p_out_id, p_out_reason, p_out_message, p_out_status)
+            AS o (job_id, batch_no, id, reason, message, status)
         JOIN mine m USING (job_id, batch_no)
         ON CONFLICT (job_id, batch_no, sha256(id)) DO UPDATE SET reason = EXCLUDED.reason, message = EXCLUDED.message,
-            stage = 'delivery', export_rev = EXCLUDED.export_rev, attempts = EXCLUDED.attempts, at = now()
+            stage = 'delivery', export_rev = EXCLUDED.export_rev, attempts = EXCLUDED.attempts, status = EXCLUDED.status,
+            at = now()
     ), calm AS (
         UPDATE ferry.target_collections t SET retry_at = NULL, retry_cause = NULL, refused_since = NULL, refusals = 0
         WHERE t.target_uuid IN (SELECT target_uuid FROM mine) AND t.retry_at <= now()

@@ -289,7 +289,7 @@ COMMENT ON FUNCTION ferry.free_slots(bigint[]) IS 'Frees the write slots of thes
 COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text) IS 'Puts batches back to planned under a new rev';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';
 COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size that the target refused';
-COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],bigint[],bigint[],bytea[],text[],text[]) IS 'D3: what was read back, with its rejects';
+COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
 COMMENT ON FUNCTION ferry.release_claims(uuid,interval,bigint[],bigint[],bigint[],boolean[]) IS 'A stopping consumer gives its claims back at once';
 COMMENT ON FUNCTION ferry.start_worker(uuid,text,text,integer,text,interval) IS 'Registers a process; answers the ledger''s UUID';
 COMMENT ON FUNCTION ferry.renew(uuid,interval,bigint,bigint[],bigint[],bigint[],text,text[],bigint) IS 'Renews a worker and all it holds; answers the claims that are still its own';

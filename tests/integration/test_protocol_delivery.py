@@ -227,7 +227,7 @@ def test_of_a_set_only_mine_are_verified(ledger, consumer, messages):
     job = messages[0].job
     rows = ledger.call("finish_batches", consumer, [job] * 3, [1, 2, 3], [fences[0], 1000, fences[2]], [3, 2, 2], [0, 1, 1],
                        [0, 0, 0], ["ab" * 32] * 3, [job] * 2, [2, 3], [ids(1, 3)[0], ids(1, 6)[0]], ["mismatch"] * 2,
-                       ["m"] * 2)
+                       ["m"] * 2, [0, 0])
     assert sorted((row["batch_no"], row["state"]) for row in rows) == [(1, "verified"), (3, "verified")]
     assert set(ledger.left_out("rejected_records", job)) == {(3, ids(1, 6)[0])}
     assert ledger.batch(job, 2)["state"] == "claimed"

@@ -78,6 +78,15 @@ static void claim(size_t slot, enum delivery_claim outcome)
                                  .records = RECORDS});
 }
 
+static void refuse(size_t slot, int status, uint64_t likeness)
+{
+    tell((struct delivery_event){.kind = EVENT_UPSERT,
+                                 .slot = slot,
+                                 .error = ERROR_REJECTED,
+                                 .status = status,
+                                 .likeness = likeness});
+}
+
 static void upsert(size_t slot, enum error_kind error)
 {
     tell((struct delivery_event){.kind = EVENT_UPSERT, .slot = slot, .error = error});
@@ -586,8 +595,196 @@ static void too_large_is_divided_at_once_until_single_records(void **state)
         expect_nothing();
     }
     upsert(slot, ERROR_TOO_LARGE);
-    expect(ACTION_BLOCK_JOB, slot);
-    expect(ACTION_PARK, slot);
+    struct delivery_action action = expect(ACTION_REJECT, slot);
+    assert_int_equal(action.record, 0);
+    assert_string_equal(action.reason, "record_too_large");
+    action = expect(ACTION_UPSERT, slot); /* the others, as many at a time as they like */
+    assert_int_equal(action.parts, 1);
+    assert_int_equal(bisect_asked_count(&core.slots[slot].bisect), RECORDS - 1);
+    expect_nothing();
+}
+
+/* ---- refusals ---- */
+
+static const struct bisect *bisect_of(size_t slot)
+{
+    return &core.slots[slot].bisect;
+}
+
+/* Whatever holds record 5 is refused, all else accepted, until the reading. */
+static uint32_t search_for_5(size_t slot)
+{
+    struct delivery_action action;
+    uint32_t requests = 1;
+
+    for (;;) {
+        if (bisect_is_asked(bisect_of(slot), 5)) {
+            refuse(slot, 422, 1);
+        } else {
+            upsert(slot, ERROR_NONE);
+        }
+        assert_true(delivery_next_action(&core, &action));
+        if (action.kind == ACTION_REJECT) {
+            assert_int_equal(action.record, 5);
+            assert_string_equal(action.reason, "refused");
+            assert_true(delivery_next_action(&core, &action));
+        }
+        if (action.kind != ACTION_UPSERT) {
+            break;
+        }
+        expect_nothing();
+        requests++;
+    }
+    assert_int_equal(action.kind, ACTION_READ);
+    expect_nothing();
+    return requests;
+}
+
+static void a_refused_record_is_found_and_the_others_read(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    assert_in_range(search_for_5(slot), 10, 18);
+    for (size_t i = 0; i < RECORDS; i++) {
+        assert_int_equal(bisect_is_rejected(bisect_of(slot), i), i == 5);
+    }
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void what_is_refused_alike_eight_times_blocks_the_job(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    refuse(slot, 400, 9);
+    for (int i = 0; i < BISECT_PROBES; i++) {
+        expect(ACTION_UPSERT, slot);
+        assert_int_equal(bisect_asked_count(bisect_of(slot)), 1);
+        refuse(slot, 400, 9);
+        expect(ACTION_REJECT, slot);
+    }
+    assert_int_equal(expect(ACTION_BLOCK_JOB, slot).probed, BISECT_PROBES);
+    assert_true(expect(ACTION_PARK, slot).sent);
+    expect_nothing();
+    settled(slot, EVENT_PARK, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void with_its_job_blocked_nothing_else_of_it_is_sent(void **state)
+{
+    (void)state;
+    size_t first = upserting();
+    size_t ready = claimed(1);
+    size_t other = claimed(2);
+    expect(ACTION_UPSERT, other);
+    size_t third = arrive(1);
+    expect_nothing();
+    upsert(first, ERROR_AUTH);
+    expect(ACTION_BLOCK_JOB, first);
+    expect(ACTION_PARK, first);
+    assert_false(expect(ACTION_PARK, ready).sent);
+    expect(ACTION_CLAIM, third); /* the ledger will say so */
+    expect_nothing();
+    expect_state(other, DELIVERY_UPSERTING);
+    set_up_with(2); /* asked for before, answered after */
+    first = upserting();
+    size_t asking = arrive(1);
+    expect(ACTION_CLAIM, asking);
+    upsert(first, ERROR_AUTH);
+    expect(ACTION_BLOCK_JOB, first);
+    expect(ACTION_PARK, first);
+    claim(asking, CLAIM_CLAIMED);
+    expect(ACTION_PARK, asking);
+    expect_nothing();
+}
+
+static void only_400_and_422_speak_of_records(void **state)
+{
+    static const int statuses[] = {501, 302, 405, 412, 0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        set_up_with(1);
+        size_t slot = upserting();
+        refuse(slot, statuses[i], 1);
+        assert_int_equal(expect(ACTION_BLOCK_JOB, slot).probed, 0);
+        expect(ACTION_PARK, slot);
+    }
+}
+
+static void an_outage_does_not_forget_what_was_found(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    refuse(slot, 422, 1);
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE); /* the first probe */
+    expect(ACTION_UPSERT, slot);
+    size_t asked = bisect_asked_count(bisect_of(slot));
+    upsert(slot, ERROR_TIMEOUT);
+    expect_state(slot, DELIVERY_WAITING);
+    wait_ms(1000);
+    expect(ACTION_UPSERT, slot);
+    assert_int_equal(bisect_asked_count(bisect_of(slot)), asked);
+    assert_in_range(search_for_5(slot), 9, 18);
+}
+
+static void a_lost_claim_forgets_what_was_found(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    search_for_5(slot);
+    renew(slot, false);
+    expect(ACTION_ABORT, slot);
+    wait_ms(HOLD);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slot);
+    assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS);
+}
+
+static void a_repetition_sends_only_what_was_accepted(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    search_for_5(slot);
+    read_back(slot, ERROR_NONE, 1);
+    expect(ACTION_UPSERT, slot);
+    assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS - 1);
+    assert_false(bisect_is_asked(bisect_of(slot), 5));
+}
+
+static void a_batch_of_which_nothing_is_accepted_is_judged_and_marked(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = 5,
+                                 .started_ms = now,
+                                 .records = 1});
+    expect(ACTION_UPSERT, slot);
+    refuse(slot, 400, 1);
+    expect(ACTION_REJECT, slot);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+}
+
+static void a_search_waits_for_its_lease(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    now += LEASE / 2;
+    refuse(slot, 422, 1);
+    expect_nothing();
+    expect_state(slot, DELIVERY_READY);
+    renew(slot, true);
+    expect(ACTION_UPSERT, slot);
 }
 
 static void the_division_goes_on_from_what_the_edge_has_used(void **state)
@@ -1060,7 +1257,7 @@ static void the_ways_between_states_are_these(void **state)
 {
     /* from: free arrived claiming holding ready upserting reading waiting marking parking noting */
     static const char *const ways[DELIVERY_STATE_COUNT] = {
-        ".x........x", "x.x........", "x..xx....xx", "xx.........", "x..x.x.....", "x..x.xxx.x.",
+        ".x........x", "x.x........", "x..xx....xx", "xx.........", "x..x.x...x.", "x..xxxxx.x.",
         "x..xx..xxx.", "x..xx.x....", "x..x....x..", "x........x.", "x.........x",
     };
 
@@ -1103,6 +1300,15 @@ int main(void)
         TEST(what_waiting_does_not_mend_blocks_the_job),
         TEST(too_large_is_divided_at_once_until_single_records),
         TEST(the_division_goes_on_from_what_the_edge_has_used),
+        TEST(a_refused_record_is_found_and_the_others_read),
+        TEST(what_is_refused_alike_eight_times_blocks_the_job),
+        TEST(with_its_job_blocked_nothing_else_of_it_is_sent),
+        TEST(only_400_and_422_speak_of_records),
+        TEST(an_outage_does_not_forget_what_was_found),
+        TEST(a_lost_claim_forgets_what_was_found),
+        TEST(a_repetition_sends_only_what_was_accepted),
+        TEST(a_batch_of_which_nothing_is_accepted_is_judged_and_marked),
+        TEST(a_search_waits_for_its_lease),
         TEST(one_more_than_can_write_is_claimed_for_each_job),
         TEST(a_waiting_batch_lets_the_next_one_write),
         TEST(the_oldest_of_a_job_writes_first),

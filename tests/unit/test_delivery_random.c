@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <string.h>
+
 #include <cmocka.h>
 
 #include "consumer/delivery.h"
@@ -24,6 +26,7 @@
 #define LEASE      3000
 #define MARGIN     500
 #define NO_OFFSET  (-1)
+#define RECORDS    12 /* of a batch, at most */
 
 enum nature { /* of a message; fixed */
     NATURE_GOOD,
@@ -47,7 +50,8 @@ struct row { /* of the ledger */
     } state;
     int64_t fence;
     int64_t lease_until_ms;
-    bool may_park; /* its job is not running */
+    bool may_park;        /* its job is not running */
+    uint8_t bad[RECORDS]; /* 0: the target takes it; else how it refuses it */
 };
 
 enum statement_kind {
@@ -78,8 +82,11 @@ struct model_slot {
     } request;
     int64_t fence;          /* of the last claim; 0: none */
     int64_t lease_start_ms; /* as the machine was told */
-    bool was_written;       /* an upsert has been answered well under this claim */
-    bool was_read;          /* and a reading after it */
+    uint32_t records;
+    bool
+        accepted[RECORDS]; /* under this claim, since the batch was last to be written as a whole */
+    bool rejected[RECORDS]; /* as the machine said */
+    bool was_read;          /* after all that was written */
     bool is_settled;        /* matched mark, stale, noted or parked: may be acknowledged */
 };
 
@@ -153,6 +160,31 @@ static void begin_request(struct model_slot *slot, bool is_upsert)
     slot->request = is_upsert ? REQUEST_UPSERT : REQUEST_READ;
 }
 
+static struct row *row_of(size_t slot)
+{
+    return &m.rows[m.log[m.slots[slot].partition][m.slots[slot].offset].batch_no];
+}
+
+static bool is_decided(const struct model_slot *slot)
+{
+    for (uint32_t i = 0; i < slot->records; i++) {
+        if (slot->accepted[i] == slot->rejected[i]) {
+            return false;
+        }
+    }
+    return slot->records > 0;
+}
+
+/* Only what the target would not take, and never twice. */
+static void reject(struct model_slot *slot, const struct delivery_action *action)
+{
+    CHECK(action->record < slot->records && slot->request == REQUEST_NONE);
+    CHECK(!slot->rejected[action->record] && !slot->accepted[action->record]);
+    CHECK(strcmp(action->reason, "record_too_large") == 0 ||
+          row_of(action->slot)->bad[action->record] != 0);
+    slot->rejected[action->record] = true;
+}
+
 static void store(const struct delivery_action *action)
 {
     int64_t next;
@@ -177,15 +209,19 @@ static void carry_out(const struct delivery_action *action)
         CHECK(!m.core.is_stopping || slot->request == REQUEST_NONE);
         begin_request(slot, true);
         CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
-        slot->was_written = false;
+        CHECK(bisect_asked_count(&m.core.slots[action->slot].bisect) > 0);
         slot->was_read = false;
         break;
+    case ACTION_REJECT:
+        reject(slot, action);
+        break;
     case ACTION_READ:
-        CHECK(slot->was_written);
+        CHECK(is_decided(slot));
         begin_request(slot, false);
         break;
     case ACTION_MARK:
         CHECK(slot->request == REQUEST_NONE && slot->was_read && slot->fence == action->fence);
+        CHECK(is_decided(slot));
         submit((struct statement){
             .kind = STATEMENT_MARK, .slot = action->slot, .fence = action->fence});
         break;
@@ -255,11 +291,6 @@ static void check_step(void)
 
 /* ---- the ledger ---- */
 
-static struct row *row_of(size_t slot)
-{
-    return &m.rows[m.log[m.slots[slot].partition][m.slots[slot].offset].batch_no];
-}
-
 static enum delivery_claim run_claim(size_t slot, int64_t *fence)
 {
     struct row *row = row_of(slot);
@@ -300,7 +331,7 @@ static void answer_claim(const struct statement *statement, bool is_lost)
     struct delivery_event event = {.kind = EVENT_CLAIM,
                                    .slot = statement->slot,
                                    .started_ms = statement->started_ms,
-                                   .records = 1 + (uint32_t)any_below(5)};
+                                   .records = 1 + (uint32_t)any_below(RECORDS)};
 
     event.claim = run_claim(statement->slot, &event.fence);
     if (is_lost) {
@@ -309,7 +340,9 @@ static void answer_claim(const struct statement *statement, bool is_lost)
     slot->fence = event.claim == CLAIM_CLAIMED ? event.fence : 0;
     slot->lease_start_ms = statement->started_ms;
     slot->is_settled = event.claim == CLAIM_STALE;
-    slot->was_written = false;
+    slot->records = event.records;
+    memset(slot->accepted, 0, sizeof slot->accepted);
+    memset(slot->rejected, 0, sizeof slot->rejected);
     slot->was_read = false;
     tell(&event);
 }
@@ -453,6 +486,38 @@ static enum error_kind any_outcome(void)
     return m.is_calm || chance(70) ? ERROR_NONE : kinds[any_below(ARRAY_LEN(kinds))];
 }
 
+/* The asked records in one request or several; a bad one takes its whole request with it, and none follows. */
+static void take_upsert(size_t at, struct delivery_event *event)
+{
+    struct model_slot *slot = &m.slots[at];
+    const struct bisect *bisect = &m.core.slots[at].bisect;
+    uint32_t asked[RECORDS];
+    uint32_t count = 0;
+    uint32_t piece = chance(20) ? 1 + (uint32_t)any_below(RECORDS) : RECORDS;
+
+    for (uint32_t i = 0; i < slot->records; i++) {
+        if (bisect_is_asked(bisect, i)) {
+            CHECK(!slot->rejected[i]);
+            asked[count++] = i;
+        }
+    }
+    for (uint32_t from = 0; from < count && event->error == ERROR_NONE; from += piece) {
+        event->before = from;
+        event->refused = count - from < piece ? count - from : piece;
+        for (uint32_t i = from; i < from + event->refused; i++) {
+            uint8_t how = row_of(at)->bad[asked[i]];
+            if (how != 0 && event->error == ERROR_NONE) {
+                event->error = ERROR_REJECTED;
+                event->status = chance(50) ? 400 : 422;
+                event->likeness = how;
+            }
+        }
+        for (uint32_t i = from; i < from + event->refused && event->error == ERROR_NONE; i++) {
+            slot->accepted[asked[i]] = true;
+        }
+    }
+}
+
 static void answer_request(size_t at)
 {
     struct model_slot *slot = &m.slots[at];
@@ -466,9 +531,13 @@ static void answer_request(size_t at)
     event.mismatches = !m.is_calm && chance(20) ? 1 : 0;
     event.parts = chance(20) ? 1 + (uint32_t)any_below(3) : 0;
     slot->request = REQUEST_NONE;
-    if (event.error == ERROR_NONE) {
-        slot->was_read = event.kind == EVENT_READ;
-        slot->was_written = true;
+    if (event.kind == EVENT_READ && event.error == ERROR_NONE) {
+        slot->was_read = true;
+        if (event.mismatches > 0 && !m.core.slots[at].is_repeated) {
+            memset(slot->accepted, 0, sizeof slot->accepted); /* all that was not rejected again */
+        }
+    } else if (event.kind == EVENT_UPSERT && event.error == ERROR_NONE) {
+        take_upsert(at, &event);
     }
     tell(&event);
 }
@@ -555,7 +624,11 @@ static void begin_schedule(uint64_t seed, struct watermark *watermark)
         }
     }
     for (size_t i = 0; i < BATCHES; i++) {
+        uint32_t percent = chance(40) ? 0 : chance(70) ? 10 : 80;
         m.rows[i].may_park = chance(10);
+        for (size_t k = 0; k < RECORDS; k++) {
+            m.rows[i].bad[k] = chance(percent) ? (uint8_t)(1 + any_below(2)) : 0;
+        }
     }
     assign();
 }
