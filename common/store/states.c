@@ -16,6 +16,8 @@ static const unsigned job_ways[JOB_STATE_COUNT] = {
         TO(JOB_PAUSED) | TO(JOB_BLOCKED) | TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_CANCELLED),
     [JOB_PAUSED] = TO(JOB_RUNNING) | TO(JOB_CANCELLED),
     [JOB_BLOCKED] = TO(JOB_RUNNING) | TO(JOB_CANCELLED),
+    [JOB_SUCCEEDED] = TO(JOB_RUNNING), /* by a redrive */
+    [JOB_FAILED] = TO(JOB_RUNNING),
 };
 
 static const unsigned batch_ways[BATCH_STATE_COUNT] = {
@@ -24,8 +26,8 @@ static const unsigned batch_ways[BATCH_STATE_COUNT] = {
     [BATCH_PUBLISHED] = TO(BATCH_PLANNED) | TO(BATCH_CLAIMED) | TO(BATCH_CANCELLED),
     [BATCH_CLAIMED] =
         TO(BATCH_PLANNED) | TO(BATCH_VERIFIED) | TO(BATCH_REJECTED) | TO(BATCH_CANCELLED),
-    [BATCH_VERIFIED] = TO(BATCH_PLANNED),
-    [BATCH_REJECTED] = TO(BATCH_PLANNED),
+    [BATCH_VERIFIED] = TO(BATCH_PLANNED) | TO(BATCH_SUPERSEDED),
+    [BATCH_REJECTED] = TO(BATCH_PLANNED) | TO(BATCH_VERIFIED) | TO(BATCH_SUPERSEDED),
 };
 
 const char *job_state_name(enum job_state state)
@@ -46,7 +48,7 @@ bool job_state_parse(struct span name, enum job_state *out)
 
 bool job_state_is_final(enum job_state state)
 {
-    return job_ways[state] == 0;
+    return state == JOB_SUCCEEDED || state == JOB_FAILED || state == JOB_CANCELLED;
 }
 
 bool job_transition_is_valid(enum job_state from, enum job_state to)

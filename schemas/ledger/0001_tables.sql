@@ -108,6 +108,7 @@ CREATE TABLE ferry.batches (
                         ('planned', 'published', 'claimed', 'verified', 'rejected', 'superseded', 'cancelled')),
     n_records       integer NOT NULL CHECK (n_records > 0),
     parent_no       bigint,
+    redrives        integer NOT NULL DEFAULT 0,
     export_rev      bigint NOT NULL DEFAULT 0,
     payload_sha256  bytea,
     payload_bytes   bigint,
@@ -217,8 +218,8 @@ LANGUAGE sql IMMUTABLE AS $$
         ('published', 'planned'), ('published', 'published'), ('published', 'claimed'), ('published', 'cancelled'),
         ('claimed', 'planned'), ('claimed', 'claimed'), ('claimed', 'verified'), ('claimed', 'rejected'),
         ('claimed', 'cancelled'),
-        ('verified', 'planned'), ('verified', 'verified'), ('rejected', 'planned'), ('rejected', 'rejected'),
-        ('superseded', 'superseded'), ('cancelled', 'cancelled'))
+        ('verified', 'planned'), ('verified', 'verified'), ('verified', 'superseded'), ('rejected', 'planned'),
+        ('rejected', 'verified'), ('rejected', 'rejected'), ('rejected', 'superseded'), ('superseded', 'superseded'), ('cancelled', 'cancelled'))
 $$;
 
 CREATE FUNCTION ferry.job_transition_is_valid(p_from text, p_to text) RETURNS boolean
@@ -227,7 +228,8 @@ LANGUAGE sql IMMUTABLE AS $$
         ('pending', 'running'), ('pending', 'failed'), ('pending', 'cancelled'),
         ('running', 'paused'), ('running', 'blocked'), ('running', 'succeeded'), ('running', 'failed'),
         ('running', 'cancelled'),
-        ('paused', 'running'), ('paused', 'cancelled'), ('blocked', 'running'), ('blocked', 'cancelled'))
+        ('paused', 'running'), ('paused', 'cancelled'), ('blocked', 'running'), ('blocked', 'cancelled'),
+        ('succeeded', 'running'), ('failed', 'running'))
 $$;
 
 CREATE FUNCTION ferry.check_transition() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -156,9 +156,9 @@ BEGIN
     SELECT * INTO i FROM ferry.batch_ids x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     SELECT max(x.batch_no) + 1 INTO v_next FROM ferry.batches x WHERE x.job_id = p_job;
     v_half := b.n_records / 2;
-    INSERT INTO ferry.batches (job_id, batch_no, collection_no, kind, n_records, parent_no, must_reread, quiet_until) VALUES
-        (p_job, v_next, b.collection_no, b.kind, v_half, p_batch, b.must_reread, b.quiet_until),
-        (p_job, v_next + 1, b.collection_no, b.kind, b.n_records - v_half, p_batch, b.must_reread, b.quiet_until);
+    INSERT INTO ferry.batches (job_id, batch_no, collection_no, kind, n_records, parent_no, redrives, must_reread, quiet_until) VALUES
+        (p_job, v_next, b.collection_no, b.kind, v_half, p_batch, b.redrives, b.must_reread, b.quiet_until),
+        (p_job, v_next + 1, b.collection_no, b.kind, b.n_records - v_half, p_batch, b.redrives, b.must_reread, b.quiet_until);
     INSERT INTO ferry.batch_ids (job_id, batch_no, ids, existed) VALUES
         (p_job, v_next, i.ids[1:v_half], substring(i.existed FROM 1 FOR v_half)),
         (p_job, v_next + 1, i.ids[v_half + 1:], substring(i.existed FROM v_half + 1));

@@ -1,4 +1,4 @@
--- Sweeping and ending a job, by the one producer that holds the finish lease: PROTOCOL §5 and §8.
+-- Sweeping and ending a job, by the one producer that holds the finish lease: PROTOCOL §5 and §8. And redriving, by people.
 
 -- False: not now, ask again. It is another producer's, or one of its steps holds the row. Whoever begins to end a job does so
 -- with nothing staged: an earlier attempt may have left its listings behind, and those go a million ids at a time.
@@ -232,5 +232,113 @@ BEGIN
     END IF;
     SELECT state INTO v_state FROM ferry.jobs WHERE job_id = p_job;
     RETURN v_state;
+END
+$$;
+
+-- ---- redriving ----
+
+-- The job of a redrive goes on, also when it had ended: then its pairs are open again, and nobody else may hold them.
+CREATE FUNCTION ferry.reopen_job(p_job bigint, p_detail text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_other text;
+BEGIN
+    SELECT j.name INTO v_other FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id
+        WHERE me.job_id = p_job AND o.job_id <> p_job AND o.is_open LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % moves the same collection now: wait until it has ended, or cancel it', v_other
+            USING ERRCODE = 'FE002';
+    END IF;
+    SELECT j.name INTO v_other FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON o.target_uuid = me.target_uuid JOIN ferry.jobs j ON j.job_id = o.job_id
+        WHERE me.job_id = p_job AND o.job_id <> p_job AND o.is_open LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other
+            USING ERRCODE = 'FE005';
+    END IF;
+    UPDATE ferry.job_collections SET is_open = true, n_missing = NULL, n_extra = NULL, n_added = NULL, n_deleted = NULL
+        WHERE job_id = p_job;
+    UPDATE ferry.jobs SET state = 'running', finished_at = NULL, last_error = NULL, finish_owner = NULL, finish_lease_until = NULL
+        WHERE job_id = p_job AND state <> 'running';
+    UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = p_job
+        WHERE t.target_uuid IN (SELECT target_uuid FROM ferry.job_collections WHERE job_id = p_job)
+          AND t.writer_job_id IS DISTINCT FROM p_job;
+    PERFORM ferry.log_event('job.redriven', p_job, NULL, NULL, p_detail);
+END
+$$;
+
+-- Rejected records go again: they leave their batches, each batch's for a new one, and the job goes on with those, as the
+-- source is now. p_ids and p_reason: only these. A batch that is under way is not touched. A batch of which nothing is left
+-- is superseded. Answers how many records go again; 0: nothing was changed.
+CREATE FUNCTION ferry.redrive(p_job text, p_ids bytea[] DEFAULT NULL, p_reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_job bigint := ferry.find_job(p_job);
+    v_state text;
+    v_last bigint;
+    v_records bigint;
+    v_batches bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
+    PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
+    SELECT state INTO v_state FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    IF v_state NOT IN ('running', 'blocked', 'succeeded', 'failed') THEN
+        RAISE EXCEPTION 'job % is %: its rejected records cannot go again%', p_job, v_state,
+            CASE v_state WHEN 'paused' THEN '; resume it first' WHEN 'cancelled' THEN '; run migrate' ELSE ' yet' END
+            USING ERRCODE = 'FE004';
+    END IF;
+    PERFORM FROM ferry.batches b
+        WHERE b.job_id = v_job AND b.state IN ('verified', 'rejected') AND b.n_rejected > 0 ORDER BY b.batch_no FOR UPDATE;
+    SELECT max(batch_no) INTO v_last FROM ferry.batches WHERE job_id = v_job;
+    WITH chosen AS MATERIALIZED (
+        SELECT r.batch_no, sha256(r.id) AS hash FROM ferry.rejected_records r JOIN ferry.batches b USING (job_id, batch_no)
+        WHERE r.job_id = v_job AND b.state IN ('verified', 'rejected')
+          AND (p_ids IS NULL OR r.id = ANY (p_ids)) AND (p_reason IS NULL OR r.reason = p_reason)
+    ), sorted AS (
+        SELECT i.batch_no, u.id, u.ord, substring(i.existed FROM u.ord::integer FOR 1)::text AS bit, c.hash IS NOT NULL AS goes
+        FROM ferry.batch_ids i CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
+        LEFT JOIN chosen c ON c.batch_no = i.batch_no AND c.hash = sha256(u.id)
+        WHERE i.job_id = v_job AND i.batch_no IN (SELECT batch_no FROM chosen)
+    ), parts AS MATERIALIZED (
+        SELECT batch_no, v_last + row_number() OVER (ORDER BY batch_no) AS child_no,
+            array_agg(id ORDER BY ord) FILTER (WHERE goes) AS gone,
+            (string_agg(bit, '' ORDER BY ord) FILTER (WHERE goes))::bit varying AS gone_bits,
+            array_agg(id ORDER BY ord) FILTER (WHERE NOT goes) AS kept,
+            (string_agg(bit, '' ORDER BY ord) FILTER (WHERE NOT goes))::bit varying AS kept_bits
+        FROM sorted GROUP BY batch_no
+    ), put_batches AS (
+        INSERT INTO ferry.batches (job_id, batch_no, collection_no, kind, n_records, parent_no, redrives, must_reread, quiet_until)
+        SELECT v_job, p.child_no, b.collection_no, b.kind, cardinality(p.gone), b.batch_no, b.redrives + 1, b.must_reread,
+            b.quiet_until
+        FROM parts p JOIN ferry.batches b ON b.job_id = v_job AND b.batch_no = p.batch_no
+    ), put_ids AS (
+        INSERT INTO ferry.batch_ids (job_id, batch_no, ids, existed) SELECT v_job, child_no, gone, gone_bits FROM parts
+    ), shrunk_ids AS (
+        UPDATE ferry.batch_ids i SET ids = p.kept, existed = p.kept_bits FROM parts p
+        WHERE i.job_id = v_job AND i.batch_no = p.batch_no AND p.kept IS NOT NULL
+    ), emptied_ids AS (
+        DELETE FROM ferry.batch_ids i USING parts p WHERE i.job_id = v_job AND i.batch_no = p.batch_no AND p.kept IS NULL
+    ), forgotten AS (
+        DELETE FROM ferry.rejected_records r USING chosen c
+        WHERE r.job_id = v_job AND r.batch_no = c.batch_no AND sha256(r.id) = c.hash
+    ), shrunk AS (
+        UPDATE ferry.batches b SET
+            n_records = CASE WHEN p.kept IS NULL THEN b.n_records ELSE cardinality(p.kept) END,
+            n_rejected = b.n_rejected - cardinality(p.gone),
+            state = CASE WHEN p.kept IS NULL THEN 'superseded' WHEN b.n_rejected > cardinality(p.gone) THEN b.state
+                         ELSE 'verified' END
+        FROM parts p WHERE b.job_id = v_job AND b.batch_no = p.batch_no
+    ), noted AS (
+        INSERT INTO ferry.events (kind, job_id, batch_no, detail)
+        SELECT 'batch.redriven', v_job, batch_no, cardinality(gone) || ' records into batch ' || child_no FROM parts
+    )
+    SELECT count(*), coalesce(sum(cardinality(gone)), 0) INTO v_batches, v_records FROM parts;
+    IF v_records > 0 THEN
+        PERFORM ferry.reopen_job(v_job, v_records || ' rejected records in ' || v_batches || ' batches'
+            || coalesce(', reason ' || p_reason, ''));
+    END IF;
+    RETURN v_records;
 END
 $$;

@@ -86,7 +86,7 @@ CREATE VIEW ferry.worker_status AS
 
 CREATE VIEW ferry.rejects AS
     SELECT j.name AS job, c.source_name AS collection, r.batch_no AS batch, ferry.printable(r.id) AS id, r.reason, r.message,
-        r.stage, r.status, r.attempts, r.at
+        r.stage, r.status, r.attempts, r.at, b.redrives AS redriven, r.id AS id_bytes
     FROM ferry.rejected_records r JOIN ferry.jobs j USING (job_id)
     JOIN ferry.batches b ON b.job_id = r.job_id AND b.batch_no = r.batch_no
     JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;

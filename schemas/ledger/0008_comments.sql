@@ -98,9 +98,10 @@ COMMENT ON COLUMN ferry.batches.job_id IS 'The job';
 COMMENT ON COLUMN ferry.batches.batch_no IS 'Number within the job, from 1; with the job, its message''s key';
 COMMENT ON COLUMN ferry.batches.collection_no IS 'Collection pair within the job';
 COMMENT ON COLUMN ferry.batches.kind IS 'What the batch does at the target: upsert; delete is reserved';
-COMMENT ON COLUMN ferry.batches.state IS 'planned, published, claimed, verified, rejected (none verified), superseded (split), cancelled';
+COMMENT ON COLUMN ferry.batches.state IS 'planned, published, claimed, verified, rejected (none verified), superseded (split, or emptied by a redrive), cancelled';
 COMMENT ON COLUMN ferry.batches.n_records IS 'Records planned into it, at least 1';
-COMMENT ON COLUMN ferry.batches.parent_no IS 'The batch this one was split from; null: cut by the plan';
+COMMENT ON COLUMN ferry.batches.parent_no IS 'The batch this one was split or redriven from; null: cut by the plan';
+COMMENT ON COLUMN ferry.batches.redrives IS 'How often its records have been redriven after they were rejected';
 COMMENT ON COLUMN ferry.batches.export_rev IS 'Raised by every claim for export and every parking or sweep; a message of an older one is stale';
 COMMENT ON COLUMN ferry.batches.payload_sha256 IS 'SHA-256 of the message value (gzip), written by the producer before it is produced; null: not encoded yet';
 COMMENT ON COLUMN ferry.batches.payload_bytes IS 'Size of the message value in bytes';
@@ -254,6 +255,8 @@ COMMENT ON COLUMN ferry.rejects.stage IS 'Who rejected it: export (producer), de
 COMMENT ON COLUMN ferry.rejects.status IS 'HTTP status, when the target refused it';
 COMMENT ON COLUMN ferry.rejects.attempts IS 'Deliveries of the batch until then';
 COMMENT ON COLUMN ferry.rejects.at IS 'When, database time';
+COMMENT ON COLUMN ferry.rejects.redriven IS 'How often it has been redriven and was rejected again; 0: never redriven';
+COMMENT ON COLUMN ferry.rejects.id_bytes IS 'The id itself, for ferry.redrive(job, ARRAY[id_bytes])';
 
 COMMENT ON FUNCTION ferry.batch_transition_is_valid(text,text) IS 'May a batch go from one state to the other?';
 COMMENT ON FUNCTION ferry.job_transition_is_valid(text,text) IS 'May a job go from one state to the other?';
@@ -302,6 +305,8 @@ COMMENT ON FUNCTION ferry.job_progress(bigint) IS 'How far a job is, for the pro
 COMMENT ON FUNCTION ferry.finish_add(uuid,bigint,integer,text,bigint,bytea[]) IS 'Stages one piece of a listing at the end';
 COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the listings at the end with what was verified';
 COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of a job; answers its state';
+COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
+COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
 COMMENT ON FUNCTION ferry.printable(bytea) IS 'A record''s id as text for people';
 
 COMMENT ON SEQUENCE ferry.fences IS 'Fences: every claim, of either program, draws the next one.';
