@@ -1,5 +1,5 @@
 /*
- * ferry-producer migrate and resume: connect, resolve, plan, then export and follow to the end. Reads top to bottom like
+ * ferry-producer migrate, resume and retry: connect, resolve, plan, then export and follow to the end. Reads top to bottom like
  * the README's picture.
  */
 #include <stdio.h>
@@ -16,6 +16,7 @@ struct voyage { /* everything one run needs; on the heap: callbacks point into i
     struct job job;
     struct follower follower;
     struct bus_settings bus;
+    bool is_done; /* there was nothing to begin */
 };
 
 static bool connect_all(struct voyage *v, const struct option_set *options, struct error *err)
@@ -41,6 +42,11 @@ static void announce(const struct job *job)
 static bool run(struct voyage *v, enum exit_code *code, struct error *err)
 {
     struct plan_result plan;
+    if (v->is_done) {
+        printf("0 records to send\n");
+        *code = EXIT_DONE;
+        return true;
+    }
     v->follower.rt = &v->rt;
     v->follower.job = &v->job;
     if (!runtime_heartbeat(&v->rt, follower_holdings, follower_renewed, &v->follower, err)) {
@@ -82,6 +88,19 @@ static bool begin_resume(struct voyage *v, const struct option_set *options, str
     return job_resume(&v->job, &v->rt, option_word(options, 0), err);
 }
 
+static bool begin_retry(struct voyage *v, const struct option_set *options, struct error *err)
+{
+    const char *reason = option_text(options, "reason");
+    int64_t redriven = 0;
+    if (!job_retry(&v->job, &v->rt, option_word(options, 0), reason, &redriven, &v->is_done, err)) {
+        return false;
+    }
+    fprintf(stderr, "job %s: %lld rejected records%s%s go again\n", v->job.name,
+            (long long)redriven, reason != NULL ? " with reason " : "",
+            reason != NULL ? reason : "");
+    return true;
+}
+
 static int sail(const char *command, const struct option_set *options, begin_fn *begin)
 {
     struct error err = {0};
@@ -117,4 +136,14 @@ int command_resume(const struct option_set *options)
         return EXIT_USAGE;
     }
     return sail("resume", options, begin_resume);
+}
+
+int command_retry(const struct option_set *options)
+{
+    if (option_word_count(options) != 1 || !option_flag(options, "rejected")) {
+        fprintf(stderr, "ferry-producer retry: name the job and what of it goes again: "
+                        "ferry-producer retry JOB --rejected (see ferry.rejects)\n");
+        return EXIT_USAGE;
+    }
+    return sail("retry", options, begin_retry);
 }

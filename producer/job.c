@@ -11,6 +11,8 @@
 #include "format/json_write.h"
 #include "store/states.h"
 
+#define REDRIVE_PATIENCE_MS (10 * 60 * 1000) /* many batches are shrunk in one statement */
+
 static bool check_fit(const struct job *job, struct error *err)
 {
     const struct chroma_collection *source = &job->source.collection;
@@ -227,26 +229,59 @@ static bool is_over(struct span state_name)
     return job_state_parse(state_name, &state) && job_state_is_final(state);
 }
 
+/* The job as the ledger knows it; an answer to be freed by the caller. */
+static bool find(struct job *job, struct runtime *rt, const char *name, struct answer *found,
+                 struct error *err)
+{
+    memset(job, 0, sizeof *job);
+    bool ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, found, err) &&
+              runtime_await_answer(rt, found, err);
+    if (ok && pg_row_count(found->rows) == 0) {
+        ok = error_set(err, ERROR_BUG, "job %s has no collection", name);
+    }
+    return ok;
+}
+
 bool job_resume(struct job *job, struct runtime *rt, const char *name, struct error *err)
 {
     struct answer found = {0};
-    memset(job, 0, sizeof *job);
-    bool ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, &found, err) &&
-              runtime_await_answer(rt, &found, err);
-    if (ok && pg_row_count(found.rows) == 0) {
-        ok = error_set(err, ERROR_BUG, "job %s has no collection", name);
-    }
+    bool ok = find(job, rt, name, &found, err);
     if (ok && is_over(pg_text(found.rows, 0, "state"))) {
-        ok = error_set(err, ERROR_USAGE, "job %s has ended (%s): run migrate to move what is new",
-                       name, pg_cstr(found.rows, 0, "state"));
+        ok = error_set(err, ERROR_USAGE,
+                       "job %s has ended (%s): run migrate to move what is new, or retry %s "
+                       "--rejected for what was rejected",
+                       name, pg_cstr(found.rows, 0, "state"), name);
     }
     ok = ok && open_from_ledger(job, rt, found.rows, err);
     answer_deinit(&found);
-    if (!ok) {
-        return false;
-    }
     /* The ledger learns the addresses as they are now, and the job goes on if it was paused or blocked. */
-    return submit(job, rt, err);
+    return ok && submit(job, rt, err);
+}
+
+static bool redrive(struct job *job, struct runtime *rt, const char *reason, int64_t *redriven,
+                    struct error *err)
+{
+    struct answer answer = {0};
+    bool ok = runtime_set_patience(rt, REDRIVE_PATIENCE_MS, err) &&
+              ledger_redrive(&rt->ledger, job->job_id, reason, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    if (ok) {
+        *redriven = pg_i64(answer.rows, 0, "redrive");
+    }
+    answer_deinit(&answer);
+    return ok && runtime_set_patience(rt, 0, err);
+}
+
+/* Both ends are looked at first: what can be refused is refused before the job is opened again. */
+bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
+               int64_t *redriven, bool *has_ended, struct error *err)
+{
+    struct answer found = {0};
+    bool ok = find(job, rt, name, &found, err) && open_from_ledger(job, rt, found.rows, err) &&
+              redrive(job, rt, reason, redriven, err);
+    *has_ended = ok && *redriven == 0 && is_over(pg_text(found.rows, 0, "state"));
+    answer_deinit(&found);
+    return ok && (*has_ended || submit(job, rt, err));
 }
 
 void job_close(struct job *job)

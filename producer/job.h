@@ -22,6 +22,10 @@ MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *er
 /* resume: the ledger knows both ends; --source and --target may give new addresses of the same collections. */
 MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name,
                            struct error *err);
+/* retry: as resume, of a job that may have ended; its rejected records (reason NULL: all of them) go again first.
+ * *redriven 0: there were none. *has_ended: and the job has ended, so that nothing was begun. */
+MUST_CHECK bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
+                          int64_t *redriven, bool *has_ended, struct error *err);
 void job_close(struct job *job);
 
 #endif

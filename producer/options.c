@@ -86,6 +86,22 @@ static const struct option_row resume_rows[] = {
     LEASE,
 };
 
+static const struct option_row retry_rows[] = {
+    {.name = "rejected",
+     .type = OPTION_FLAG,
+     .group = "Job",
+     .help = "the records that were rejected go again, as the source has them now"},
+    TEXT("reason", NULL, "REASON", NULL, "Job",
+         "only those rejected for this reason (ferry.rejects)"),
+    URL("source", NULL, false, "Source", "new address of the job's source, if it has moved"),
+    SOURCE_PLACE,
+    URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
+    TARGET_PLACE,
+    WORK,
+    BUS,
+    LEASE,
+};
+
 static const struct option_row setup_rows[] = {
     BUS,
     {.name = "partitions",
@@ -158,6 +174,21 @@ const struct command commands[] = {
       "addresses may change.",
       "  ferry-producer resume docs-20261121-1\n", SECRET_ENVIRONMENT},
      command_resume},
+    {"retry",
+     "send again what was rejected, and follow the job to the end",
+     retry_rows,
+     ARRAY_LEN(retry_rows),
+     1,
+     {"ferry-producer retry JOB --rejected [--reason REASON] [options]",
+      "Rejected records of a job leave their batches for new ones, are read from the source again "
+      "as it is now, and go "
+      "the whole way once more; also when the job has ended. Repair the source, the target or the "
+      "limit that they were "
+      "rejected for first. The same in SQL: SELECT ferry.redrive(JOB), then resume.",
+      "  ferry-producer retry docs-20261121-1 --rejected\n"
+      "  ferry-producer retry docs-20261121-1 --rejected --reason no_embedding\n",
+      SECRET_ENVIRONMENT},
+     command_retry},
     {"status",
      "jobs, progress, rates and what they wait for",
      status_rows,

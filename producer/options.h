@@ -20,6 +20,6 @@ struct command {
 
 extern const struct command commands[]; /* ends with name NULL */
 
-command_fn command_migrate, command_resume, command_setup, command_status;
+command_fn command_migrate, command_resume, command_retry, command_setup, command_status;
 
 #endif

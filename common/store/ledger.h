@@ -70,6 +70,9 @@ MUST_CHECK bool ledger_find_job(struct ledger *ledger, const char *job, pg_done_
                                 struct error *err);
 MUST_CHECK bool ledger_resume_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
                                   struct error *err);
+/* reason NULL: whatever it is. Answers redrive: how many records go again. */
+MUST_CHECK bool ledger_redrive(struct ledger *ledger, int64_t job_id, const char *reason,
+                               pg_done_fn *fn, void *ctx, struct error *err);
 
 /* ---- export (0003_export.sql) ---- */
 

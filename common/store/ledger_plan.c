@@ -135,3 +135,14 @@ bool ledger_resume_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, vo
     statement_i64(&st, job_id);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
+
+bool ledger_redrive(struct ledger *ledger, int64_t job_id, const char *reason, pg_done_fn *fn,
+                    void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.redrive((SELECT name FROM ferry.jobs WHERE job_id = $1),"
+                         " NULL, $2)");
+    statement_i64(&st, job_id);
+    statement_text(&st, reason);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}

@@ -218,8 +218,8 @@ LANGUAGE sql IMMUTABLE AS $$
         ('published', 'planned'), ('published', 'published'), ('published', 'claimed'), ('published', 'cancelled'),
         ('claimed', 'planned'), ('claimed', 'claimed'), ('claimed', 'verified'), ('claimed', 'rejected'),
         ('claimed', 'cancelled'),
-        ('verified', 'planned'), ('verified', 'verified'), ('verified', 'superseded'), ('rejected', 'planned'),
-        ('rejected', 'verified'), ('rejected', 'rejected'), ('rejected', 'superseded'), ('superseded', 'superseded'), ('cancelled', 'cancelled'))
+        ('verified', 'planned'), ('verified', 'verified'), ('rejected', 'planned'), ('rejected', 'verified'),
+        ('rejected', 'rejected'), ('rejected', 'superseded'), ('superseded', 'superseded'), ('cancelled', 'cancelled'))
 $$;
 
 CREATE FUNCTION ferry.job_transition_is_valid(p_from text, p_to text) RETURNS boolean

@@ -67,7 +67,7 @@ def test_help_and_version(ferry, program):
     assert "librdkafka" in process.out and "libpq" in process.out and re.search(r"\d+\.\d+\.\d+", process.out)
 
 
-@pytest.mark.parametrize("command", ["migrate", "resume", "status", "setup"])
+@pytest.mark.parametrize("command", ["migrate", "resume", "retry", "status", "setup"])
 def test_each_command_has_help_with_example_environment_and_exit_status(ferry, command):
     process = ferry.producer(command, "--help", seconds=10)
     assert process.status == DONE and not process.err
