@@ -15,6 +15,8 @@
 #define LIMIT_JSON_DEPTH    64u         /* nesting inside one record; deeper: malformed */
 #define LIMIT_MESSAGE       (4u * MIB)  /* one encoded batch (gzip); larger: split at export */
 #define LIMIT_MESSAGE_WIRE  (8u * MIB)  /* what topic and client must accept */
+#define LIMIT_LETTER_WIRE   (9u * MIB)  /* one dead letter; larger: without its value */
+#define LIMIT_LETTERS_HELD  (16u * MIB) /* values of one batch's, at export; more: without theirs */
 #define LIMIT_INFLATED      (64u * MIB) /* one batch inflated; more: poison */
 #define LIMIT_BATCH_ARENA   (64u * MIB) /* everything parsed from one batch or one answer */
 /* Inflated to compressed, beyond the first MiB; more: poison. Base64 of constant vectors compresses well. */

@@ -31,6 +31,12 @@ struct batch_header { /* the first line; also the message headers say the same *
 MUST_CHECK bool batch_encode(const struct batch_header *header, const struct record *records, size_t count,
                              struct buf *out, struct error *err);
 
+/* Appends one record's operation line, with its newline, as batch_encode writes it. A record that cannot travel, having no
+ * vector or one that is not finite, gets "embedding":null, which is for people and no operation of the format. */
+void batch_write_line(const struct record *record, struct buf *out);
+/* The line of a decoded record, with its newline, as it stood in the batch: a slice of `text`. */
+struct span batch_line_of(const struct buf *text, const struct record *record);
+
 /* Inflates into `text` (which the records then borrow) and scans. ERROR_FORMAT: malformed, unknown version, unknown
  * op, count unlike the header line, the same id twice, vectors of different length or not finite.
  * The caller has compared the digest before and compares the header with the ledger after. */

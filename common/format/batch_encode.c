@@ -48,25 +48,54 @@ static void write_header(const struct batch_header *header, size_t count, struct
                header->export_rev, header->target.text, count);
 }
 
-static bool write_record(struct encoder *encoder, const struct record *record, struct error *err)
+static void write_before_vector(const struct record *record, struct buf *text)
 {
-    struct buf *text = &encoder->text;
     buf_append_str(text, "{\"op\":\"upsert\",\"id\":");
     json_write_compact(text, record->id_json);
-    buf_append_str(text, ",\"embedding\":\"");
-    base64_append(&encoder->vector, (struct span){(const uint8_t *)record->embedding,
-                                                  record->dimension * sizeof(float)});
-    if (!flush(encoder, text, encoder->as_text, err) ||
-        !flush(encoder, &encoder->vector, GZIP_BASE64, err)) {
-        return false;
-    }
-    buf_append_str(text, "\",\"document\":");
+    buf_append_str(text, ",\"embedding\":");
+}
+
+static struct span vector_bytes(const struct record *record)
+{
+    return (struct span){(const uint8_t *)record->embedding, record->dimension * sizeof(float)};
+}
+
+static void write_after_vector(const struct record *record, struct buf *text)
+{
+    buf_append_str(text, ",\"document\":");
     json_write_compact(text, record->document.text);
     buf_append_str(text, ",\"uri\":");
     json_write_compact(text, record->uri.text);
     buf_append_str(text, ",\"metadata\":");
     json_write_compact(text, record->metadata.text);
     buf_append_str(text, "}\n");
+}
+
+void batch_write_line(const struct record *record, struct buf *out)
+{
+    write_before_vector(record, out);
+    if (record->embedding == NULL || !record->is_finite) {
+        buf_append_str(out, "null");
+    } else {
+        buf_append_byte(out, '"');
+        base64_append(out, vector_bytes(record));
+        buf_append_byte(out, '"');
+    }
+    write_after_vector(record, out);
+}
+
+static bool write_record(struct encoder *encoder, const struct record *record, struct error *err)
+{
+    struct buf *text = &encoder->text;
+    write_before_vector(record, text);
+    buf_append_byte(text, '"');
+    base64_append(&encoder->vector, vector_bytes(record));
+    if (!flush(encoder, text, encoder->as_text, err) ||
+        !flush(encoder, &encoder->vector, GZIP_BASE64, err)) {
+        return false;
+    }
+    buf_append_byte(text, '"');
+    write_after_vector(record, text);
     return true;
 }
 

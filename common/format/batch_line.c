@@ -241,3 +241,18 @@ bool batch_line_read_operation(struct span line, struct arena *arena, struct rec
            read_nullable(&members[LINE_URI], JSON_STRING, &out->uri, err) &&
            read_nullable(&members[LINE_METADATA], JSON_OBJECT, &out->metadata, err);
 }
+
+struct span batch_line_of(const struct buf *text, const struct record *record)
+{
+    const uint8_t *first = record->id_json.ptr;
+    const uint8_t *end = record->id_json.ptr;
+
+    while (first > text->ptr && first[-1] != '\n') {
+        first--;
+    }
+    while (end < text->ptr + text->len && *end != '\n') {
+        end++;
+    }
+    end += end < text->ptr + text->len;
+    return (struct span){first, (size_t)(end - first)};
+}

@@ -229,6 +229,58 @@ static void the_published_example_is_read_and_written_again(void **state)
     buf_deinit(&inflated);
 }
 
+/* Dead letters hold single lines: as they stood in a batch, or as they would stand in one. */
+static void a_records_line_is_a_slice_of_its_batch_and_can_be_written_alone(void **state)
+{
+    (void)state;
+    struct record_set sent = scan(HARD);
+    struct batch_header header = {0};
+    struct record_set set = {0};
+    struct error err = {0};
+    struct buf inflated;
+    struct buf all;
+    encode(sent.records, sent.count);
+    buf_init(&inflated, LIMIT_INFLATED);
+    buf_init(&all, LIMIT_INFLATED);
+    if (!batch_decode(buf_span(&value), &inflated, &arena, &header, &set, &err)) {
+        fail_msg("%s", err.message);
+    }
+    const char *operations = strchr(buf_cstr(&inflated), '\n') + 1;
+    for (size_t i = 0; i < set.count; i++) {
+        size_t start = all.len;
+        buf_append_span(&all, batch_line_of(&inflated, &set.records[i]));
+        struct buf alone;
+        buf_init(&alone, LIMIT_INFLATED);
+        batch_write_line(&set.records[i], &alone);
+        assert_same_span(buf_span(&alone), (struct span){all.ptr + start, all.len - start});
+        buf_deinit(&alone);
+    }
+    assert_string_equal(buf_cstr(&all), operations);
+    buf_deinit(&inflated);
+    buf_deinit(&all);
+    arena_reset(&arena);
+}
+
+static void a_line_without_a_vector_has_null_in_its_place(void **state)
+{
+    (void)state;
+    struct record_set set = scan("{\"ids\":[\"a\",\"b\"],\"embeddings\":[null,[1,null]],"
+                                 "\"documents\":[\"x\",null]}");
+    struct buf line;
+    buf_init(&line, 4096);
+    for (size_t i = 0; i < set.count; i++) {
+        batch_write_line(&set.records[i], &line);
+    }
+    assert_string_equal(
+        buf_cstr(&line),
+        "{\"op\":\"upsert\",\"id\":\"a\",\"embedding\":null,\"document\":\"x\",\"uri\":null,"
+        "\"metadata\":null}\n"
+        "{\"op\":\"upsert\",\"id\":\"b\",\"embedding\":null,\"document\":null,\"uri\":null,"
+        "\"metadata\":null}\n");
+    buf_deinit(&line);
+    arena_reset(&arena);
+}
+
 static void the_idempotency_key_is_that_of_the_worked_example(void **state)
 {
     (void)state;
@@ -728,6 +780,8 @@ int main(void)
         cmocka_unit_test(lines_are_written_as_the_format_says),
         cmocka_unit_test(the_same_records_give_the_same_bytes),
         cmocka_unit_test(the_published_example_is_read_and_written_again),
+        cmocka_unit_test(a_records_line_is_a_slice_of_its_batch_and_can_be_written_alone),
+        cmocka_unit_test(a_line_without_a_vector_has_null_in_its_place),
         cmocka_unit_test(the_idempotency_key_is_that_of_the_worked_example),
         cmocka_unit_test(the_idempotency_key_depends_on_every_part),
         cmocka_unit_test(members_come_in_any_order),
