@@ -36,7 +36,7 @@ void publish_send(struct exporter *exporter, size_t slot)
     message_write_headers(&envelope, text);
     message_write_key(envelope.job_id, envelope.batch_no, key);
     for (size_t i = 0; i < MESSAGE_HEADERS; i++) {
-        headers[i] = (struct bus_header){text[i].name, text[i].value};
+        headers[i] = (struct bus_header){.name = text[i].name, .value = text[i].value};
     }
     size_t len = (size_t)cargo->value_bytes;
     if (exporter->unreported_bytes > 0 &&

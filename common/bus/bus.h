@@ -24,12 +24,16 @@ struct bus_settings {
     /* Subscribers only; 0 = default (45 s). How soon a member that died loses its partitions. When set it is also the
      * longest time between two calls of subscriber_next (default 300 s); for tests, which cannot wait. */
     uint32_t session_timeout_ms;
+    uint32_t message_bytes; /* largest message to be sent; 0: LIMIT_MESSAGE_WIRE */
 };
 
 struct bus_header {
     const char *name;
-    const char *value; /* text */
+    const char *value; /* text, or bytes: */
+    size_t len;        /* of the value, 0: up to its NUL */
 };
+
+struct bus_message;
 
 #define BUS_NO_OFFSET (-1)
 
@@ -59,6 +63,18 @@ void publisher_step(void *publisher,
 MUST_CHECK bool publisher_send(struct publisher *publisher, const char *key,
                                const struct bus_header *headers, size_t header_count,
                                uint8_t *value, size_t len, uint64_t token, struct error *err);
+/* For what the caller keeps: everything is copied. */
+struct bus_copy {
+    struct span key; /* any bytes */
+    const struct bus_header *headers;
+    size_t header_count;
+    const struct bus_message
+        *headers_of; /* a message whose headers come first, as they are; or NULL */
+    struct span value;
+    bool has_value; /* false: a message without one */
+};
+MUST_CHECK bool publisher_send_copy(struct publisher *publisher, const struct bus_copy *copy,
+                                    uint64_t token, struct error *err);
 size_t publisher_pending(const struct publisher *publisher); /* sent, not reported */
 /* Why nothing moves ("127.0.0.1:9092: Connection refused"), or "". */
 const char *publisher_trouble(const struct publisher *publisher);
@@ -73,6 +89,7 @@ struct bus_message {
     uint64_t generation; /* of the assignment it came with */
     struct span key;     /* borrowed until bus_message_free, as is value */
     struct span value;
+    bool has_value; /* else it came without one, which is not the same as an empty one */
     void *handle;
 };
 struct span bus_message_header(const struct bus_message *message, const char *name, bool *found);

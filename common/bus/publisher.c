@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bus/settings.h"
+#include "bus/subscriber.h"
 
 #define CLOSE_SERVE_MS 1000 /* for the reports of purged messages */
 
@@ -82,46 +83,51 @@ void publisher_step(void *ctx, short got)
     publisher_client_mend(publisher);
 }
 
-static rd_kafka_headers_t *headers_make(const struct bus_header *headers, size_t count)
+static void headers_add(rd_kafka_headers_t *list, const struct bus_header *headers, size_t count)
 {
-    rd_kafka_headers_t *list = rd_kafka_headers_new(count);
-
     for (size_t i = 0; i < count;
          i++) { /* fails for a read-only list only, which a new one is not */
-        rd_kafka_header_add(list, headers[i].name, -1, headers[i].value, -1);
+        rd_kafka_header_add(list, headers[i].name, -1, headers[i].value,
+                            headers[i].len > 0 ? (ssize_t)headers[i].len : -1);
     }
-    return list;
 }
 
-bool publisher_send(struct publisher *publisher, const char *key, const struct bus_header *headers,
-                    size_t header_count, uint8_t *value, size_t len, uint64_t token,
+/* A message on its way to the client. Owns nothing but the headers, until the client has them. */
+struct sending {
+    struct span key;
+    rd_kafka_headers_t *headers;
+    void *value;
+    size_t len;
+    int flags;
+};
+
+static rd_kafka_resp_err_t produce(struct publisher *publisher, const struct sending *sending,
+                                   struct outbox_entry *entry)
+{
+    /* What the RD_KAFKA_V_ macros expand to, but for a GNU extension in them. */
+    return rd_kafka_producev(publisher->client, RD_KAFKA_VTYPE_TOPIC, publisher->settings.topic,
+                             RD_KAFKA_VTYPE_KEY, sending->key.ptr, sending->key.len,
+                             RD_KAFKA_VTYPE_VALUE, sending->value, sending->len,
+                             RD_KAFKA_VTYPE_HEADERS, sending->headers, RD_KAFKA_VTYPE_MSGFLAGS,
+                             sending->flags, RD_KAFKA_VTYPE_OPAQUE, entry, RD_KAFKA_VTYPE_END);
+}
+
+/* Also when nothing can be sent: the headers are gone afterwards. */
+static bool send_it(struct publisher *publisher, const struct sending *sending, uint64_t token,
                     struct error *err)
 {
-    struct outbox_entry *entry;
-    rd_kafka_headers_t *list;
+    struct outbox_entry *entry = outbox_add(&publisher->outbox, token);
     rd_kafka_resp_err_t code;
 
-    if (publisher->closing) {
-        return error_set(err, ERROR_CANCELLED, "publish to %s: closing", publisher->settings.topic);
-    }
-    if (publisher->state != PUBLISHER_RUNNING) {
-        return error_set(err, ERROR_THROTTLED, "publish to %s: the client is being rebuilt",
-                         publisher->settings.topic);
-    }
-    entry = outbox_add(&publisher->outbox, token);
     if (entry == NULL) {
+        rd_kafka_headers_destroy(sending->headers);
         return error_set(err, ERROR_NOMEM, "out of memory for a message");
     }
-    list = headers_make(headers, header_count);
-    /* What the RD_KAFKA_V_ macros expand to, but for a GNU extension in them. */
-    code = rd_kafka_producev(publisher->client, RD_KAFKA_VTYPE_TOPIC, publisher->settings.topic,
-                             RD_KAFKA_VTYPE_KEY, key, strlen(key), RD_KAFKA_VTYPE_VALUE, value, len,
-                             RD_KAFKA_VTYPE_HEADERS, list, RD_KAFKA_VTYPE_MSGFLAGS,
-                             RD_KAFKA_MSG_F_FREE, RD_KAFKA_VTYPE_OPAQUE, entry, RD_KAFKA_VTYPE_END);
+    code = produce(publisher, sending, entry);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return true;
     }
-    rd_kafka_headers_destroy(list); /* ours again, like the value */
+    rd_kafka_headers_destroy(sending->headers); /* ours again, like the value */
     outbox_remove(&publisher->outbox, entry);
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
         publisher_client_broken(publisher);
@@ -129,6 +135,53 @@ bool publisher_send(struct publisher *publisher, const char *key, const struct b
                          publisher->settings.topic);
     }
     return client_error_set(err, code, NULL, "publish to %s", publisher->settings.topic);
+}
+
+static bool check_running(const struct publisher *publisher, struct error *err)
+{
+    if (publisher->closing) {
+        return error_set(err, ERROR_CANCELLED, "publish to %s: closing", publisher->settings.topic);
+    }
+    if (publisher->state != PUBLISHER_RUNNING) {
+        return error_set(err, ERROR_THROTTLED, "publish to %s: the client is being rebuilt",
+                         publisher->settings.topic);
+    }
+    return true;
+}
+
+bool publisher_send(struct publisher *publisher, const char *key, const struct bus_header *headers,
+                    size_t header_count, uint8_t *value, size_t len, uint64_t token,
+                    struct error *err)
+{
+    struct sending sending = {
+        .key = span_from_str(key), .value = value, .len = len, .flags = RD_KAFKA_MSG_F_FREE};
+
+    if (!check_running(publisher, err)) {
+        return false;
+    }
+    sending.headers = rd_kafka_headers_new(header_count);
+    headers_add(sending.headers, headers, header_count);
+    return send_it(publisher, &sending, token, err);
+}
+
+bool publisher_send_copy(struct publisher *publisher, const struct bus_copy *copy, uint64_t token,
+                         struct error *err)
+{
+    struct sending sending = {
+        .key = copy->key, .len = copy->value.len, .flags = RD_KAFKA_MSG_F_COPY};
+
+    if (!check_running(publisher, err)) {
+        return false;
+    }
+    if (copy->has_value) { /* no bytes are a value too */
+        sending.value = copy->value.len > 0 ? (void *)copy->value.ptr : (void *)"";
+    }
+    sending.headers = copy->headers_of != NULL ? subscriber_copy_headers(copy->headers_of) : NULL;
+    if (sending.headers == NULL) {
+        sending.headers = rd_kafka_headers_new(copy->header_count);
+    }
+    headers_add(sending.headers, copy->headers, copy->header_count);
+    return send_it(publisher, &sending, token, err);
 }
 
 size_t publisher_pending(const struct publisher *publisher)

@@ -143,6 +143,9 @@ rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_
                                  : conf_set_number(conf, s->name, s->number, s->optional, err);
         }
     }
+    if (ok && settings->message_bytes != 0) {
+        ok = conf_set_number(conf, "message.max.bytes", settings->message_bytes, false, err);
+    }
     if (ok && role == CLIENT_SUBSCRIBER) {
         ok = conf_set_group(conf, settings, err);
     } else if (ok && role == CLIENT_ADMIN && settings->group != NULL) {

@@ -41,6 +41,7 @@ static bool message_take(const struct subscriber *subscriber, rd_kafka_message_t
         .generation = subscriber->generation,
         .key = {held->bytes, from->key_len},
         .value = {held->bytes + from->key_len, from->len},
+        .has_value = from->payload != NULL,
         .handle = held,
     };
     return true;
@@ -56,6 +57,13 @@ struct span bus_message_header(const struct bus_message *message, const char *na
         held != NULL && held->headers != NULL &&
         rd_kafka_header_get_last(held->headers, name, &value, &len) == RD_KAFKA_RESP_ERR_NO_ERROR;
     return *found ? (struct span){value, value != NULL ? len : 0} : (struct span){NULL, 0};
+}
+
+rd_kafka_headers_t *subscriber_copy_headers(const struct bus_message *message)
+{
+    const struct held *held = message->handle;
+
+    return held != NULL && held->headers != NULL ? rd_kafka_headers_copy(held->headers) : NULL;
 }
 
 void bus_message_free(struct bus_message *message)

@@ -34,4 +34,7 @@ void subscriber_group_serve(
 void subscriber_group_complaint(struct subscriber *subscriber, rd_kafka_message_t *complaint);
 void subscriber_group_leave(struct subscriber *subscriber, uint32_t timeout_ms);
 
+/* A copy of a message's headers, or NULL: it has none. */
+rd_kafka_headers_t *subscriber_copy_headers(const struct bus_message *message);
+
 #endif

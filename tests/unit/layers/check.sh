@@ -27,7 +27,7 @@ declare -A sees=(
     [store]='base'
     [bus]='base'
     [app]='base'
-    [run]='base format net store app'
+    [run]='base format net store bus app'
 )
 declare -A header=(
     [base]=base/error.h [format]=format/base64.h [net]=net/http.h [store]=store/pg.h [bus]=bus/bus.h

@@ -33,7 +33,7 @@ void probe_report(void *ctx, uint64_t token, int partition, int64_t offset, cons
 bool probe_send(struct publisher *publisher, uint64_t token, size_t len, struct error *err)
 {
     char key[32], text[24];
-    struct bus_header headers[] = {{"token", text}, {"empty", ""}};
+    struct bus_header headers[] = {{"token", text, 0}, {"empty", "", 0}};
     uint8_t *value = malloc(len > 0 ? len : 1);
 
     if (value == NULL) {
