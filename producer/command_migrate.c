@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/exit_code.h"
 #include "producer/bus_options.h"
@@ -37,6 +38,28 @@ static void announce(const struct job *job)
     if (job->is_resumed) {
         fprintf(stderr, "job %s goes on\n", job->name);
     }
+    if (job->wanted.on_existing != NULL && strcmp(job->wanted.on_existing, job->on_existing) != 0) {
+        fprintf(stderr,
+                "job %s was planned with --on-existing %s, and that holds; --on-existing %s is not "
+                "taken\n",
+                job->name, job->on_existing, job->wanted.on_existing);
+    }
+}
+
+/* Everything that is to be moved has been moved before. */
+static void say_nothing_to_do(const struct job *job, const struct plan_result *plan)
+{
+    if (plan->source_ids < 0) {
+        printf("0 records to send: another producer has planned this meanwhile\n");
+    } else if (job->n_skipped > 0) {
+        printf("0 records to send: %lld were verified by earlier jobs (their contents were not "
+               "compared again), %lld were skipped: they existed at the target\n",
+               (long long)(plan->source_ids - job->n_skipped), (long long)job->n_skipped);
+    } else {
+        printf("0 records to send: all %lld were verified by earlier jobs (their contents were "
+               "not compared again)\n",
+               (long long)plan->source_ids);
+    }
 }
 
 static bool run(struct voyage *v, enum exit_code *code, struct error *err)
@@ -58,19 +81,17 @@ static bool run(struct voyage *v, enum exit_code *code, struct error *err)
         return error_wrap(err, "plan job %s", v->job.name);
     }
     if (plan.outcome == PLAN_NOTHING) {
-        if (plan.source_ids >= 0) {
-            printf("0 records to send: all %lld were verified by earlier jobs (their contents were "
-                   "not compared again)\n",
-                   (long long)plan.source_ids);
-        } else {
-            printf("0 records to send: another producer has planned this meanwhile\n");
-        }
+        say_nothing_to_do(&v->job, &plan);
         *code = EXIT_DONE;
         return true;
     }
     if (plan.source_ids > 0) {
         fprintf(stderr, "job %s: %lld of %lld source records to move\n", v->job.name,
                 (long long)v->job.n_planned, (long long)plan.source_ids);
+        if (v->job.n_skipped > 0) {
+            fprintf(stderr, "job %s: %lld skipped, because the target had them before\n",
+                    v->job.name, (long long)v->job.n_skipped);
+        }
     }
     return follow_run(&v->follower, &v->bus, code, err);
 }

@@ -21,9 +21,10 @@ static void print_job(const struct pg_rows *rows, int i)
            pg_cstr(rows, i, "state"), pg_cstr(rows, i, "verified"), pg_cstr(rows, i, "planned"),
            pg_cstr(rows, i, "percent"), pg_cstr(rows, i, "rate"),
            pg_is_null(rows, i, "eta") ? "" : pg_cstr(rows, i, "eta"));
-    if (pg_i64(rows, i, "rejected") > 0 || pg_i64(rows, i, "vanished") > 0) {
-        printf("    %s rejected, %s vanished\n", pg_cstr(rows, i, "rejected"),
-               pg_cstr(rows, i, "vanished"));
+    if (pg_i64(rows, i, "rejected") > 0 || pg_i64(rows, i, "vanished") > 0 ||
+        pg_i64(rows, i, "skipped") > 0) {
+        printf("    %s rejected, %s vanished, %s skipped\n", pg_cstr(rows, i, "rejected"),
+               pg_cstr(rows, i, "vanished"), pg_cstr(rows, i, "skipped"));
     }
     if (pg_text(rows, i, "waits_for").len > 0) {
         printf("    waits for %s\n", pg_cstr(rows, i, "waits_for"));

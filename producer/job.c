@@ -122,8 +122,10 @@ static void write_submission(struct buf *out, const struct job *job, const struc
     if (job->wanted_name != NULL) {
         write_text(out, "name", job->wanted_name);
     }
-    buf_printf(out, "\"settings\":{\"batch_records\":%lld},",
-               (long long)option_number(rt->options, "batch-records"));
+    write_text(out, "worker", rt->ledger.worker.text);
+    buf_append_str(out, "\"settings\":");
+    settings_write(&job->wanted, out);
+    buf_append_byte(out, ',');
     write_side(out, "source", &job->source, job->source.collection.dimension);
     buf_append_byte(out, ',');
     write_side(out, "target", &job->target, dimension);
@@ -144,6 +146,8 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
         job->collection_no = pg_i64(answer.rows, 0, "collection_no");
         job->is_resumed = pg_bool(answer.rows, 0, "is_resumed");
         snprintf(job->name, sizeof job->name, "%s", pg_cstr(answer.rows, 0, "job_name"));
+        snprintf(job->on_existing, sizeof job->on_existing, "%s",
+                 pg_cstr(answer.rows, 0, "on_existing"));
     }
     answer_deinit(&answer);
     buf_deinit(&submission);
@@ -159,7 +163,8 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
     memset(job, 0, sizeof *job);
     job->wanted_name = option_text(rt->options, "job");
     target_name = target_name != NULL ? target_name : name;
-    if (!side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
+    if (!settings_read(&job->wanted, rt->options, err) ||
+        !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
         !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
         !side_resolve(&job->source, rt, name, &found, err)) {
         return false;
@@ -245,7 +250,7 @@ static bool find(struct job *job, struct runtime *rt, const char *name, struct a
 bool job_resume(struct job *job, struct runtime *rt, const char *name, struct error *err)
 {
     struct answer found = {0};
-    bool ok = find(job, rt, name, &found, err);
+    bool ok = find(job, rt, name, &found, err) && settings_read(&job->wanted, rt->options, err);
     if (ok && is_over(pg_text(found.rows, 0, "state"))) {
         ok = error_set(err, ERROR_USAGE,
                        "job %s has ended (%s): run migrate to move what is new, or retry %s "

@@ -2,6 +2,7 @@
 #ifndef PRODUCER_JOB_H
 #define PRODUCER_JOB_H
 
+#include "producer/settings.h"
 #include "producer/side.h"
 
 struct job {
@@ -10,10 +11,12 @@ struct job {
     char name[640];
     const char *wanted_name; /* --job, or NULL; borrowed from the options */
     char collection[520];    /* source's name of it */
+    struct settings wanted;  /* as given on the command line */
+    char on_existing[16];    /* the one that holds */
     bool is_resumed;
     struct side source;
     struct side target;
-    int64_t n_planned;
+    int64_t n_planned, n_skipped;
 };
 
 /* migrate: resolves both ends, checks that they fit, creates the target collection when it is not there, submits. What

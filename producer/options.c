@@ -55,6 +55,11 @@
         .group = "Job", .help = "records in one batch"                                             \
     }
 
+#define ENDS                                                                                       \
+    TEXT("on-existing", "FERRY_ON_EXISTING", "WHAT", NULL, "Job",                                  \
+         "records that the target had before the job: mirror (the default: make them like the "    \
+         "source's), skip (leave them) or fail; a job that goes on keeps its own")
+
 static const struct option_row migrate_rows[] = {
     URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),
     SOURCE_PLACE,
@@ -71,6 +76,7 @@ static const struct option_row migrate_rows[] = {
     TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Job",
          "its name at the target, if another"),
     TEXT("job", NULL, "NAME", NULL, "Job", "name of the job, else COLLECTION-YYYYMMDD-N"),
+    ENDS,
     WORK,
     BUS,
     LEASE,
@@ -81,6 +87,7 @@ static const struct option_row resume_rows[] = {
     SOURCE_PLACE,
     URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
     TARGET_PLACE,
+    ENDS,
     WORK,
     BUS,
     LEASE,

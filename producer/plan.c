@@ -104,6 +104,10 @@ static bool close_plan(struct plan *plan, int64_t source_ids, int64_t target_ids
         out->outcome = nothing ? PLAN_NOTHING : PLAN_READY;
         out->source_ids = source_ids;
         plan->job->n_planned = pg_i64(answer.rows, 0, "planned");
+        plan->job->n_skipped = pg_i64(answer.rows, 0, "skipped");
+        if (span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("refused"))) {
+            ok = error_set(err, ERROR_REJECTED, "%s", pg_cstr(answer.rows, 0, "reason"));
+        }
     }
     answer_deinit(&answer);
     return ok;

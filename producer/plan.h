@@ -17,7 +17,8 @@ struct plan_result {
     int64_t source_ids; /* 0 when the plan was there already, -1 when another producer made it */
 };
 
-/* Plans, or waits while another producer does. */
+/* Plans, or waits while another producer does. ERROR_REJECTED: the job has failed, because records exist at the target
+ * that must not (--on-existing fail). */
 MUST_CHECK bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out,
                          struct error *err);
 

@@ -19,6 +19,7 @@ struct progress {
     bool is_missing_secret;
     char secret_origin[300];
     int64_t missing, extra, added, deleted; /* of the end's comparison */
+    int64_t skipped;                        /* left as the target had them */
 };
 
 MUST_CHECK bool progress_read(struct progress *out, const struct pg_rows *rows, struct error *err);

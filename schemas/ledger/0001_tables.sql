@@ -79,6 +79,7 @@ CREATE TABLE ferry.job_collections (
     n_source_ids       bigint,
     n_target_ids       bigint,
     n_planned          bigint,
+    n_skipped          bigint,
     n_missing          bigint,
     n_extra            bigint,
     n_added            bigint,
@@ -91,13 +92,23 @@ CREATE INDEX job_collections_target ON ferry.job_collections (target_uuid);
 CREATE TABLE ferry.plan_ids (
     job_id        bigint NOT NULL,
     collection_no integer NOT NULL,
-    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'e', 'd')),
+    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'o', 'e', 'd')),
     ordinal       bigint NOT NULL,
     id            bytea NOT NULL
 );
 -- By digest: an id may be longer than a B-tree entry.
 CREATE UNIQUE INDEX plan_ids_id ON ferry.plan_ids (job_id, collection_no, side, sha256(id));
 CREATE INDEX plan_ids_ordinal ON ferry.plan_ids (job_id, collection_no, ordinal) WHERE side = 's';
+
+-- Of --on-existing skip: many ids in a row, because there may be millions.
+CREATE TABLE ferry.skipped_ids (
+    job_id        bigint NOT NULL,
+    collection_no integer NOT NULL,
+    first_ordinal bigint NOT NULL,
+    ids           bytea[] NOT NULL,
+    PRIMARY KEY (job_id, collection_no, first_ordinal),
+    FOREIGN KEY (job_id, collection_no) REFERENCES ferry.job_collections ON DELETE CASCADE
+);
 
 CREATE TABLE ferry.batches (
     job_id          bigint NOT NULL REFERENCES ferry.jobs ON DELETE CASCADE,

@@ -263,6 +263,35 @@ BEGIN
 END
 $$;
 
+-- The job that a worker is on, from the moment it has one: until its first renewal nobody else could tell.
+CREATE FUNCTION ferry.work_on(p_worker uuid, p_job bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.workers SET job_id = p_job WHERE worker_id = p_worker AND job_id IS DISTINCT FROM p_job
+$$;
+
+-- A statement that may take longer than a lease shows that its worker lives: renewals wait behind it, and what it writes is not
+-- seen before it ends. The lock goes with it, whether it ends well or not.
+CREATE FUNCTION ferry.long_step_key(p_worker uuid) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT hashtextextended('ferry.long_step/' || p_worker, 0)
+$$;
+
+CREATE FUNCTION ferry.begin_long_step(p_worker uuid) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock_shared(ferry.long_step_key(p_worker))
+$$;
+
+-- So that there is no moment between the step's end and the renewal that waits behind it.
+CREATE FUNCTION ferry.end_long_step(p_worker uuid) RETURNS void LANGUAGE sql AS $$
+    UPDATE ferry.workers w SET seen_at = t.now, lease_until = t.now + (w.lease_until - w.seen_at)
+    FROM (SELECT clock_timestamp() AS now) t WHERE w.worker_id = p_worker AND w.stopped_at IS NULL
+$$;
+
+CREATE FUNCTION ferry.is_alive(p_worker uuid, p_lease_until timestamptz, p_stopped_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN p_stopped_at IS NOT NULL THEN false WHEN p_lease_until > now() THEN true
+                ELSE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                             AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                             AND (l.classid::bigint << 32 | l.objid::bigint) = ferry.long_step_key(p_worker)) END
+$$;
+
 CREATE FUNCTION ferry.stop_worker(p_worker uuid) RETURNS void LANGUAGE sql AS $$
     UPDATE ferry.workers SET stopped_at = now(), lease_until = now(), waits_for = '', waits_since = NULL
     WHERE worker_id = p_worker
@@ -275,6 +304,6 @@ RETURNS TABLE (state text, last_error text, open_batches bigint, producers bigin
         (SELECT count(*) FROM ferry.batches b
          WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')),
         (SELECT count(*) FROM ferry.workers w
-         WHERE w.kind = 'producer' AND w.job_id = p_job AND w.lease_until > now())
+         WHERE w.kind = 'producer' AND w.job_id = p_job AND ferry.is_alive(w.worker_id, w.lease_until, w.stopped_at))
     FROM ferry.jobs j WHERE j.job_id = p_job
 $$;

@@ -15,10 +15,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM ferry.begin_long_step(p_worker);
     DELETE FROM ferry.plan_ids WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd') LIMIT v_at_once));
     GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE ferry.jobs SET finish_owner = p_worker, finish_lease_until = clock_timestamp() + p_lease WHERE job_id = p_job;
+    PERFORM ferry.end_long_step(p_worker);
     RETURN v_count < v_at_once;
 END
 $$;
@@ -66,7 +68,7 @@ RETURNS TABLE (state text, last_error text, planned bigint, published bigint, ve
                vanished bigint, rounded bigint, mismatches bigint, batches bigint, open_batches bigint, sent_batches bigint,
                waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
                worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
-               secret_origin text)
+               secret_origin text, skipped bigint)
 LANGUAGE sql STABLE AS $$
     SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
         (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
@@ -82,11 +84,12 @@ LANGUAGE sql STABLE AS $$
                               AND e.origin = ANY (w.missing_secrets))
                   AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
                                   AND e.origin <> ALL (w.missing_secrets))),
-        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin
+        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped
     FROM ferry.jobs j
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
                coalesce(sum(x.n_added), 0) AS added, coalesce(sum(x.n_deleted), 0) AS deleted,
+               coalesce(sum(x.n_skipped), 0) AS skipped,
                max(e.origin) FILTER (WHERE e.auth_style <> 'none') AS secret_origin
         FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
         JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id WHERE x.job_id = p_job
@@ -138,7 +141,8 @@ $$;
 
 -- §8's comparison: is every verified id at the target; what else is there; what came and went at the source meanwhile. One
 -- grouping by digest instead of joins: its cost does not hang on what the planner believes about freshly staged rows. Bits:
--- 1 in a batch of this job, 2 rejected or vanished, 4 in a batch of an earlier job, 8 at the target, 16 at the source.
+-- 1 in a batch of this job, 2 rejected or vanished, 4 in a batch of an earlier job, 8 at the target, 16 at the source, 32
+-- skipped because it existed.
 CREATE FUNCTION ferry.finish_compare(p_worker uuid, p_job bigint, p_collection integer)
 RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, first_missing text)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
@@ -154,8 +158,9 @@ BEGIN
     IF EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')) THEN
         RAISE EXCEPTION 'a batch of job % is open again', p_job USING ERRCODE = 'FE002';
     END IF;
-    SELECT count(*) FILTER (WHERE (bits & 11) = 1), count(*) FILTER (WHERE (bits & 13) = 8),
-           count(*) FILTER (WHERE (bits & 21) = 16), count(*) FILTER (WHERE (bits & 19) = 1)
+    PERFORM ferry.begin_long_step(p_worker);
+    SELECT count(*) FILTER (WHERE (bits & 11) = 1), count(*) FILTER (WHERE (bits & 45) = 8),
+           count(*) FILTER (WHERE (bits & 53) = 16), count(*) FILTER (WHERE (bits & 19) = 1)
     INTO missing, extra, added, deleted
     FROM (
         SELECT bit_or(listed.bit) AS bits FROM (
@@ -174,6 +179,9 @@ BEGIN
             UNION ALL
             SELECT sha256(v.id), 2 FROM ferry.vanished_records v JOIN ferry.batches b USING (job_id, batch_no)
             WHERE v.job_id = p_job AND b.collection_no = p_collection
+            UNION ALL
+            SELECT sha256(u.id), 32 FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
+            WHERE k.job_id = p_job AND k.collection_no = p_collection
             UNION ALL
             SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 8 ELSE 16 END FROM ferry.plan_ids s
             WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side IN ('e', 'd')
@@ -199,6 +207,7 @@ BEGIN
     -- This took longer than a lease, perhaps, and its renewal waits behind it.
     UPDATE ferry.jobs SET finish_lease_until = greatest(finish_lease_until, clock_timestamp() + ferry.lease_of(p_worker))
         WHERE job_id = p_job;
+    PERFORM ferry.end_long_step(p_worker);
     RETURN NEXT;
 END
 $$;

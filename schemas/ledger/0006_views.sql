@@ -32,7 +32,7 @@ CREATE VIEW ferry.job_status AS
     ), alive AS (
         SELECT count(*) FILTER (WHERE kind = 'consumer') AS consumers FROM ferry.workers WHERE lease_until > now()
     ), rated AS (
-        SELECT j.*, c.collection_no, c.source_name, t.retry_at, t.retry_cause, coalesce(n.planned, 0) AS planned,
+        SELECT j.*, c.collection_no, c.source_name, coalesce(c.n_skipped, 0) AS skipped, t.retry_at, t.retry_cause, coalesce(n.planned, 0) AS planned,
             coalesce(n.published, 0) AS published, coalesce(n.verified, 0) AS verified,
             coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished, n.oldest, n.batch_error, n.quiet_until,
             CASE WHEN j.state = 'running' THEN n.last_minute / greatest(1, least(60, extract(epoch FROM now() - j.started_at)))
@@ -54,7 +54,7 @@ CREATE VIEW ferry.job_status AS
              WHEN r.state = 'paused' THEN 'ferry-producer resume ' || r.name
              WHEN r.state <> 'running' THEN ''
              WHEN NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'producer' AND w.job_id = r.job_id
-                              AND w.lease_until > now()) THEN 'a producer: ferry-producer resume ' || r.name
+                              AND ferry.is_alive(w.worker_id, w.lease_until, w.stopped_at)) THEN 'a producer: ferry-producer resume ' || r.name
              WHEN r.published > r.verified + r.rejected + r.vanished AND a.consumers = 0
                  THEN 'a consumer: none is running, start ferry-consumer'
              WHEN r.retry_at > now() THEN 'the target until ' || to_char(r.retry_at, 'HH24:MI:SS') || ': ' || r.retry_cause
@@ -63,7 +63,8 @@ CREATE VIEW ferry.job_status AS
              ELSE coalesce((SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
                             ORDER BY w.waits_since LIMIT 1), '') END AS waits_for,
         coalesce(r.last_error, CASE WHEN r.state = 'running' THEN r.batch_error END, '') AS last_error,
-        r.job_id, date_trunc('second', r.created_at) AS created_at, date_trunc('second', r.finished_at) AS finished_at
+        r.job_id, date_trunc('second', r.created_at) AS created_at, date_trunc('second', r.finished_at) AS finished_at,
+        r.skipped
     FROM rated r CROSS JOIN alive a ORDER BY r.job_id, r.collection_no;
 
 CREATE VIEW ferry.batch_status AS
@@ -78,7 +79,8 @@ CREATE VIEW ferry.batch_status AS
 
 CREATE VIEW ferry.worker_status AS
     SELECT w.kind, w.worker_id, w.host, w.pid, w.version,
-        CASE WHEN w.stopped_at IS NOT NULL THEN 'stopped' WHEN w.lease_until > now() THEN 'alive' ELSE 'lost' END AS state,
+        CASE WHEN w.stopped_at IS NOT NULL THEN 'stopped' WHEN ferry.is_alive(w.worker_id, w.lease_until, w.stopped_at) THEN 'alive'
+            ELSE 'lost' END AS state,
         (SELECT name FROM ferry.jobs j WHERE j.job_id = w.job_id) AS job, w.waits_for,
         date_trunc('second', now() - w.waits_since) AS waits_since, w.missing_secrets, w.foreign_messages,
         w.started_at, w.seen_at

@@ -29,4 +29,5 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA ferry TO ferry_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ferry TO ferry_app;
 
 GRANT SELECT ON ferry.job_status, ferry.batch_status, ferry.worker_status, ferry.throughput, ferry.rejects TO ferry_monitor;
-GRANT EXECUTE ON FUNCTION ferry.printable(bytea) TO ferry_monitor;
+GRANT EXECUTE ON FUNCTION ferry.printable(bytea), ferry.long_step_key(uuid),
+    ferry.is_alive(uuid, timestamptz, timestamptz) TO ferry_monitor;

@@ -81,15 +81,22 @@ COMMENT ON COLUMN ferry.job_collections.plan_complete_at IS 'When the plan was c
 COMMENT ON COLUMN ferry.job_collections.n_source_ids IS 'Distinct ids listed at the source';
 COMMENT ON COLUMN ferry.job_collections.n_target_ids IS 'Distinct ids listed at the target before the first write';
 COMMENT ON COLUMN ferry.job_collections.n_planned IS 'Records in the manifest: what the job must move';
+COMMENT ON COLUMN ferry.job_collections.n_skipped IS 'Source ids that are not moved because the target had them before: --on-existing skip';
 COMMENT ON COLUMN ferry.job_collections.n_missing IS 'At the end: verified ids that are no longer at the target';
 COMMENT ON COLUMN ferry.job_collections.n_extra IS 'At the end: target ids that no job of the pair knows';
 COMMENT ON COLUMN ferry.job_collections.n_added IS 'At the end: source ids that appeared after the listing';
 COMMENT ON COLUMN ferry.job_collections.n_deleted IS 'At the end: verified ids that have gone from the source';
 
+COMMENT ON TABLE ferry.skipped_ids IS 'Ids that a job leaves as they are, because the target had them before: --on-existing skip.';
+COMMENT ON COLUMN ferry.skipped_ids.job_id IS 'The job';
+COMMENT ON COLUMN ferry.skipped_ids.collection_no IS 'Collection pair within the job';
+COMMENT ON COLUMN ferry.skipped_ids.first_ordinal IS 'Position of the first of them in the source''s listing';
+COMMENT ON COLUMN ferry.skipped_ids.ids IS 'Ids of records, their UTF-8 bytes, in the order of the source';
+
 COMMENT ON TABLE ferry.plan_ids IS 'Ids staged by the producer that plans or ends a job; empty otherwise. May hold millions of rows.';
 COMMENT ON COLUMN ferry.plan_ids.job_id IS 'The job';
 COMMENT ON COLUMN ferry.plan_ids.collection_no IS 'Collection pair within the job';
-COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs; at the end: e target, d source';
+COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs, o sent by earlier jobs; at the end: e target, d source';
 COMMENT ON COLUMN ferry.plan_ids.ordinal IS 'Position in the listing, from 0; with gaps where an id came twice';
 COMMENT ON COLUMN ferry.plan_ids.id IS 'Id of a record, its UTF-8 bytes';
 
@@ -202,6 +209,7 @@ COMMENT ON COLUMN ferry.job_status.eta IS 'Time left at that rate';
 COMMENT ON COLUMN ferry.job_status.oldest_unverified IS 'Age of the oldest batch that is published and not verified';
 COMMENT ON COLUMN ferry.job_status.waits_for IS 'What it waits for and, where a person can help, the command; empty: nothing';
 COMMENT ON COLUMN ferry.job_status.last_error IS 'Why it is blocked or failed, or what its batches last met';
+COMMENT ON COLUMN ferry.job_status.skipped IS 'Records left as they are because the target had them before: --on-existing skip';
 COMMENT ON COLUMN ferry.job_status.job_id IS 'Number of the job';
 COMMENT ON COLUMN ferry.job_status.created_at IS 'When it was submitted, database time';
 COMMENT ON COLUMN ferry.job_status.finished_at IS 'When it ended, database time';
@@ -265,6 +273,9 @@ COMMENT ON FUNCTION ferry.log_event(text,bigint,bigint,uuid,text) IS 'Appends to
 COMMENT ON FUNCTION ferry.put_endpoint(jsonb) IS 'Finds or makes an endpoint; answers its key';
 COMMENT ON FUNCTION ferry.put_target(jsonb) IS 'Finds or makes a target collection and its write slots';
 COMMENT ON FUNCTION ferry.free_job_name(text) IS 'The next free COLLECTION-YYYYMMDD-N';
+COMMENT ON FUNCTION ferry.on_existing(bigint) IS 'What the job does with records that the target had before: mirror, skip or fail';
+COMMENT ON FUNCTION ferry.check_settings(jsonb) IS 'Raises when the settings of a submission cannot be';
+COMMENT ON FUNCTION ferry.plan_refuse(bigint,integer,bigint) IS 'P4: ends a job whose records exist at the target, before anything is written';
 COMMENT ON FUNCTION ferry.submit(jsonb) IS 'Makes a job for a collection pair, or finds the unfinished one';
 COMMENT ON FUNCTION ferry.lease_of(uuid) IS 'The lease that a worker uses, as its row shows';
 COMMENT ON FUNCTION ferry.plan_take(uuid,bigint,integer,interval) IS 'P1: takes the plan lease, discarding an older partial plan';
@@ -296,6 +307,11 @@ COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer
 COMMENT ON FUNCTION ferry.release_claims(uuid,interval,bigint[],bigint[],bigint[],boolean[]) IS 'A stopping consumer gives its claims back at once';
 COMMENT ON FUNCTION ferry.start_worker(uuid,text,text,integer,text,interval) IS 'Registers a process; answers the ledger''s UUID';
 COMMENT ON FUNCTION ferry.renew(uuid,interval,bigint,bigint[],bigint[],bigint[],text,text[],bigint) IS 'Renews a worker and all it holds; answers the claims that are still its own';
+COMMENT ON FUNCTION ferry.work_on(uuid,bigint) IS 'Notes the job that a worker is on';
+COMMENT ON FUNCTION ferry.long_step_key(uuid) IS 'Key of the lock that a worker holds during a long statement';
+COMMENT ON FUNCTION ferry.begin_long_step(uuid) IS 'A statement that may outlast its worker''s lease begins';
+COMMENT ON FUNCTION ferry.end_long_step(uuid) IS 'It ends: the worker''s lease counts from now';
+COMMENT ON FUNCTION ferry.is_alive(uuid,timestamp with time zone,timestamp with time zone) IS 'Does a worker live: by its lease, or by a long statement under way?';
 COMMENT ON FUNCTION ferry.stop_worker(uuid) IS 'A process stops by itself';
 COMMENT ON FUNCTION ferry.follow_job(bigint) IS 'What the follower of a job looks at';
 COMMENT ON FUNCTION ferry.finish_take(uuid,bigint,interval) IS 'Takes or keeps the lease for sweeping and ending a job';

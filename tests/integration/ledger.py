@@ -163,10 +163,11 @@ class Ledger:
         self.call("start_worker", worker, kind, "here", 1, "0", LEASE)
         return worker
 
-    def submit(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300):
+    def submit(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300,
+               worker=None, **settings):
         side = {"tenant": "default_tenant", "database": "default_database"}
         return self.call("submit", json.dumps({
-            "name": name,
+            "name": name, "worker": worker, "settings": settings,
             "source": dict(side, uuid=uid(source), name=source_name, url="http://source", origin="http://source",
                            auth="none"),
             "target": dict(side, uuid=uid(target), name=target_name, url="http://target", origin="http://target",

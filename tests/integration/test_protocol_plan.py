@@ -115,7 +115,8 @@ def test_an_id_that_is_listed_twice_is_kept_once(ledger, producer):
     assert ledger.stage(job, 1, "t", [b"a", b"a"]) == 1
     ledger.cut(job, 1, records=10)
     assert ledger.manifest(job) == [([b"a", b"b", b"c", b"d"], "1000")]
-    assert ledger.call("plan_close", job, 1, 1, 4, 1) == [{"outcome": "planned", "planned": 4}]
+    assert ledger.call("plan_close", job, 1, 1, 4, 1) == [
+        {"outcome": "planned", "planned": 4, "skipped": 0, "reason": None}]
 
 
 # --- P3 --------------------------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_a_later_job_plans_what_is_unverified_or_absent(ledger, producer, consum
     assert ledger.answer("plan_prior", later, 1, 1) == 7
     ledger.cut(later, 1, records=10)
     assert ledger.manifest(later) == [([vanished, refused, gone] + ids(2, 9), "11000")]
-    assert ledger.call("plan_close", later, 1, 1, 11, 8) == [{"outcome": "planned", "planned": 5}]
+    assert ledger.call("plan_close", later, 1, 1, 11, 8)[0]["planned"] == 5
 
 
 def test_a_later_job_knows_what_several_earlier_ones_verified(ledger, producer, consumer):
@@ -240,7 +241,8 @@ def test_nothing_to_do_leaves_no_job(ledger, producer, consumer, job):
     ledger.complete(producer, consumer, job)
     events = ledger.value("SELECT count(*) FROM ferry.events")
     submitted = ledger.submit()
-    assert ledger.plan(producer, submitted["job_id"], ids(9), ids(9)) == {"outcome": "nothing", "planned": 0}
+    assert ledger.plan(producer, submitted["job_id"], ids(9), ids(9)) == {
+        "outcome": "nothing", "planned": 0, "skipped": 0, "reason": None}
     assert ledger.value("SELECT count(*) FROM ferry.jobs") == 1
     assert ledger.value("SELECT count(*) FROM ferry.job_collections") == 1
     assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
@@ -260,7 +262,7 @@ def test_an_empty_source_is_a_job_that_succeeds(ledger, producer):
 
 def test_submitting_an_unfinished_pair_again_resumes_its_job(ledger, job):
     assert ledger.submit() == {"job_id": job, "collection_no": 1, "job_name": ledger.job(job)["name"],
-                               "job_state": "running", "is_resumed": True}
+                               "job_state": "running", "is_resumed": True, "on_existing": "mirror"}
     ledger.call("pause", ledger.job(job)["name"])
     assert ledger.job(job)["state"] == "paused"
     assert ledger.submit()["job_state"] == "running"
@@ -313,3 +315,184 @@ def test_a_target_comes_with_ten_write_slots(ledger, job):
     ledger.submit()
     assert ledger.value("SELECT array_agg(slot ORDER BY slot) FROM ferry.write_slots WHERE target_uuid = %s", uid(2)) == list(
         range(10))
+
+
+# --- what existed before ---------------------------------------------------------------------------------------------
+
+def skipped(ledger, job):
+    rows = ledger.all("SELECT ids FROM ferry.skipped_ids WHERE job_id = %s ORDER BY first_ordinal", job)
+    return [bytes(one) for row in rows for one in row["ids"]]
+
+
+def cancelled(ledger, job):
+    ledger.call("cancel", str(job))
+    return job
+
+
+def test_skip_leaves_what_existed_out_of_the_plan_and_counts_it(ledger, producer, consumer):
+    job = ledger.planned_job(producer, ids(9), target=ids(3, 4) + [b"x"], records=2, pair={"on_existing": "skip"})
+    assert ledger.manifest(job) == [(ids(2), "00"), (ids(2, 2), "00"), (ids(2, 7), "00")]
+    assert skipped(ledger, job) == ids(3, 4)
+    pair = ledger.pair(job)
+    assert (pair["n_planned"], pair["n_skipped"], pair["n_source_ids"]) == (6, 3, 9)
+    assert ledger.call("job_progress", job)[0]["skipped"] == 3
+    assert ledger.value("SELECT skipped FROM ferry.job_status") == 3
+    ledger.deliver(consumer, *ledger.publish(producer, job))
+    listed = ids(9) + [b"x"]
+    assert ledger.compare(producer, job, listed, ids(9)) == {
+        "missing": 0, "extra": 1, "added": 0, "deleted": 0, "first_missing": None}
+    assert ledger.end(producer, job) == "succeeded"
+
+
+@pytest.mark.parametrize("count, pieces", [(11, [1, 2, 1]), (12, [1, 2, 1])])
+def test_skipping_in_pieces_loses_and_repeats_nothing(ledger, producer, count, pieces):
+    job = ledger.submit(on_existing="skip")["job_id"]
+    ledger.take_plan(producer, job)
+    ledger.stage(job, 1, "s", ids(count))
+    ledger.stage(job, 1, "t", ids(4))
+    assert ledger.cut(job, 1, records=3, batches=2)[0] == pieces[0]
+    assert [one for batch, _ in ledger.manifest(job) for one in batch] == ids(count - 4, 4)
+    assert skipped(ledger, job) == ids(4)
+    assert ledger.call("plan_close", job, 1, 1, count, 4)[0]["planned"] == count - 4
+    assert skipped(ledger, job) == ids(4)
+
+
+def test_a_plan_that_is_made_again_skips_once(ledger, producer):
+    job = ledger.submit(on_existing="skip")["job_id"]
+    for epoch in (1, 2):
+        ledger.take_plan(producer, job)
+        ledger.stage(job, epoch, "s", ids(6))
+        ledger.stage(job, epoch, "t", ids(3))
+        ledger.cut(job, epoch)
+    assert ledger.call("plan_close", job, 1, 2, 6, 3)[0] == {"outcome": "planned", "planned": 3, "skipped": 3, "reason": None}
+    assert skipped(ledger, job) == ids(3)
+
+
+@pytest.mark.parametrize("changed", ["source", "target"])
+def test_what_was_skipped_is_not_missing_when_it_goes(ledger, producer, consumer, changed):
+    job = ledger.planned_job(producer, ids(6), target=ids(3), pair={"on_existing": "skip"})
+    ledger.deliver(consumer, *ledger.publish(producer, job))
+    sides = {"source": ids(6), "target": ids(6)}
+    sides[changed] = ids(5, 1)
+    assert ledger.compare(producer, job, sides["target"], sides["source"]) == {
+        "missing": 0, "extra": 0, "added": 0, "deleted": 0, "first_missing": None}
+
+
+def test_fail_ends_the_job_before_anything_is_written(ledger, producer):
+    job = ledger.submit(on_existing="fail")["job_id"]
+    refused = ledger.plan(producer, job, ids(9), ids(4, 4) + [b"x"])
+    assert refused["outcome"] == "refused" and refused["planned"] == 0
+    assert "4 of the records to move exist at the target already" in refused["reason"]
+    assert 'first: id "id-000004", "id-000005", "id-000006";' in refused["reason"]
+    assert ledger.job(job)["state"] == "failed" and ledger.job(job)["last_error"] == refused["reason"]
+    assert ledger.batches(job) == [] and ledger.claim_exports(producer, job) == []
+    assert not ledger.pair(job)["is_open"] and ledger.target()["writer_job_id"] is None
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+    assert ledger.value("SELECT detail FROM ferry.events WHERE kind = 'job.failed'") == refused["reason"]
+    assert ledger.refusal("plan_take", ledger.worker(), job, 1, LEASE) == "FE004"
+
+
+def test_fail_allows_what_only_the_target_has(ledger, producer):
+    job = ledger.planned_job(producer, ids(4), target=[b"x"], pair={"on_existing": "fail"})
+    assert ledger.manifest(job) == [(ids(3), "000"), (ids(1, 3), "0")]
+
+
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_what_a_crashed_run_left_behind_did_not_exist_before(ledger, producer, consumer, policy):
+    """A job that has not ended keeps its plan; one that ended without success wrote what it found absent."""
+    job = ledger.planned_job(producer, ids(9), target=ids(1), pair={"on_existing": "mirror"})
+    messages = ledger.publish(producer, job)
+    ledger.claim(consumer, *messages[:2])
+    cancelled(ledger, job)
+    later = ledger.submit(on_existing=policy)["job_id"]
+    done = ledger.plan(producer, later, ids(9), ids(8))
+    if policy == "skip":
+        assert skipped(ledger, later) == ids(1) + ids(2, 6), "what was there before, and what nobody had sent"
+        assert [one for batch, _ in ledger.manifest(later) for one in batch] == ids(5, 1) + ids(1, 8)
+        assert done["planned"] == 6 and done["skipped"] == 3
+    else:
+        assert done["outcome"] == "refused" and done["reason"].startswith("3 of the records")
+
+
+@pytest.mark.parametrize("policy", ["mirror", "skip", "fail"])
+def test_an_unfinished_job_keeps_its_policy_and_its_plan(ledger, producer, consumer, policy):
+    first = ledger.submit(on_existing=policy)
+    assert first["on_existing"] == policy
+    ledger.plan(producer, first["job_id"], ids(9))
+    ledger.claim(consumer, *ledger.publish(producer, first["job_id"]))
+    before = ledger.manifest(first["job_id"])
+    for other in ("mirror", "skip", "fail"):
+        again = ledger.submit(on_existing=other)
+        assert again["is_resumed"] and again["on_existing"] == policy
+    assert ledger.take_plan(ledger.worker(), first["job_id"])["is_complete"]
+    assert ledger.manifest(first["job_id"]) == before
+
+
+@pytest.mark.parametrize("policy, planned, left", [("mirror", ids(3, 9), []), ("skip", ids(1, 9), ids(2, 10)), ("fail", None, [])])
+def test_a_later_job_asks_about_what_no_earlier_one_verified(ledger, producer, consumer, job, policy, planned, left):
+    ledger.complete(producer, consumer, job)
+    later = ledger.submit(on_existing=policy)["job_id"]
+    done = ledger.plan(producer, later, ids(12), ids(9) + ids(2, 10))
+    if planned is None:
+        assert done["outcome"] == "refused" and done["reason"].startswith("2 of the records")
+    else:
+        assert [one for batch, _ in ledger.manifest(later) for one in batch] == planned
+        assert skipped(ledger, later) == left
+
+
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_what_earlier_jobs_verified_may_exist(ledger, producer, consumer, job, policy):
+    ledger.complete(producer, consumer, job)
+    later = ledger.submit(on_existing=policy)["job_id"]
+    assert ledger.plan(producer, later, ids(10), ids(9))["planned"] == 1
+
+
+def test_no_other_policy_is_taken(ledger):
+    with pytest.raises(Exception, match="on-existing must be mirror, skip or fail") as caught:
+        ledger.submit(on_existing="merge")
+    assert caught.value.sqlstate == "FE001"
+
+
+# --- who works on it -------------------------------------------------------------------------------------------------
+
+def test_a_job_has_its_producer_from_the_submission_on(ledger, producer):
+    job = ledger.submit(worker=producer)["job_id"]
+    assert ledger.call("follow_job", job)[0]["producers"] == 1
+    second = ledger.worker()
+    ledger.take_plan(second, job)
+    assert ledger.call("follow_job", job)[0]["producers"] == 2
+    third = ledger.worker()
+    ledger.submit(worker=third)
+    assert ledger.call("follow_job", job)[0]["producers"] == 3
+
+
+LONG = [("plan_take", lambda worker, job: (worker, job, 1, LEASE)), ("plan_prior", lambda worker, job: (job, 1, 1)),
+        ("plan_close", lambda worker, job: (job, 1, 1, 0, 0)), ("finish_take", lambda worker, job: (worker, job, LEASE)),
+        ("finish_compare", lambda worker, job: (worker, job, 1))]
+
+
+@pytest.mark.parametrize("function, arguments", LONG, ids=[name for name, _ in LONG])
+def test_a_statement_that_outlasts_the_lease_shows_that_its_producer_lives(ledger, producer, dsn, function, arguments):
+    """The transaction is held open where the statement would still be at work."""
+    if function.startswith("plan"):
+        job = ledger.submit(worker=producer)["job_id"]
+        if function != "plan_take":
+            ledger.take_plan(producer, job)
+    else:
+        job = ledger.planned_job(producer, [])
+        ledger.take_finish(producer, job)
+    ledger.run("UPDATE ferry.workers SET seen_at = now() - interval '61 s', lease_until = now() - interval '1 s'")
+
+    def producers():
+        return ledger.call("follow_job", job)[0]["producers"]
+    assert producers() == 0
+    other = Ledger(dsn)
+    with other.connection.transaction():
+        other.call(function, *arguments(producer, job))
+        assert producers() == 1
+        assert ledger.value("SELECT state FROM ferry.worker_status") == "alive"
+    assert producers() == 1, "the step has renewed the lease"
+    assert ledger.value("SELECT lease_until - seen_at = interval '60 s' FROM ferry.workers")
+    ledger.call("stop_worker", producer)
+    assert producers() == 0
+    other.close()

@@ -252,12 +252,14 @@ static void success_names_what_is_worth_knowing_and_stays_0(void **state)
     p.added = 7;
     p.deleted = 8;
     p.extra = 9;
+    p.skipped = 10;
     assert_int_equal(conclude(&p), EXIT_DONE);
     expect_part(out.text, "5 of them");
     expect_part(out.text, "6 records vanished");
     expect_part(out.text, "7 records were added");
     expect_part(out.text, "8 deleted");
     expect_part(out.text, "9 records that are not of this job");
+    expect_part(out.text, "10 records were skipped");
 }
 
 static void failure_is_5_with_a_mismatch_or_a_missing_record_and_4_otherwise(void **state)

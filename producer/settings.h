@@ -1,0 +1,23 @@
+/*
+ * What a person wants of a job: its settings, which the ledger holds from the submission on. Only those that were given are
+ * handed over; the ledger knows the defaults.
+ */
+#ifndef PRODUCER_SETTINGS_H
+#define PRODUCER_SETTINGS_H
+
+#include "app/option.h"
+#include "base/bytes.h"
+
+struct settings {
+    const char
+        *on_existing; /* "mirror", "skip", "fail", or NULL: not given; borrowed from the options */
+    int64_t batch_records;
+};
+
+/* ERROR_USAGE: not a value, or two that contradict each other. */
+MUST_CHECK bool settings_read(struct settings *out, const struct option_set *options,
+                              struct error *err);
+/* As the JSON object that ferry.submit takes. */
+void settings_write(const struct settings *settings, struct buf *out);
+
+#endif

@@ -1,0 +1,75 @@
+/* What is handed to the ledger of the options that concern a job, and what is refused at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "producer/settings.h"
+#include "support/expect.h"
+
+static const struct option_row rows[] = {
+    {.name = "on-existing", .type = OPTION_TEXT},
+    {.name = "batch-records", .type = OPTION_NUMBER, .fallback = "300", .min = 1, .max = 300},
+};
+
+/* The JSON that is handed over, or the error's message. */
+static const char *outcome(int argc, const char *const *argv)
+{
+    static char text[512];
+    const char *all[8] = {"migrate"};
+    struct error err = {0};
+    struct settings settings;
+    struct buf out;
+    for (int i = 0; i < argc; i++) {
+        all[i + 1] = argv[i];
+    }
+    struct option_set *options =
+        option_parse(rows, ARRAY_LEN(rows), argc + 1, (char *const *)all, 0, &err);
+    assert_non_null(options);
+    buf_init(&out, sizeof text);
+    if (settings_read(&settings, options, &err)) {
+        settings_write(&settings, &out);
+        snprintf(text, sizeof text, "%s", buf_cstr(&out));
+    } else {
+        assert_int_equal(err.kind, ERROR_USAGE);
+        snprintf(text, sizeof text, "%s", err.message);
+    }
+    buf_deinit(&out);
+    option_free(options);
+    return text;
+}
+
+#define OUTCOME(...)                                                                               \
+    outcome((int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),                         \
+            (const char *[]){__VA_ARGS__})
+
+static void only_what_was_given_is_handed_over(void **state)
+{
+    (void)state;
+    assert_string_equal(outcome(0, NULL), "{\"batch_records\":300}");
+    assert_string_equal(OUTCOME("--on-existing", "skip", "--batch-records", "7"),
+                        "{\"batch_records\":7,\"on_existing\":\"skip\"}");
+}
+
+static void each_policy_is_taken_and_no_other_word(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(OUTCOME("--on-existing", "mirror"), "\"mirror\""));
+    assert_non_null(strstr(OUTCOME("--on-existing", "fail"), "\"fail\""));
+    assert_string_equal(OUTCOME("--on-existing", "Skip"),
+                        "--on-existing must be mirror, skip or fail, not \"Skip\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_what_was_given_is_handed_over),
+        cmocka_unit_test(each_policy_is_taken_and_no_other_word),
+    };
+    return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}
