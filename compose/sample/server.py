@@ -29,9 +29,9 @@ class Server:
             urllib.parse.quote(name, safe="") for name in (tenant, database))
 
     def ask(self, method, path, body=None, what=None):
-        """Returns the answer as parsed JSON. A connection that the server has closed meanwhile is opened once more:
+        """Returns the answer as parsed JSON. body: values, or JSON text as bytes. A connection that the server has closed meanwhile is opened once more:
         all that is sent here may be sent twice."""
-        payload = None if body is None else json.dumps(body).encode()
+        payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         for attempt in (1, 2):
             try:
                 self.connection.request(method, path, payload, {"Content-Type": "application/json"})

@@ -257,7 +257,7 @@ class Ferry:
         self.source = Server(services["FERRY_SOURCE"])
         self.target = Server(services["FERRY_TARGET"])
         self.topic = Topic(services["FERRY_KAFKA_BROKERS"], "ferry." + self.name)
-        self.processes = []
+        self.processes, self.starts = [], itertools.count(1)
         self.env = {
             "PATH": services["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8",
             "PGHOST": services["PGHOST"], "PGPORT": services["PGPORT"], "PGUSER": "ferry", "PGDATABASE": self.database,
@@ -276,7 +276,7 @@ class Ferry:
     # --- processes ---
 
     def start(self, program, *arguments, env=None):
-        name = "%02d-%s" % (len(self.processes) + 1, "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
+        name = "%02d-%s" % (next(self.starts), "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
         whole = {key: value for key, value in dict(self.env, **(env or {})).items() if value is not None}
         process = Process(name, [self._find(program), *arguments], whole, self.folder)
         self.processes.append(process)
