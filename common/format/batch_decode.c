@@ -75,7 +75,10 @@ bool batch_decode(struct span value, struct buf *text, struct arena *arena,
     if (!gzip_inflate(value, text, err)) {
         return error_wrap(err, "decode batch");
     }
-    struct span rest = {text->ptr + start, text->len - start};
+    struct span rest = buf_span(text);
+    if (rest.len > 0) { /* else there may be no pointer to add to */
+        rest = (struct span){rest.ptr + start, rest.len - start};
+    }
     if (!next_line(&rest, &line, err) || !batch_line_read_header(line, &read, err)) {
         return error_wrap(err, "decode batch: line 1");
     }

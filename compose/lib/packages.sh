@@ -28,6 +28,11 @@ curl                   has_command curl
 maven                  tool_maven
 python3-pip            tool_pip
 '
+# What fuzzing needs beyond building.
+PACKAGES_FUZZ='
+clang            has_command clang
+libclang-rt-dev  has_fuzzer
+'
 # What the built programs load at run time; for images only.
 PACKAGES_RUNTIME='
 libpq5           false
@@ -46,12 +51,19 @@ has_command() {
 
 has_library() { pkg-config --exists "$1" 2>/dev/null; }
 
-# packages_table build|service|all|runtime
+# Debian 12 ships clang without its fuzzing library.
+has_fuzzer() {
+    printf 'int LLVMFuzzerTestOneInput(void);\nint LLVMFuzzerTestOneInput(void) { return 0; }\n' |
+        clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null
+}
+
+# packages_table build|service|all|fuzz|runtime
 packages_table() {
     case $1 in
         build) printf '%s' "$PACKAGES_BUILD" ;;
         service) printf '%s' "$PACKAGES_SERVICE" ;;
         all) printf '%s' "$PACKAGES_BUILD$PACKAGES_SERVICE" ;;
+        fuzz) printf '%s' "$PACKAGES_FUZZ" ;;
         runtime) printf '%s' "$PACKAGES_RUNTIME" ;;
         *) return 2 ;;
     esac

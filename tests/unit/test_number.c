@@ -318,15 +318,21 @@ static void a_tie_is_decided_by_its_thousandth_digit(void **state)
     assert_true(d == 1.1111111111111112);
 }
 
-#define RANDOM_ROUNDS 200000 /* ten texts each */
+/* Two million, or as many as FERRY_TEST_FLOATS says; ten texts a round. */
+static long rounds(void)
+{
+    const char *millions = getenv("FERRY_TEST_FLOATS");
 
-static void two_million_random_floats_are_those_of_strtof(void **state)
+    return (millions != NULL ? strtol(millions, NULL, 10) : 2) * 100000;
+}
+
+static void millions_of_random_floats_are_those_of_strtof(void **state)
 {
     struct rng rng = seeded_rng();
     char text[128];
 
     (void)state;
-    for (int i = 0; i < RANDOM_ROUNDS; i++) {
+    for (long i = rounds(); i > 0; i--) {
         float value = float_from_bits((uint32_t)rng_next(&rng));
         float vector = (float)((double)rng_next(&rng) / 18446744073709551616.0 - 0.5);
         uint64_t bits = rng_next(&rng);
@@ -519,7 +525,7 @@ int main(void)
         cmocka_unit_test(what_json_does_not_call_a_number_is_refused),
         cmocka_unit_test(floats_at_the_edges_are_those_of_strtof),
         cmocka_unit_test(a_tie_is_decided_by_its_thousandth_digit),
-        cmocka_unit_test(two_million_random_floats_are_those_of_strtof),
+        cmocka_unit_test(millions_of_random_floats_are_those_of_strtof),
         cmocka_unit_test(subnormals_and_their_middles_are_those_of_strtof),
         cmocka_unit_test(scan_stops_behind_the_number),
         cmocka_unit_test(formatted_floats_are_short_and_read_back),

@@ -1,0 +1,91 @@
+/* Answers of a server that may be anything: refusals, pre-flight checks, collection objects. No message shows the secret, and the
+ * bodies made of a collection object are JSON. The first two bytes choose the status. */
+#include "fuzz.h"
+
+#include "net/chroma_internal.h"
+
+#define SECRET "s3cret"
+
+static const int STATUSES[] = {0,   200, 201, 204, 301, 400, 401, 403, 404, 408, 409,
+                               410, 413, 422, 429, 500, 501, 502, 503, 504, 599};
+
+static struct chroma *server(void)
+{
+    static struct chroma chroma = {.tenant = "default_tenant",
+                                   .database = "default_database",
+                                   .role = "target",
+                                   .auth_header = "X-Chroma-Token: " SECRET};
+
+    strcpy(chroma.address.origin, "http://127.0.0.1:8000");
+    strcpy(chroma.address.base, "http://127.0.0.1:8000/prefix");
+    return &chroma;
+}
+
+static void check_error(bool ok, const struct error *err)
+{
+    fuzz_check_outcome(ok, err);
+    REQUIRE(strstr(err->message, SECRET) == NULL);
+}
+
+static void check_json(struct buf *body)
+{
+    struct json_scan scan;
+    struct json_value value;
+    struct error err = {0};
+
+    REQUIRE(buf_check(body, "body", &err));
+    json_scan_init(&scan, buf_span(body));
+    REQUIRE(json_read(&scan, &value, &err) && json_finish(&scan, &err));
+    buf_clear(body);
+}
+
+static void check_collection(struct span text)
+{
+    struct chroma_collection collection;
+    struct error err = {0};
+    struct buf body;
+    bool needed;
+    bool ok = chroma_read_collection(text, &collection, &err);
+
+    fuzz_check_outcome(ok, &err);
+    if (!ok) {
+        return;
+    }
+    buf_init(&body, 8u << 20);
+    for (enum chroma_index_kind kind = CHROMA_INDEX_HNSW; kind <= CHROMA_INDEX_SPANN; kind++) {
+        if (chroma_create_body(&collection, "the \"target\"", kind, &body, &err)) {
+            check_json(&body);
+        }
+        error_clear(&err);
+        buf_clear(&body);
+        REQUIRE(chroma_not_carried(&collection, kind, &body, &err));
+        buf_clear(&body);
+    }
+    if (chroma_metadata_body(&collection, &body, &needed, &err) && needed) {
+        check_json(&body);
+    }
+    buf_deinit(&body);
+    chroma_collection_deinit(&collection);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span input = {data, size};
+    uint8_t choice = fuzz_byte(&input);
+    struct http_answer answer = {.status = STATUSES[choice % (sizeof STATUSES / sizeof *STATUSES)],
+                                 .trace_id = (choice & 128) != 0 ? "abc-123" : NULL};
+    struct chroma_limits limits;
+    struct error err = {0};
+
+    answer.body = input;
+    if (answer.status == 0) {
+        error_set(&answer.err, ERROR_UNAVAILABLE, "127.0.0.1:8000: no connection");
+    }
+    check_error(chroma_check(server(), &answer, &err), &err);
+    error_clear(&err);
+    check_error(chroma_check_named(server(), &answer, "docs", &err), &err);
+    error_clear(&err);
+    check_error(chroma_check_preflight(server(), &answer, &limits, &err), &err);
+    check_collection(input);
+    return 0;
+}
