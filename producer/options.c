@@ -105,6 +105,7 @@ static const struct option_row retry_rows[] = {
     URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
     TARGET_PLACE,
     WORK,
+    ENDS,
     BUS,
     LEASE,
 };

@@ -57,6 +57,11 @@ MUST_CHECK bool json_finish(struct json_scan *scan, struct error *err);
 MUST_CHECK bool json_decode_string(struct json_value value, struct buf *out, struct error *err);
 /* A string value whose characters are exactly `literal` (also when it is written with escapes). */
 bool json_string_is(struct json_value value, const char *literal);
+/* How many bytes the characters of a string value take as UTF-8; 0 for any other value. */
+size_t json_string_bytes(struct json_value value);
+/* How much of a string value's text, opening quote included and closing one not, are the whole characters that take at
+ * most `max` bytes as UTF-8. No escape and no character is cut in two. */
+size_t json_string_prefix(struct json_value value, size_t max);
 /* A number written as an integer: no fraction, no exponent. Chroma decides int or float by this alone. */
 bool json_number_is_integer(struct json_value value);
 

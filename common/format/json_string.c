@@ -241,3 +241,48 @@ bool json_string_is(struct json_value value, const char *literal)
     }
     return want.len == 0;
 }
+
+size_t json_string_bytes(struct json_value value)
+{
+    struct span rest;
+    struct span piece;
+    uint8_t store[4];
+    size_t bytes = 0;
+
+    if (!inner_text(value, &rest)) {
+        return 0;
+    }
+    while (rest.len > 0 && next_piece(&rest, store, &piece)) {
+        bytes += piece.len;
+    }
+    return bytes;
+}
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+size_t json_string_prefix(struct json_value value, size_t max)
+{
+    struct span rest;
+    struct span piece;
+    uint8_t store[4];
+
+    if (!inner_text(value, &rest)) {
+        return 0;
+    }
+    const uint8_t *at = rest.ptr;
+    while (rest.len > 0 && next_piece(&rest, store, &piece)) {
+        if (piece.len > max) {
+            bool is_run = piece.ptr == at; /* not an escape, which stays or goes as a whole */
+            while (is_run && max > 0 && is_continuation(at[max])) {
+                max--;
+            }
+            return (size_t)(at - value.text.ptr) + (is_run ? max : 0);
+        }
+        max -= piece.len;
+        at = rest.ptr;
+    }
+    return (size_t)(at - value.text.ptr);
+}
