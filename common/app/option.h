@@ -3,7 +3,7 @@
  * environment, .env in the working directory (or --env-file), default. Secrets are never options: see secret.h.
  * Everything is checked before anything is refused: the message names the first problem and counts the others.
  *
- * A flag given twice: the last one wins. An empty variable counts as not set, and hides the same one in .env.
+ * A flag given twice: the last one wins, but for a list, which grows. An empty variable counts as not set, and hides the same one in .env.
  * --env-file and --help belong to every program and stand in no table.
  */
 #ifndef APP_OPTION_H
@@ -21,6 +21,7 @@ enum option_type {
     OPTION_NUMBER,   /* min … max */
     OPTION_DURATION, /* value with unit: 500ms, 20s, 5m, 2h; stored in ms; min … max in ms */
     OPTION_URL,      /* http:// or https://, checked by form only */
+    OPTION_LIST,     /* text; given several times, the values are joined by commas */
 };
 
 struct option_row {

@@ -3,6 +3,7 @@
  * No abbreviated names and no -xVALUE. A wrong name is answered with the nearest right one. What stands behind an
  * unknown name is never shown: it may be a secret that was meant well.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,18 @@ static const char *following_value(const struct option_parser *parser)
     return next;
 }
 
+/* A list's next value, behind those that stood before it on the command line. */
+static void append_text(struct option_parser *parser, size_t index, const char *text)
+{
+    char *joined = NULL;
+    if (asprintf(&joined, "%s,%s", parser->set->values[index].text, text) < 0) {
+        parser->has_memory = false;
+        return;
+    }
+    option_set_text(parser, index, joined, OPTION_COMMAND_LINE);
+    free(joined);
+}
+
 static void take_option(struct option_parser *parser, const char *argument)
 {
     bool is_long = argument[1] == '-';
@@ -118,6 +131,10 @@ static void take_option(struct option_parser *parser, const char *argument)
         option_report(parser, "--%s needs a value: --%s %s", row->name, row->name,
                       option_placeholder(row));
         value->is_refused = true;
+        return;
+    }
+    if (row->type == OPTION_LIST && value->text != NULL) {
+        append_text(parser, index, text);
         return;
     }
     option_set_text(parser, index, text, OPTION_COMMAND_LINE);

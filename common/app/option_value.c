@@ -170,6 +170,7 @@ bool option_check(const struct option_row *row, const char *where, const char *t
 {
     switch (row->type) {
     case OPTION_TEXT:
+    case OPTION_LIST:
         return true;
     case OPTION_FLAG:
         return check_flag(where, text, number, err);
@@ -196,6 +197,7 @@ const char *option_placeholder(const struct option_row *row)
     case OPTION_DURATION:
         return "TIME";
     case OPTION_TEXT:
+    case OPTION_LIST:
     case OPTION_FLAG:
         break;
     }
