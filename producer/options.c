@@ -39,16 +39,14 @@
         .fallback = "60s", .min = 2000, .max = 3600000, .group = "Ledger",                         \
         .help = "how long a claim lives without a renewal"                                         \
     }
+#define READING(help_)                                                                             \
+    {                                                                                              \
+        .name = "source-concurrency", .env = "FERRY_SOURCE_CONCURRENCY", .type = OPTION_NUMBER,    \
+        .placeholder = "N", .fallback = "2", .min = 1, .max = 8, .group = "Source",                \
+        .help = (help_)                                                                            \
+    }
 #define WORK                                                                                       \
-    {.name = "source-concurrency",                                                                 \
-     .env = "FERRY_SOURCE_CONCURRENCY",                                                            \
-     .type = OPTION_NUMBER,                                                                        \
-     .placeholder = "N",                                                                           \
-     .fallback = "2",                                                                              \
-     .min = 1,                                                                                     \
-     .max = 8,                                                                                     \
-     .group = "Source",                                                                            \
-     .help = "batches read from the source at a time"},                                            \
+    READING("batches read from the source at a time"),                                             \
     {                                                                                              \
         .name = "batch-records", .env = "FERRY_BATCH_RECORDS", .type = OPTION_NUMBER,              \
         .placeholder = "N", .fallback = "300", .min = 1, .max = LIMIT_BATCH_RECORDS,               \
@@ -137,15 +135,67 @@ static const struct option_row status_rows[] = {
     LEASE,
 };
 
+static const struct option_row verify_rows[] = {
+    URL("source", "FERRY_SOURCE", true, "Source", "the Chroma that is to be matched; only read"),
+    SOURCE_PLACE,
+    READING("requests to each side at a time"),
+    URL("target", "FERRY_TARGET", true, "Target", "the Chroma that is checked; only read"),
+    TARGET_PLACE,
+    {.name = "collection",
+     .short_name = 'c',
+     .env = "FERRY_COLLECTION",
+     .type = OPTION_TEXT,
+     .placeholder = "NAME",
+     .required = true,
+     .group = "Comparison",
+     .help = "collection to compare"},
+    TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Comparison",
+         "its name at the target, if another"),
+    TEXT("sample", NULL, "P%|N", NULL, "Comparison",
+         "compare the content of so many records only, chosen at random; ids are always compared "
+         "in full"),
+    {.name = "queries",
+     .type = OPTION_NUMBER,
+     .placeholder = "N",
+     .fallback = "0",
+     .max = 1000,
+     .group = "Comparison",
+     .help = "ask both sides for the 10 nearest neighbours of N vectors of the source, and tell "
+             "recall against exact search, distances and response times"},
+    TEXT("min-recall", NULL, "0…1", NULL, "Comparison",
+         "a recall@10 of the target below this is a mismatch, exit 5; without it queries only "
+         "inform"),
+    {.name = "seed",
+     .type = OPTION_NUMBER,
+     .placeholder = "N",
+     .group = "Comparison",
+     .help = "choose sample and queries as an earlier run did, which told its seed"},
+    {.name = "patience",
+     .type = OPTION_DURATION,
+     .placeholder = "TIME",
+     .fallback = "60s",
+     .max = 86400000,
+     .group = "Comparison",
+     .help = "how long a server that fails on the way is asked again"},
+    TEXT("combined", NULL, "FILE", NULL, "Output",
+         "one line per id: = equal, - missing at the target, + extra at the target, * different, "
+         "! could not be compared; - is standard output, the summary then goes to standard error"),
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .group = "Output",
+     .help = "the result as one JSON object, for programs"},
+};
+
 #define PG_ENVIRONMENT                                                                             \
     "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"  \
     "  FERRY_LOG   error, warn, info (default) or debug\n"
-#define SECRET_ENVIRONMENT                                                                         \
-    PG_ENVIRONMENT                                                                                 \
+#define TOKEN_ENVIRONMENT                                                                          \
     "  FERRY_SOURCE_TOKEN, FERRY_TARGET_TOKEN (or …_TOKEN_FILE)   sent to that URL's origin "    \
     "only\n"                                                                                       \
     "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   token (default), bearer or basic\n"                  \
     "  CHROMA_API_KEY   for Chroma Cloud\n"
+#define SECRET_ENVIRONMENT PG_ENVIRONMENT TOKEN_ENVIRONMENT
+#define LOG_ENVIRONMENT    "  FERRY_LOG   error, warn, info (default) or debug\n"
 
 const struct command commands[] = {
     {"setup",
@@ -207,5 +257,25 @@ const struct command commands[] = {
       "  ferry-producer status --watch\n  ferry-producer status docs-20261121-1 --json\n",
       PG_ENVIRONMENT},
      command_status},
+    {"verify",
+     "compare two collections now, record by record",
+     verify_rows,
+     ARRAY_LEN(verify_rows),
+     0,
+     {"ferry-producer verify --source URL --target URL --collection NAME [options]",
+      "Reads both collections and compares ids and content, by the rules of delivery: ends with 0 "
+      "when they are equal and with 5 when they are not. Needs neither Kafka nor the ledger, "
+      "writes to neither server, and takes no more memory for many records than for few; lists of "
+      "ids go to an unlinked file in TMPDIR.",
+      "  ferry-producer verify --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
+      "docs --combined docs.txt\n"
+      "  ferry-producer verify --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
+      "docs --sample 5% --queries 100 --json\n"
+      "\nLines of --combined:\n"
+      "  An id with control or line separating characters, or that begins with a double quote,\n"
+      "  is written as a JSON string: a line whose third character is \" is to be decoded.\n"
+      "  With --sample, ids that both sides have and that are not in the sample have no line.\n",
+      TOKEN_ENVIRONMENT "  TMPDIR   where the lists of ids are kept (/tmp)\n" LOG_ENVIRONMENT},
+     command_verify},
     {.name = NULL},
 };

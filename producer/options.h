@@ -20,6 +20,7 @@ struct command {
 
 extern const struct command commands[]; /* ends with name NULL */
 
-command_fn command_migrate, command_resume, command_retry, command_setup, command_status;
+command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
+    command_verify;
 
 #endif

@@ -14,24 +14,29 @@
 #define EARLIEST_MS INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
 #define LATEST_MS   INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
-static int64_t clock_read_ms(clockid_t id)
+static int64_t clock_read_us(clockid_t id)
 {
     struct timespec now;
 
     if (clock_gettime(id, &now) != 0) {
         abort(); /* a kernel without these clocks is older than anything we run on */
     }
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_boottime_ms(void)
 {
-    return clock_read_ms(CLOCK_BOOTTIME);
+    return clock_read_us(CLOCK_BOOTTIME) / 1000;
+}
+
+int64_t clock_boottime_us(void)
+{
+    return clock_read_us(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)
 {
-    return clock_read_ms(CLOCK_REALTIME);
+    return clock_read_us(CLOCK_REALTIME) / 1000;
 }
 
 void clock_format_utc(int64_t wall_ms, char out[25])

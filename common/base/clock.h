@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 int64_t clock_boottime_ms(void); /* CLOCK_BOOTTIME: counts suspension and SIGSTOP; for deadlines */
+int64_t clock_boottime_us(void); /* the same, finer: for durations that are told */
 int64_t clock_wall_ms(void);     /* Unix time; for logs only, never for leases */
 void clock_format_utc(int64_t wall_ms, char out[25]); /* 2026-11-21T10:09:00.123Z */
 

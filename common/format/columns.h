@@ -17,6 +17,8 @@ MUST_CHECK bool columns_scan(struct span answer, struct arena *arena, struct rec
 
 /* {"ids":[…],"include":["embeddings","documents","metadatas","uris"]} ; ids are raw characters */
 void columns_write_get(struct buf *out, const struct span *ids, size_t count);
+/* The same for some columns only; include: a JSON array, "[]" for the ids alone */
+void columns_write_get_only(struct buf *out, const struct span *ids, size_t count, const char *include);
 
 enum vector_encoding { VECTOR_BASE64, VECTOR_DECIMAL }; /* one kind for a whole request; a mix is a 422 */
 

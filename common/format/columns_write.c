@@ -17,14 +17,23 @@ static void separate(struct buf *out, size_t i)
     }
 }
 
-void columns_write_get(struct buf *out, const struct span *ids, size_t count)
+void columns_write_get_only(struct buf *out, const struct span *ids, size_t count,
+                            const char *include)
 {
     buf_append_str(out, "{\"ids\":[");
     for (size_t i = 0; i < count; i++) {
         separate(out, i);
         json_write_string(out, ids[i]);
     }
-    buf_append_str(out, "],\"include\":[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}");
+    buf_append_str(out, "],\"include\":");
+    buf_append_str(out, include);
+    buf_append_byte(out, '}');
+}
+
+void columns_write_get(struct buf *out, const struct span *ids, size_t count)
+{
+    columns_write_get_only(out, ids, count,
+                           "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]");
 }
 
 static void write_embedding(struct buf *out, const struct record *record,

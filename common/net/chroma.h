@@ -90,6 +90,10 @@ struct http_request *chroma_count(struct chroma *chroma, const struct uuid *coll
 struct http_request *chroma_get_records(struct chroma *chroma, const struct uuid *collection,
                                         struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
                                         void *ctx, struct error *err);
+/* body: neighbours_write_query. */
+struct http_request *chroma_query(struct chroma *chroma, const struct uuid *collection,
+                                  struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
+                                  void *ctx, struct error *err);
 /* body: columns_write_upsert. */
 struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,
                                    struct span body, int64_t deadline_ms, chroma_done_fn *fn,

@@ -1,5 +1,5 @@
 /*
- * The calls that concern the records of one collection: list ids, count, get, upsert. Bodies come
+ * The calls that concern the records of one collection: list ids, count, get, query, upsert. Bodies come
  * ready from format/columns.h; answers go back unread, but for the ids, which are read while they
  * arrive.
  */
@@ -111,9 +111,10 @@ struct http_request *chroma_count(struct chroma *chroma, const struct uuid *coll
     return chroma_call_send(call, (struct http_call){.method = "GET"}, err);
 }
 
-struct http_request *chroma_get_records(struct chroma *chroma, const struct uuid *collection,
-                                        struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
-                                        void *ctx, struct error *err)
+/* A question whose answer goes back as it came. */
+static struct http_request *ask(struct chroma *chroma, const struct uuid *collection,
+                                const char *verb, struct span body, int64_t deadline_ms,
+                                chroma_answer_fn *fn, void *ctx, struct error *err)
 {
     struct chroma_call *call = chroma_call_new(chroma, ctx, err);
 
@@ -122,9 +123,23 @@ struct http_request *chroma_get_records(struct chroma *chroma, const struct uuid
     }
     call->finish = chroma_call_finish_answer;
     call->fn.answer = fn;
-    chroma_call_collection(call, collection->text, "get");
+    chroma_call_collection(call, collection->text, verb);
     return chroma_call_send(
         call, (struct http_call){.method = "POST", .body = body, .deadline_ms = deadline_ms}, err);
+}
+
+struct http_request *chroma_get_records(struct chroma *chroma, const struct uuid *collection,
+                                        struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
+                                        void *ctx, struct error *err)
+{
+    return ask(chroma, collection, "get", body, deadline_ms, fn, ctx, err);
+}
+
+struct http_request *chroma_query(struct chroma *chroma, const struct uuid *collection,
+                                  struct span body, int64_t deadline_ms, chroma_answer_fn *fn,
+                                  void *ctx, struct error *err)
+{
+    return ask(chroma, collection, "query", body, deadline_ms, fn, ctx, err);
 }
 
 struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,

@@ -43,24 +43,19 @@ static void tame_allocator(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
-bool runtime_open(struct runtime *rt, const struct option_set *options, const char *kind,
-                  struct error *err)
+bool runtime_open_without_ledger(struct runtime *rt, const struct option_set *options,
+                                 const char *kind, struct error *err)
 {
     memset(rt, 0, sizeof *rt);
     rt->options = options;
     rt->kind = kind;
     rt->stop.fd = -1;
-    rt->lease_ms = option_number(options, "lease");
-    rt->ledger.lease_ms = rt->lease_ms;
-    uuid_random(&rt->ledger.worker);
     uint64_t seed;
     random_bytes(&seed, sizeof seed);
     rng_seed(&rt->rng, seed);
     tame_allocator();
 
-    char name[64];
-    snprintf(name, sizeof name, "ferry-%s", kind);
-    if (!stop_open(&rt->stop, err) || !pg_environment_fill(options, err)) {
+    if (!stop_open(&rt->stop, err)) {
         return false;
     }
     rt->loop = loop_new(err);
@@ -68,13 +63,28 @@ bool runtime_open(struct runtime *rt, const struct option_set *options, const ch
         return false;
     }
     rt->http = http_new(rt->loop, "chroma-ferry/" FERRY_VERSION, err);
-    rt->ledger.pg = rt->http == NULL ? NULL : pg_new(name, seed, err);
+    struct loop_watch signals = {stop_fd, stop_wants, stop_on_ready, &rt->stop};
+    return rt->http != NULL && loop_watch(rt->loop, signals, err);
+}
+
+bool runtime_open(struct runtime *rt, const struct option_set *options, const char *kind,
+                  struct error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "ferry-%s", kind);
+    if (!runtime_open_without_ledger(rt, options, kind, err) ||
+        !pg_environment_fill(options, err)) {
+        return false;
+    }
+    rt->lease_ms = option_number(options, "lease");
+    rt->ledger.lease_ms = rt->lease_ms;
+    uuid_random(&rt->ledger.worker);
+    rt->ledger.pg = pg_new(name, rng_next(&rt->rng), err);
     if (rt->ledger.pg == NULL) {
         return false;
     }
-    struct loop_watch signals = {stop_fd, stop_wants, stop_on_ready, &rt->stop};
     struct loop_watch ledger = {pg_fd, pg_wants, pg_step, rt->ledger.pg};
-    return loop_watch(rt->loop, signals, err) && loop_watch(rt->loop, ledger, err) &&
+    return loop_watch(rt->loop, ledger, err) &&
            loop_every(rt->loop, STEP_PERIOD_MS, step_ledger, rt, err);
 }
 
@@ -189,7 +199,7 @@ void runtime_close(struct runtime *rt)
 /* Callbacks still to come point into the frames of whoever waits, so they are brought in before those frames end. */
 static void hang_up(struct runtime *rt)
 {
-    if (rt->ledger.pg == NULL) {
+    if (rt->ledger.pg == NULL && rt->http == NULL) {
         return; /* done before */
     }
     if (rt->on_hang_up != NULL) {
@@ -197,6 +207,9 @@ static void hang_up(struct runtime *rt)
     }
     http_free(rt->http);
     rt->http = NULL;
+    if (rt->ledger.pg == NULL) {
+        return;
+    }
     drain_ledger(rt);
     if (pg_queue_length(rt->ledger.pg) > 0) {
         free_ledger(rt);

@@ -60,6 +60,10 @@ struct runtime {
 /* Opens loop, signals, HTTP and starts connecting to PostgreSQL. kind: "producer" or "consumer". */
 MUST_CHECK bool runtime_open(struct runtime *rt, const struct option_set *options, const char *kind,
                              struct error *err);
+/* The same for a command that needs no ledger: nothing is connected, and only runtime_await, runtime_sleep and
+ * runtime_close may follow. Needs no --lease. */
+MUST_CHECK bool runtime_open_without_ledger(struct runtime *rt, const struct option_set *options,
+                                            const char *kind, struct error *err);
 /* How much a program wants of the ledger before it begins. */
 enum runtime_stage {
     RUNTIME_CONNECTED,  /* any database, for setup */
