@@ -7,55 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/log.h"
 #include "base/limits.h"
-#include "producer/verify_ladder.h"
+#include "producer/verify_pass_internal.h"
 
-#define LANES           8
-#define TICK_MS         20 /* how late a wait may end */
-#define BACKOFF_BASE_MS 200
-#define BACKOFF_CAP_MS  10000
-#define PIECE_BYTES     (1u * MIB) /* of ids, when they are long */
-#define HOPELESS        100u       /* records given up before any was read: it is not the records */
+#define TICK_MS     20         /* how late a wait may end */
+#define PIECE_BYTES (1u * MIB) /* of ids, when they are long */
 
-struct run;
-struct lane;
+static void advance(struct verify_lane *lane);
 
-struct half { /* one side's part of a lane */
-    struct lane *lane;
-    struct http_request *request; /* NULL: none in flight */
-    struct buf body;              /* the request's */
-    struct buf answer;
-    struct error err;
-    uint32_t retry_after_ms;
-};
-
-struct lane {
-    struct run *run;
-    bool has_piece;
-    struct buf bytes; /* the ids, one after the other */
-    struct span ids[VERIFY_PIECE];
-    size_t count;
-    struct verify_ladder ladder;
-    struct half halves[VERIFY_SIDES];
-    int64_t again_at_ms; /* > 0: the range waits until then */
-};
-
-struct run {
-    const struct verify_pass *pass;
-    struct runtime *rt;
-    struct lane lanes[LANES];
-    bool was_read[VERIFY_SIDES]; /* has answered a request well */
-    uint64_t given_up;
-    size_t in_flight;
-    bool has_ended_ids;
-    bool done;
-    struct error failure;
-};
-
-static void advance(struct lane *lane);
-
-static void settle(struct run *run)
+static void settle(struct verify_run *run)
 {
     bool is_busy = run->in_flight > 0;
     for (size_t i = 0; i < run->pass->in_flight && run->failure.kind == ERROR_NONE; i++) {
@@ -65,13 +25,13 @@ static void settle(struct run *run)
 }
 
 /* Nothing more is begun; what is in flight is ended, and its callbacks are waited for. */
-static void fail(struct run *run, const struct error *why)
+static void fail(struct verify_run *run, const struct error *why)
 {
     if (run->failure.kind != ERROR_NONE) {
         return;
     }
     run->failure = *why;
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < VERIFY_LANES; i++) {
         for (int side = 0; side < VERIFY_SIDES; side++) {
             if (run->lanes[i].halves[side].request != NULL) {
                 http_cancel(run->lanes[i].halves[side].request);
@@ -81,9 +41,9 @@ static void fail(struct run *run, const struct error *why)
 }
 
 /* Fills the lane with the next ids; without any it stays empty. */
-static bool load(struct lane *lane, struct error *err)
+static bool load(struct verify_lane *lane, struct error *err)
 {
-    struct run *run = lane->run;
+    struct verify_run *run = lane->run;
     size_t ends[VERIFY_PIECE];
     lane->count = 0;
     buf_clear(&lane->bytes);
@@ -111,116 +71,11 @@ static bool load(struct lane *lane, struct error *err)
     return true;
 }
 
-static struct error *failed_half(struct lane *lane, enum verify_which *which)
-{
-    for (int side = 0; side < VERIFY_SIDES; side++) {
-        if (lane->halves[side].err.kind != ERROR_NONE) {
-            *which = (enum verify_which)side;
-            return &lane->halves[side].err;
-        }
-    }
-    return NULL;
-}
-
-/* Reads both answers and hands them on. An answer that cannot be read is that side's failure. */
-static bool hand_on(struct lane *lane, const struct verify_range *range, struct error *err)
-{
-    struct run *run = lane->run;
-    struct arena arena;
-    struct verify_piece piece = {
-        .ids = lane->ids + range->from, .count = range->to - range->from, .arena = &arena};
-    bool is_read = true;
-    bool ok = true;
-    arena_init(&arena, 2 * LIMIT_BATCH_ARENA);
-    for (int side = 0; side < VERIFY_SIDES && is_read; side++) {
-        struct half *half = &lane->halves[side];
-        struct record_set *set = arena_alloc(&arena, sizeof *set);
-        if (run->pass->sides[side] == NULL) {
-            continue;
-        }
-        is_read = set != NULL && columns_scan(buf_span(&half->answer), &arena, set, &half->err);
-        piece.have[side] = is_read ? record_index_new(set, &arena) : NULL;
-        if (piece.have[side] == NULL) {
-            is_read = error_set(&half->err, ERROR_LIMIT, "the answer is larger than fits");
-            error_wrap(&half->err, "%s", run->pass->sides[side]->chroma.address.base);
-        }
-    }
-    if (is_read) {
-        ok = run->pass->on_piece(run->pass->ctx, &piece, err);
-        run->was_read[VERIFY_SOURCE] |= piece.have[VERIFY_SOURCE] != NULL;
-        run->was_read[VERIFY_TARGET] |= piece.have[VERIFY_TARGET] != NULL;
-        verify_ladder_done(&lane->ladder);
-    }
-    arena_deinit(&arena);
-    return ok;
-}
-
-static bool give_up(struct lane *lane, size_t at, enum verify_which which, const struct error *why,
-                    struct error *err)
-{
-    struct run *run = lane->run;
-    if (++run->given_up >= HOPELESS && !run->was_read[which]) {
-        *err = *why;
-        return error_wrap(err, "none of the first %u records could be read", HOPELESS);
-    }
-    return run->pass->on_unreadable(run->pass->ctx, lane->ids[at], why, err);
-}
-
-static bool act_on_failure(struct lane *lane, size_t at, enum verify_which which,
-                           const struct error *why, struct error *err)
-{
-    struct run *run = lane->run;
-    int64_t now_ms = clock_boottime_ms();
-    const struct verify_range *range = verify_ladder_next(&lane->ladder);
-    uint32_t attempt = range->attempt;
-    switch (verify_ladder_failed(&lane->ladder, why, run->was_read[which], now_ms,
-                                 run->pass->patience_ms)) {
-    case VERIFY_STEP_AGAIN:
-        lane->again_at_ms =
-            now_ms + (why->retry_after_ms > 0
-                          ? why->retry_after_ms
-                          : backoff_ms(&run->rt->rng, attempt, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
-        if (attempt == 1) { /* not of every hiccup, and not again and again */
-            log_event(LOG_WARN, "verify.waits", LOG_TEXT("why", why->message));
-        }
-        return true;
-    case VERIFY_STEP_HALVES:
-        return true;
-    case VERIFY_STEP_GIVE_UP:
-        return give_up(lane, at, which, why, err);
-    case VERIFY_STEP_STOP:
-        break;
-    }
-    *err = *why;
-    return false;
-}
-
-static void judge(struct lane *lane)
-{
-    struct run *run = lane->run;
-    struct error err = {0};
-    enum verify_which which = VERIFY_SOURCE;
-    const struct verify_range *range = verify_ladder_next(&lane->ladder);
-    size_t at = range->from;
-    bool ok = failed_half(lane, &which) != NULL || hand_on(lane, range, &err);
-    for (int side = 0; side < VERIFY_SIDES; side++) {
-        buf_release(&lane->halves[side].answer);
-    }
-    const struct error *why = failed_half(lane, &which);
-    if (ok && why != NULL) {
-        ok = act_on_failure(lane, at, which, why, &err);
-    }
-    if (!ok) {
-        fail(run, &err);
-    }
-    advance(lane);
-}
-
 static void on_answer(void *ctx, const struct http_answer *answer, const struct error *err)
 {
-    struct half *half = ctx;
-    struct lane *lane = half->lane;
-    struct run *run = lane->run;
+    struct verify_half *half = ctx;
+    struct verify_lane *lane = half->lane;
+    struct verify_run *run = lane->run;
     half->request = NULL;
     half->err = *err;
     buf_release(&half->body);
@@ -233,16 +88,20 @@ static void on_answer(void *ctx, const struct http_answer *answer, const struct 
     run->in_flight--;
     if (lane->halves[VERIFY_SOURCE].request == NULL &&
         lane->halves[VERIFY_TARGET].request == NULL && run->failure.kind == ERROR_NONE) {
-        judge(lane);
+        struct error why = {0};
+        if (!verify_judge(lane, &why)) {
+            fail(run, &why);
+        }
+        advance(lane);
     }
     settle(run);
 }
 
-static bool ask(struct lane *lane, enum verify_which which, const struct verify_range *range,
+static bool ask(struct verify_lane *lane, enum verify_which which, const struct verify_range *range,
                 struct error *err)
 {
-    struct run *run = lane->run;
-    struct half *half = &lane->halves[which];
+    struct verify_run *run = lane->run;
+    struct verify_half *half = &lane->halves[which];
     struct side *side = run->pass->sides[which];
     error_clear(&half->err);
     if (side == NULL) {
@@ -261,9 +120,9 @@ static bool ask(struct lane *lane, enum verify_which which, const struct verify_
 }
 
 /* Begins what the lane has to do next, if anything. */
-static void advance(struct lane *lane)
+static void advance(struct verify_lane *lane)
 {
-    struct run *run = lane->run;
+    struct verify_run *run = lane->run;
     struct error err = {0};
     if (run->failure.kind != ERROR_NONE || lane->again_at_ms > 0) {
         return;
@@ -285,10 +144,10 @@ static void advance(struct lane *lane)
 
 static void on_tick(void *ctx)
 {
-    struct run *run = ctx;
+    struct verify_run *run = ctx;
     int64_t now_ms = clock_boottime_ms();
     for (size_t i = 0; i < run->pass->in_flight; i++) {
-        struct lane *lane = &run->lanes[i];
+        struct verify_lane *lane = &run->lanes[i];
         if (lane->again_at_ms > 0 && now_ms >= lane->again_at_ms) {
             lane->again_at_ms = 0;
             advance(lane);
@@ -297,7 +156,7 @@ static void on_tick(void *ctx)
     settle(run);
 }
 
-static void lane_init(struct lane *lane, struct run *run)
+static void lane_init(struct verify_lane *lane, struct verify_run *run)
 {
     lane->run = run;
     buf_init(&lane->bytes, PIECE_BYTES + LIMIT_RECORD_ID);
@@ -308,7 +167,7 @@ static void lane_init(struct lane *lane, struct run *run)
     }
 }
 
-static void lane_deinit(struct lane *lane)
+static void lane_deinit(struct verify_lane *lane)
 {
     buf_deinit(&lane->bytes);
     for (int side = 0; side < VERIFY_SIDES; side++) {
@@ -319,13 +178,13 @@ static void lane_deinit(struct lane *lane)
 
 bool verify_pass_run(const struct verify_pass *pass, struct runtime *rt, struct error *err)
 {
-    struct run *run = calloc(1, sizeof *run);
+    struct verify_run *run = calloc(1, sizeof *run);
     if (run == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory");
     }
     run->pass = pass;
     run->rt = rt;
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < VERIFY_LANES; i++) {
         lane_init(&run->lanes[i], run);
     }
     bool ok = loop_every(rt->loop, TICK_MS, on_tick, run, err);
@@ -339,7 +198,7 @@ bool verify_pass_run(const struct verify_pass *pass, struct runtime *rt, struct 
         *err = run->failure;
         ok = false;
     }
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < VERIFY_LANES; i++) {
         lane_deinit(&run->lanes[i]);
     }
     free(run);

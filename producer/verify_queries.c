@@ -23,11 +23,16 @@ bool verify_queries_init(struct verify_queries *queries, size_t wanted, enum spa
     return true;
 }
 
-void verify_queries_deinit(struct verify_queries *queries)
+void verify_queries_forget(struct verify_queries *queries)
 {
     for (size_t i = 0; i < queries->count; i++) {
         verify_nearest_deinit(&queries->nearest[i]);
     }
+}
+
+void verify_queries_deinit(struct verify_queries *queries)
+{
+    verify_queries_forget(queries);
     free(queries->vectors);
     free(queries->norms);
     free(queries->nearest);

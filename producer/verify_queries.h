@@ -36,6 +36,8 @@ MUST_CHECK bool verify_queries_add(struct verify_queries *queries, const struct 
 /* A record of the source passes by: each of them once. */
 MUST_CHECK bool verify_queries_offer(struct verify_queries *queries, const struct record *record,
                                      struct error *err);
+/* As if none had passed by. */
+void verify_queries_forget(struct verify_queries *queries);
 /* Asks both sides, one request at a time, so that the times are theirs alone. done: raised with each query. */
 MUST_CHECK bool verify_queries_ask(struct verify_queries *queries, struct runtime *rt,
                                    struct side *sides, int64_t patience_ms, uint64_t *done,

@@ -133,7 +133,7 @@ def test_one_change_is_named_with_its_field_and_ends_with_5(ferry, tmp_path, cha
     assert process.status == MISMATCH, process.out + process.err
     assert lines_of(tmp_path / "lines") == want
     result = result_of(process)
-    difference, = result["differences"]
+    difference, = result["first_differences"]
     assert (difference["mark"], difference["id"], difference.get("field")) == (mark, name, field)
     if detail:
         assert re.search(detail, difference["detail"]), difference
@@ -142,7 +142,7 @@ def test_one_change_is_named_with_its_field_and_ends_with_5(ferry, tmp_path, cha
     kind = {"*": "different", "-": "missing", "+": "extra"}[mark]
     assert counts == dict.fromkeys(counts, 0) | {kind: 1, "equal": list(want.values()).count("=")}
     for_people = verify(ferry)
-    assert for_people.status == MISMATCH and last_line(for_people.out) == "1 differences"
+    assert for_people.status == MISMATCH and last_line(for_people.out) == "1 difference"
     assert name.replace("\n", "\\x0a") in for_people.out
 
 
@@ -172,7 +172,7 @@ def test_ids_of_all_kinds_survive_the_lines(ferry, tmp_path):
     process = verify(ferry, "--json", combined=tmp_path / "lines")
     assert process.status == MISMATCH
     assert lines_of(tmp_path / "lines") == {name: "-" if name == ids[1] else "=" for name in ids}
-    assert [difference["id"] for difference in result_of(process)["differences"]] == ids[1:2]
+    assert [difference["id"] for difference in result_of(process)["first_differences"]] == ids[1:2]
     control = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
     assert not control.search((tmp_path / "lines").read_text("utf-8")) and not control.search(process.out)
 
@@ -236,7 +236,7 @@ def test_a_record_that_cannot_be_read_is_named_and_the_others_are_compared(ferry
         requests = proxy.count("get")
     assert process.status == MISMATCH, process.err
     assert lines_of(tmp_path / "lines") == {name: "!" if name == ids[333] else "=" for name in ids}
-    difference, = result_of(process)["differences"]
+    difference, = result_of(process)["first_differences"]
     assert difference["kind"] == "unreadable" and "Error finding id" in difference["detail"] and side in difference["detail"]
     assert requests < 40
 
@@ -317,6 +317,7 @@ def test_a_signal_ends_it_with_6(ferry):
         gate.close()
         process = ferry.start("ferry-producer", "verify", "--collection", ferry.name, "--target", proxy.url, env=NOWHERE)
         wait_for(lambda: gate.waiting > 0, what="a request that waits")
+        wait_for(lambda: "verify: 0 of 900 records compared (0.0 %)" in process.err, what="a line about its progress")
         status = process.stop(30, signal.SIGTERM)
         gate.open()
     assert status == INTERRUPTED and "interrupted" in last_line(process.err) and process.out == ""
