@@ -125,13 +125,15 @@ static bool begin_retry(struct voyage *v, const struct option_set *options, stru
 static int sail(const char *command, const struct option_set *options, begin_fn *begin)
 {
     struct error err = {0};
+    struct target_limits checked; /* what is wrong with them is said before anything is asked */
     enum exit_code code = EXIT_BUG;
     struct voyage *v = calloc(1, sizeof *v);
     if (v == NULL) {
         fprintf(stderr, "ferry-producer %s: out of memory\n", command);
         return EXIT_BUG;
     }
-    bool ok = connect_all(v, options, &err) && begin(v, options, &err) && run(v, &code, &err);
+    bool ok = limits_from_options(options, false, &checked, &err) &&
+              connect_all(v, options, &err) && begin(v, options, &err) && run(v, &code, &err);
     follower_hang_up(&v->follower);
     runtime_close(&v->rt);
     answer_deinit(&v->follower.asked);

@@ -65,6 +65,7 @@ void cargo_drop(struct cargo *cargo)
 {
     ids_deinit(&cargo->ids);
     free(cargo->value);
+    free(cargo->words);
     memset(cargo, 0, sizeof *cargo);
 }
 

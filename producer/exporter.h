@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "bus/bus.h"
 #include "format/batch.h"
+#include "producer/admit.h"
+#include "producer/estimate.h"
 #include "producer/export.h"
 #include "producer/ids.h"
 #include "producer/job.h"
@@ -24,6 +26,10 @@ struct cargo { /* what one slot carries through the stations */
     uint32_t operations; /* records in value */
     struct ledger_left_out left_out[LIMIT_BATCH_RECORDS];
     size_t left_out_count;
+    struct ledger_left_out truncated[LIMIT_BATCH_RECORDS]; /* they travel, with a cut document */
+    size_t truncated_count;
+    char (*words)[ADMIT_MESSAGE]; /* what is said of records, one each; NULL before the first */
+    size_t words_count;
     char too_large[300]; /* what is said of the one record that does not fit */
     int partition;       /* of the report */
     int64_t offset;
@@ -46,6 +52,7 @@ struct exporter {
     char release_cause[256];
     int64_t asked_fences[EXPORT_SLOTS]; /* of the renewal under way */
     char trouble[256];                  /* what the source is failing with, or "" */
+    struct estimate estimate;           /* of the first batches */
     int statements;                     /* ledger statements under way */
     struct error failure; /* what no retry mends and no job is to blame for: the program must end */
     bool is_carrying;     /* actions are being carried out: events meanwhile add to the queue */

@@ -16,42 +16,87 @@ static void leave_out(struct cargo *cargo, struct span id, const char *reason, c
         .batch_no = cargo->batch_no, .id = id, .reason = reason, .message = span_from_str(message)};
 }
 
-/* Why this record cannot travel, or NULL. */
-static const char *unfit(const struct exporter *exporter, const struct record *record,
-                         const char **message)
+/* Keeps what is said of a record for as long as its batch is in hand. */
+static const char *keep_words(struct cargo *cargo, const char *message)
 {
-    uint32_t dimension = exporter->job->source.collection.dimension;
-    if (record->embedding == NULL) {
-        *message = "the source has no vector for this record";
-        return "no_embedding";
+    if (cargo->words == NULL) {
+        cargo->words = calloc(LIMIT_BATCH_RECORDS, sizeof *cargo->words);
     }
-    if (!record->is_finite) {
-        *message = "the vector has a component that is not a finite number";
-        return "not_finite";
+    if (cargo->words == NULL || cargo->words_count == LIMIT_BATCH_RECORDS) {
+        return "";
     }
-    if (dimension != 0 && record->dimension != dimension) {
-        *message = "the vector's length is not the collection's dimension";
-        return "wrong_dimension";
+    char *kept = cargo->words[cargo->words_count++];
+    snprintf(kept, sizeof *cargo->words, "%s", message);
+    return kept;
+}
+
+/* The job was told to stop at such a record. */
+static bool refuse(const struct target_limits *limits, struct span id,
+                   const struct admit_verdict *verdict, struct error *err)
+{
+    struct buf shown;
+    buf_init(&shown, KIB);
+    buf_append_printable(&shown, id, 100);
+    const char *rule = verdict->reason + sizeof "quota_" - 1;
+    error_set(err, ERROR_REJECTED,
+              "record \"%s\": %s; --on-limit fail holds the job: mend the record, or resume with "
+              "--on-limit %s=reject or another --limit (profile %s)",
+              buf_cstr(&shown), verdict->message, rule, limits->profile.name);
+    buf_deinit(&shown);
+    return false;
+}
+
+/* One record that came: into *record as it travels, or left out. */
+static bool take(struct exporter *exporter, struct cargo *cargo, struct span id,
+                 struct record *record, bool *travels, struct error *err)
+{
+    const struct job *job = exporter->job;
+    struct admit_verdict verdict;
+    if (!admit_record(&job->limits, job->source.collection.dimension, &exporter->arena, record,
+                      &verdict, err)) {
+        return false;
     }
-    return NULL;
+    *travels = false;
+    switch (verdict.outcome) {
+    case ADMIT_FAILS:
+        return refuse(&job->limits, id, &verdict, err);
+    case ADMIT_LEFT_OUT:
+        leave_out(cargo, id, verdict.reason, keep_words(cargo, verdict.message));
+        return true;
+    case ADMIT_TRUNCATED:
+        cargo->truncated[cargo->truncated_count++] =
+            (struct ledger_left_out){.batch_no = cargo->batch_no,
+                                     .id = id,
+                                     .reason = "truncated",
+                                     .message = span_from_str(keep_words(cargo, verdict.message))};
+        break;
+    case ADMIT_TRAVELS:
+        break;
+    }
+    *travels = true;
+    return true;
 }
 
 /* Picks the records that travel, in the order in which their ids were planned. */
-static size_t pick(const struct exporter *exporter, struct cargo *cargo,
-                   const struct record_index *index, struct record *out)
+static bool pick(struct exporter *exporter, struct cargo *cargo, const struct record_index *index,
+                 struct record *out, size_t *count, struct error *err)
 {
-    size_t count = 0;
+    *count = 0;
+    cargo->left_out_count = cargo->truncated_count = cargo->words_count = 0;
     for (size_t i = 0; i < cargo->ids.count; i++) {
         const struct record *record = record_index_find(index, cargo->ids.list[i]);
-        const char *message = "";
-        const char *reason = record == NULL ? "vanished" : unfit(exporter, record, &message);
-        if (reason != NULL) {
-            leave_out(cargo, cargo->ids.list[i], reason, message);
-        } else {
-            out[count++] = *record;
+        bool travels = false;
+        if (record == NULL) {
+            leave_out(cargo, cargo->ids.list[i], "vanished", "");
+            continue;
         }
+        out[*count] = *record;
+        if (!take(exporter, cargo, cargo->ids.list[i], &out[*count], &travels, err)) {
+            return false;
+        }
+        *count += travels;
     }
-    return count;
+    return true;
 }
 
 static bool is_left_out(const struct cargo *cargo, struct span id)
@@ -78,6 +123,7 @@ static void settle_too_large(struct cargo *cargo, struct error *err)
             leave_out(cargo, cargo->ids.list[i], "record_too_large", cargo->too_large);
         }
     }
+    cargo->truncated_count = 0;
     cargo->operations = 0;
     error_clear(err);
 }
@@ -86,7 +132,7 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
                    struct error *err)
 {
     struct record_set set;
-    cargo->left_out_count = 0;
+    size_t count = 0;
     if (!columns_scan(answer, &exporter->arena, &set, err)) {
         return false;
     }
@@ -95,9 +141,12 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
     if (index == NULL || picked == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory");
     }
-    size_t count = pick(exporter, cargo, index, picked);
+    if (!pick(exporter, cargo, index, picked, &count, err)) {
+        return false;
+    }
     cargo->operations = (uint32_t)count;
     if (count == 0) {
+        estimate_add(&exporter->estimate, 0, 0);
         return true;
     }
     struct batch_header header = {.ledger = exporter->rt->ledger.uuid,
@@ -114,6 +163,7 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
         digest_format(&cargo->sha256, cargo->sha256_hex);
         cargo->value = buf_take(&value, &len);
         cargo->value_bytes = (int64_t)len;
+        estimate_add(&exporter->estimate, (int64_t)count, cargo->value_bytes);
     }
     buf_deinit(&value);
     return ok;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/log.h"
+#include "base/limits.h"
 #include "producer/finish.h"
 
 #define ASK_EVERY_MS   500
@@ -161,6 +162,22 @@ static bool is_over(const struct progress *p)
     return job_state_is_final(p->state) || p->state == JOB_BLOCKED || p->state == JOB_PAUSED;
 }
 
+/* How much will go over the bus, said once when the first batches have shown it. */
+static void say_estimate(struct follower *follower)
+{
+    const struct progress *p = &follower->progress;
+    struct buf line;
+    if (follower->to_send.batches < 0) {
+        follower->to_send =
+            (struct estimate_rest){p->planned - p->published, p->batches - p->sent_batches};
+    }
+    buf_init(&line, KIB);
+    if (estimate_say(&follower->exporter.estimate, &follower->to_send, &line)) {
+        fprintf(stderr, "%s: %s\n", follower->job->name, buf_cstr(&line));
+    }
+    buf_deinit(&line);
+}
+
 static bool work(struct follower *follower, const struct bus_settings *bus, struct error *err)
 {
     struct runtime *rt = follower->rt;
@@ -181,6 +198,7 @@ static bool work(struct follower *follower, const struct bus_settings *bus, stru
         }
         if (follower->is_fresh) {
             follower->is_fresh = false;
+            say_estimate(follower);
             if (is_over(&follower->progress)) {
                 return true;
             }
@@ -216,6 +234,7 @@ static void wind_down(struct follower *follower)
 bool follow_run(struct follower *follower, const struct bus_settings *bus, enum exit_code *out_code,
                 struct error *err)
 {
+    follower->to_send.batches = -1;
     bool ok = exporter_open(&follower->exporter, follower->rt, follower->job, bus, err);
     if (ok) {
         follower->is_exporting = true;

@@ -17,7 +17,8 @@ struct follower {
     bool is_exporting;
     struct progress progress;
     struct progress_lines lines;
-    struct answer asked; /* the progress statement under way */
+    struct estimate_rest to_send; /* when we began; batches below 0: not known yet */
+    struct answer asked;          /* the progress statement under way */
     bool is_asking;
     int64_t next_ask_ms;
     int64_t next_sweep_ms;

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "format/json_write.h"
+#include "producer/job_limits.h"
 #include "store/states.h"
 
 #define REDRIVE_PATIENCE_MS (10 * 60 * 1000) /* many batches are shrunk in one statement */
@@ -151,7 +152,7 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
     }
     answer_deinit(&answer);
     buf_deinit(&submission);
-    return ok;
+    return ok && (!job->is_resumed || job_limits_settle(job, rt, err));
 }
 
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
@@ -166,6 +167,7 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
     if (!settings_read(&job->wanted, rt->options, err) ||
         !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
         !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
+        !job_limits_choose(job, rt->options, err) ||
         !side_resolve(&job->source, rt, name, &found, err)) {
         return false;
     }
@@ -177,7 +179,7 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
     if (!side_resolve(&job->target, rt, target_name, &found, err) ||
-        (found && !check_fit(job, err))) {
+        (found && !check_fit(job, err)) || !job_limits_check(job, rt, target_name, err)) {
         return false;
     }
     return (found || create_target(job, rt, target_name, err)) && submit(job, rt, err);
@@ -225,7 +227,8 @@ static bool open_from_ledger(struct job *job, struct runtime *rt, const struct p
                       job->name, err) &&
            side_resolve(&job->target, rt, pg_cstr(row, 0, "target_name"), &found, err) &&
            check_same(&job->target, found, pg_cstr(row, 0, "target_name"),
-                      pg_text(row, 0, "target_uuid"), job->name, err);
+                      pg_text(row, 0, "target_uuid"), job->name, err) &&
+           job_limits_choose(job, rt->options, err);
 }
 
 static bool is_over(struct span state_name)

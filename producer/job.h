@@ -2,6 +2,7 @@
 #ifndef PRODUCER_JOB_H
 #define PRODUCER_JOB_H
 
+#include "producer/limits.h"
 #include "producer/settings.h"
 #include "producer/side.h"
 
@@ -17,6 +18,7 @@ struct job {
     struct side source;
     struct side target;
     int64_t n_planned, n_skipped;
+    struct target_limits limits;
 };
 
 /* migrate: resolves both ends, checks that they fit, creates the target collection when it is not there, submits. What

@@ -45,8 +45,25 @@
         .placeholder = "N", .fallback = "2", .min = 1, .max = 8, .group = "Source",                \
         .help = (help_)                                                                            \
     }
+#define LIST(name_, env_, placeholder_, group_, help_)                                             \
+    {                                                                                              \
+        .name = (name_), .env = (env_), .type = OPTION_LIST, .placeholder = (placeholder_),        \
+        .group = (group_), .help = (help_)                                                         \
+    }
+#define LIMITS                                                                                     \
+    TEXT("target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                    \
+         "what the target accepts: none, chroma-cloud, or a file of the same form; by itself "     \
+         "chroma-cloud for Chroma Cloud, else none. Records are checked before they are sent"),    \
+        LIST("limit", "FERRY_LIMITS", "NAME=N,…", "Limits",                                        \
+             "another value for a limit, or none; may be given several times"),                    \
+        LIST("on-limit", "FERRY_ON_LIMIT", "POLICY,…", "Limits",                                   \
+             "what becomes of a record that breaks one: reject (the default; ferry.rejects "       \
+             "names it) or fail (blocks the job), for one limit as NAME=POLICY; "                  \
+             "truncate-document cuts documents. A job that goes on keeps its limits; what is "     \
+             "given again changes them")
 #define WORK                                                                                       \
     READING("batches read from the source at a time"),                                             \
+        LIMITS,                                                                                    \
     {                                                                                              \
         .name = "batch-records", .env = "FERRY_BATCH_RECORDS", .type = OPTION_NUMBER,              \
         .placeholder = "N", .fallback = "300", .min = 1, .max = LIMIT_BATCH_RECORDS,               \

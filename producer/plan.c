@@ -74,6 +74,7 @@ static bool cut(struct plan *plan, struct error *err)
     bool ok = true;
 
     records = ceiling > 0 && ceiling < records ? ceiling : records;
+    records = limits_batch_records(&plan->job->limits, records);
     while (ok && more) {
         struct answer answer = {0};
         ok = asked(plan,

@@ -41,6 +41,7 @@ bool progress_read(struct progress *out, const struct pg_rows *rows, struct erro
     p.added = pg_i64(rows, 0, "added");
     p.deleted = pg_i64(rows, 0, "deleted");
     p.skipped = pg_i64(rows, 0, "skipped");
+    p.truncated = pg_i64(rows, 0, "truncated");
     copy_text(p.last_error, sizeof p.last_error, rows, "last_error");
     copy_text(p.target_cause, sizeof p.target_cause, rows, "target_cause");
     copy_text(p.worker_waits, sizeof p.worker_waits, rows, "worker_waits");
@@ -127,6 +128,11 @@ static enum exit_code conclude_succeeded(const struct progress *p)
         printf("%" PRId64 " records were skipped: the target had them before, and they stay as "
                "they are\n",
                p->skipped);
+    }
+    if (p->truncated > 0) {
+        printf("%" PRId64 " of them went with a document that was cut to what the target takes: "
+               "SELECT id, message FROM ferry.truncated\n",
+               p->truncated);
     }
     if (p->vanished > 0) {
         printf("%" PRId64 " records vanished from the source after they were listed\n",

@@ -20,6 +20,7 @@ struct progress {
     char secret_origin[300];
     int64_t missing, extra, added, deleted; /* of the end's comparison */
     int64_t skipped;                        /* left as the target had them */
+    int64_t truncated;                      /* verified, with a document that was cut as wanted */
 };
 
 MUST_CHECK bool progress_read(struct progress *out, const struct pg_rows *rows, struct error *err);

@@ -161,7 +161,7 @@ static void flush_records(struct exporter *exporter)
         exports[i] = (struct ledger_export){cargo->batch_no, cargo->fence, cargo->rev,
                                             cargo->operations > 0 ? cargo->sha256_hex : NULL,
                                             cargo->value_bytes};
-        out_max += cargo->left_out_count;
+        out_max += cargo->left_out_count + cargo->truncated_count;
     }
     struct ledger_left_out *left_out = calloc(out_max + 1, sizeof *left_out);
     struct statement_ctx *ctx = open_statement(exporter, exporter->to_record, count);
@@ -169,6 +169,8 @@ static void flush_records(struct exporter *exporter)
         const struct cargo *cargo = &exporter->cargo[exporter->to_record[i]];
         memcpy(left_out + out_count, cargo->left_out, cargo->left_out_count * sizeof *left_out);
         out_count += cargo->left_out_count;
+        memcpy(left_out + out_count, cargo->truncated, cargo->truncated_count * sizeof *left_out);
+        out_count += cargo->truncated_count;
     }
     exporter->to_record_count = 0;
     if (left_out == NULL || ctx == NULL ||

@@ -29,5 +29,9 @@ void settings_write(const struct settings *settings, struct buf *out)
     if (settings->on_existing != NULL) {
         buf_printf(out, ",\"on_existing\":\"%s\"", settings->on_existing);
     }
+    if (settings->limits != NULL) {
+        buf_append_str(out, ",\"limits\":");
+        limits_write(settings->limits, out);
+    }
     buf_append_byte(out, '}');
 }

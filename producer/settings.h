@@ -7,11 +7,13 @@
 
 #include "app/option.h"
 #include "base/bytes.h"
+#include "producer/limits.h"
 
 struct settings {
     const char
         *on_existing; /* "mirror", "skip", "fail", or NULL: not given; borrowed from the options */
     int64_t batch_records;
+    const struct target_limits *limits; /* or NULL: not chosen yet; borrowed */
 };
 
 /* ERROR_USAGE: not a value, or two that contradict each other. */

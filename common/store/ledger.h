@@ -63,6 +63,12 @@ MUST_CHECK bool ledger_plan_cut(struct ledger *ledger, int64_t job_id, int64_t c
 MUST_CHECK bool ledger_plan_close(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                   int64_t epoch, int64_t source_ids, int64_t target_ids,
                                   pg_done_fn *fn, void *ctx, struct error *err);
+/* Answers settings: the job's, as JSON. */
+MUST_CHECK bool ledger_job_settings(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                    struct error *err);
+/* settings: a JSON object; what stands in it takes the place of what the unfinished job had. */
+MUST_CHECK bool ledger_change_settings(struct ledger *ledger, int64_t job_id, struct span settings,
+                                       pg_done_fn *fn, void *ctx, struct error *err);
 MUST_CHECK bool ledger_block_job(struct ledger *ledger, int64_t job_id, const char *reason,
                                  pg_done_fn *fn, void *ctx, struct error *err);
 /* A job by name or number: its row and the addresses of both sides, for resume and status. */
@@ -87,7 +93,7 @@ struct ledger_export { /* E3 of one batch */
 struct ledger_left_out { /* a record that does not travel */
     int64_t job_id, batch_no;
     struct span id;
-    const char *reason; /* "vanished", or a reject's reason */
+    const char *reason; /* "vanished", "truncated" (it travels), or a reject's reason */
     struct span message;
     int64_t status; /* HTTP's, of who refused it; 0: nobody did */
 };

@@ -97,6 +97,25 @@ bool ledger_plan_close(struct ledger *ledger, int64_t job_id, int64_t collection
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_job_settings(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                         struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT settings FROM ferry.jobs WHERE job_id = $1");
+    statement_i64(&st, job_id);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_change_settings(struct ledger *ledger, int64_t job_id, struct span settings,
+                            pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.change_settings($1,$2)");
+    statement_i64(&st, job_id);
+    statement_span(&st, settings);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_block_job(struct ledger *ledger, int64_t job_id, const char *reason, pg_done_fn *fn,
                       void *ctx, struct error *err)
 {

@@ -136,6 +136,7 @@ CREATE TABLE ferry.batches (
     n_rejected      integer NOT NULL DEFAULT 0,
     n_vanished      integer NOT NULL DEFAULT 0,
     n_rounded       integer NOT NULL DEFAULT 0,
+    n_truncated     integer NOT NULL DEFAULT 0,
     readback_sha256 bytea,
     exports         integer NOT NULL DEFAULT 0,
     deliveries      integer NOT NULL DEFAULT 0,
@@ -180,6 +181,17 @@ CREATE TABLE ferry.vanished_records (
     FOREIGN KEY (job_id, batch_no) REFERENCES ferry.batches ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX vanished_records_id ON ferry.vanished_records (job_id, batch_no, sha256(id));
+
+-- Documents that were cut to what the target takes, because that was asked for: they travel, but not as the source has them.
+CREATE TABLE ferry.truncated_records (
+    job_id   bigint NOT NULL,
+    batch_no bigint NOT NULL,
+    id       bytea NOT NULL,
+    message  text NOT NULL,
+    at       timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (job_id, batch_no) REFERENCES ferry.batches ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX truncated_records_id ON ferry.truncated_records (job_id, batch_no, sha256(id));
 
 CREATE TABLE ferry.repairs (
     job_id    bigint NOT NULL,

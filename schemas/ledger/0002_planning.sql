@@ -437,6 +437,18 @@ BEGIN
 END
 $$;
 
+-- Settings of an unfinished job that were given again when it went on; the others stay.
+CREATE FUNCTION ferry.change_settings(p_job bigint, p jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE ferry.jobs SET settings = settings || p
+        WHERE job_id = p_job AND state NOT IN ('succeeded', 'failed', 'cancelled') AND settings || p <> settings;
+    IF FOUND THEN
+        PERFORM ferry.log_event('job.settings', p_job, NULL, NULL, p::text);
+    END IF;
+    RETURN FOUND;
+END
+$$;
+
 CREATE FUNCTION ferry.block_job(p_job bigint, p_worker uuid, p_reason text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE ferry.jobs SET state = 'blocked', last_error = p_reason WHERE job_id = p_job AND state = 'running';

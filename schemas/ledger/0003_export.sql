@@ -53,7 +53,7 @@ END
 $$;
 
 -- E3. p_sha null: no operation is left, the batch is final. Records left out come flattened, each with its batch;
--- reason 'vanished' or why it was rejected.
+-- reason 'vanished' or why it was rejected; or 'truncated', which travels.
 CREATE FUNCTION ferry.record_exports(p_worker uuid, p_job bigint, p_batch bigint[], p_fence bigint[], p_rev bigint[],
                                      p_sha text[], p_bytes bigint[],
                                      p_out_batch bigint[], p_out_id bytea[], p_out_reason text[], p_out_message text[])
@@ -68,10 +68,21 @@ BEGIN
         WHERE b.job_id = p_job AND b.state = 'planned' AND b.fence = r.fence AND b.export_rev = r.rev
           AND b.owner = p_worker
         ORDER BY b.batch_no FOR UPDATE OF b
-    ), left_out AS (
+    ), said AS (
         SELECT o.batch_no, o.id, o.reason, o.message
         FROM unnest(p_out_batch, p_out_id, p_out_reason, p_out_message) AS o (batch_no, id, reason, message)
         JOIN mine USING (batch_no)
+    ), left_out AS (
+        SELECT * FROM said WHERE reason <> 'truncated'
+    ), truncated AS (
+        SELECT * FROM said WHERE reason = 'truncated'
+    ), old_truncated AS (
+        DELETE FROM ferry.truncated_records x USING mine WHERE x.job_id = p_job AND x.batch_no = mine.batch_no
+            AND NOT EXISTS (SELECT FROM truncated l WHERE l.batch_no = x.batch_no AND sha256(l.id) = sha256(x.id))
+    ), put_truncated AS (
+        INSERT INTO ferry.truncated_records (job_id, batch_no, id, message)
+        SELECT p_job, l.batch_no, l.id, l.message FROM truncated l
+        ON CONFLICT (job_id, batch_no, sha256(id)) DO UPDATE SET message = EXCLUDED.message, at = now()
     ), old_rejects AS (
         DELETE FROM ferry.rejected_records x USING mine WHERE x.job_id = p_job AND x.batch_no = mine.batch_no
             AND NOT EXISTS (SELECT FROM left_out l WHERE l.batch_no = x.batch_no AND l.reason <> 'vanished'
@@ -96,7 +107,8 @@ BEGIN
     )
     UPDATE ferry.batches b SET
         payload_sha256 = decode(r.sha, 'hex'), payload_bytes = r.bytes,
-        n_vanished = c.gone, n_rejected = c.refused, n_verified = 0, n_rounded = 0, readback_sha256 = NULL,
+        n_vanished = c.gone, n_rejected = c.refused, n_truncated = (SELECT count(*) FROM truncated l WHERE l.batch_no = b.batch_no),
+        n_verified = 0, n_rounded = 0, readback_sha256 = NULL,
         state = CASE WHEN r.sha IS NOT NULL THEN 'planned' WHEN c.refused > 0 THEN 'rejected' ELSE 'verified' END,
         lease_until = CASE WHEN r.sha IS NOT NULL THEN b.lease_until END,
         finished_at = CASE WHEN r.sha IS NULL THEN now() END
@@ -165,8 +177,10 @@ BEGIN
     DELETE FROM ferry.batch_ids x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     DELETE FROM ferry.rejected_records x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     DELETE FROM ferry.vanished_records x WHERE x.job_id = p_job AND x.batch_no = p_batch;
+    DELETE FROM ferry.truncated_records x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     UPDATE ferry.batches x SET state = 'superseded', lease_until = NULL, owner = NULL, finished_at = now(),
-            payload_sha256 = NULL, payload_bytes = NULL, n_verified = 0, n_rejected = 0, n_vanished = 0, n_rounded = 0
+            payload_sha256 = NULL, payload_bytes = NULL, n_verified = 0, n_rejected = 0, n_vanished = 0, n_rounded = 0,
+            n_truncated = 0
         WHERE x.job_id = p_job AND x.batch_no = p_batch;
     PERFORM ferry.log_event('batch.split', p_job, p_batch, b.owner, 'into ' || v_next || ' and ' || (v_next + 1));
     RETURN QUERY SELECT v_next;

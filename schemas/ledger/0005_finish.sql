@@ -68,7 +68,7 @@ RETURNS TABLE (state text, last_error text, planned bigint, published bigint, ve
                vanished bigint, rounded bigint, mismatches bigint, batches bigint, open_batches bigint, sent_batches bigint,
                waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
                worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
-               secret_origin text, skipped bigint)
+               secret_origin text, skipped bigint, truncated bigint)
 LANGUAGE sql STABLE AS $$
     SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
         (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
@@ -84,7 +84,7 @@ LANGUAGE sql STABLE AS $$
                               AND e.origin = ANY (w.missing_secrets))
                   AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
                                   AND e.origin <> ALL (w.missing_secrets))),
-        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped
+        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated
     FROM ferry.jobs j
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
@@ -101,6 +101,7 @@ LANGUAGE sql STABLE AS $$
             coalesce(sum(n_rejected) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS rejected,
             coalesce(sum(n_vanished) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS vanished,
             coalesce(sum(n_rounded) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS rounded,
+            coalesce(sum(n_truncated) FILTER (WHERE x.state IN ('verified', 'rejected')), 0) AS truncated,
             max(x.quiet_until) AS quiet_until,
             count(*) AS batches,
             count(*) FILTER (WHERE x.state IN ('planned', 'published', 'claimed')) AS open_batches,

@@ -23,6 +23,7 @@ CREATE VIEW ferry.job_status AS
             coalesce(sum(n_verified) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS verified,
             coalesce(sum(n_rejected) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS rejected,
             coalesce(sum(n_vanished) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS vanished,
+            coalesce(sum(n_truncated) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS truncated,
             coalesce(sum(n_verified) FILTER (WHERE finished_at > now() - interval '1 minute'), 0) AS last_minute,
             min(published_at) FILTER (WHERE state IN ('published', 'claimed')) AS oldest,
             max(quiet_until) AS quiet_until,
@@ -34,7 +35,8 @@ CREATE VIEW ferry.job_status AS
     ), rated AS (
         SELECT j.*, c.collection_no, c.source_name, coalesce(c.n_skipped, 0) AS skipped, t.retry_at, t.retry_cause, coalesce(n.planned, 0) AS planned,
             coalesce(n.published, 0) AS published, coalesce(n.verified, 0) AS verified,
-            coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished, n.oldest, n.batch_error, n.quiet_until,
+            coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished,
+            coalesce(n.truncated, 0) AS truncated, n.oldest, n.batch_error, n.quiet_until,
             CASE WHEN j.state = 'running' THEN n.last_minute / greatest(1, least(60, extract(epoch FROM now() - j.started_at)))
                  ELSE n.verified / greatest(1, extract(epoch FROM coalesce(n.last_finished, now()) - j.started_at))
             END AS per_second
@@ -64,7 +66,7 @@ CREATE VIEW ferry.job_status AS
                             ORDER BY w.waits_since LIMIT 1), '') END AS waits_for,
         coalesce(r.last_error, CASE WHEN r.state = 'running' THEN r.batch_error END, '') AS last_error,
         r.job_id, date_trunc('second', r.created_at) AS created_at, date_trunc('second', r.finished_at) AS finished_at,
-        r.skipped
+        r.skipped, r.truncated
     FROM rated r CROSS JOIN alive a ORDER BY r.job_id, r.collection_no;
 
 CREATE VIEW ferry.batch_status AS
@@ -90,5 +92,11 @@ CREATE VIEW ferry.rejects AS
     SELECT j.name AS job, c.source_name AS collection, r.batch_no AS batch, ferry.printable(r.id) AS id, r.reason, r.message,
         r.stage, r.status, r.attempts, r.at, b.redrives AS redriven, r.id AS id_bytes
     FROM ferry.rejected_records r JOIN ferry.jobs j USING (job_id)
+    JOIN ferry.batches b ON b.job_id = r.job_id AND b.batch_no = r.batch_no
+    JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;
+
+CREATE VIEW ferry.truncated AS
+    SELECT j.name AS job, c.source_name AS collection, r.batch_no AS batch, ferry.printable(r.id) AS id, r.message, r.at
+    FROM ferry.truncated_records r JOIN ferry.jobs j USING (job_id)
     JOIN ferry.batches b ON b.job_id = r.job_id AND b.batch_no = r.batch_no
     JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;

@@ -125,6 +125,7 @@ COMMENT ON COLUMN ferry.batches.n_verified IS 'Records that read back equal, cou
 COMMENT ON COLUMN ferry.batches.n_rejected IS 'Records named in rejected_records, by the producer''s export and the consumer''s delivery';
 COMMENT ON COLUMN ferry.batches.n_vanished IS 'Records named in vanished_records, by the producer''s export';
 COMMENT ON COLUMN ferry.batches.n_rounded IS 'Of those verified: records with a metadata float that the target moved, by 2 ULP at most';
+COMMENT ON COLUMN ferry.batches.n_truncated IS 'Records named in truncated_records, by the producer''s export; they travel and count as verified';
 COMMENT ON COLUMN ferry.batches.readback_sha256 IS 'SHA-256 of what was read back, in canonical form';
 COMMENT ON COLUMN ferry.batches.exports IS 'How often a producer claimed it for export';
 COMMENT ON COLUMN ferry.batches.deliveries IS 'How often a consumer claimed it for delivery';
@@ -154,6 +155,13 @@ COMMENT ON COLUMN ferry.vanished_records.job_id IS 'The job';
 COMMENT ON COLUMN ferry.vanished_records.batch_no IS 'The batch within the job';
 COMMENT ON COLUMN ferry.vanished_records.id IS 'Id of the record, its UTF-8 bytes';
 COMMENT ON COLUMN ferry.vanished_records.at IS 'When the export missed it, database time';
+
+COMMENT ON TABLE ferry.truncated_records IS 'Records whose document was cut to what the target takes, because the job was told to; written by the producer''s export.';
+COMMENT ON COLUMN ferry.truncated_records.job_id IS 'The job';
+COMMENT ON COLUMN ferry.truncated_records.batch_no IS 'The batch within the job';
+COMMENT ON COLUMN ferry.truncated_records.id IS 'Id of the record, its UTF-8 bytes';
+COMMENT ON COLUMN ferry.truncated_records.message IS 'How long the document was, and is';
+COMMENT ON COLUMN ferry.truncated_records.at IS 'When it was last exported so, database time';
 
 COMMENT ON TABLE ferry.repairs IS 'Records being deleted and written again to clear what an upsert leaves; a job does not succeed while one is open. No program writes here yet.';
 COMMENT ON COLUMN ferry.repairs.job_id IS 'The job';
@@ -213,6 +221,7 @@ COMMENT ON COLUMN ferry.job_status.skipped IS 'Records left as they are because 
 COMMENT ON COLUMN ferry.job_status.job_id IS 'Number of the job';
 COMMENT ON COLUMN ferry.job_status.created_at IS 'When it was submitted, database time';
 COMMENT ON COLUMN ferry.job_status.finished_at IS 'When it ended, database time';
+COMMENT ON COLUMN ferry.job_status.truncated IS 'Of those verified: named in ferry.truncated, because their document was cut';
 
 COMMENT ON VIEW ferry.batch_status IS 'Every batch, with its message and who works on it.';
 COMMENT ON COLUMN ferry.batch_status.job IS 'Name of the job';
@@ -266,6 +275,14 @@ COMMENT ON COLUMN ferry.rejects.at IS 'When, database time';
 COMMENT ON COLUMN ferry.rejects.redriven IS 'How often it has been redriven and was rejected again; 0: never redriven';
 COMMENT ON COLUMN ferry.rejects.id_bytes IS 'The id itself, for ferry.redrive(job, ARRAY[id_bytes])';
 
+COMMENT ON VIEW ferry.truncated IS 'Which records went with a shorter document than the source has; only where a job was told to cut.';
+COMMENT ON COLUMN ferry.truncated.job IS 'Name of the job';
+COMMENT ON COLUMN ferry.truncated.collection IS 'Name of the source collection';
+COMMENT ON COLUMN ferry.truncated.batch IS 'Number within the job';
+COMMENT ON COLUMN ferry.truncated.id IS 'The record: its id, escaped where it is no text';
+COMMENT ON COLUMN ferry.truncated.message IS 'How long the document was, and is';
+COMMENT ON COLUMN ferry.truncated.at IS 'When it was last exported so, database time';
+
 COMMENT ON FUNCTION ferry.batch_transition_is_valid(text,text) IS 'May a batch go from one state to the other?';
 COMMENT ON FUNCTION ferry.job_transition_is_valid(text,text) IS 'May a job go from one state to the other?';
 COMMENT ON FUNCTION ferry.check_transition() IS 'Trigger: refuses a state change that is not in the tables';
@@ -287,6 +304,7 @@ COMMENT ON FUNCTION ferry.plan_cut(bigint,integer,bigint,bigint,integer,integer)
 COMMENT ON FUNCTION ferry.plan_close(bigint,integer,bigint,bigint,bigint) IS 'P4: closes the plan when it adds up; a job with nothing to do is removed';
 COMMENT ON FUNCTION ferry.find_job(text) IS 'A job by name or number; raises when there is none';
 COMMENT ON FUNCTION ferry.resume_job(bigint) IS 'Sets a paused or blocked job running; answers its state';
+COMMENT ON FUNCTION ferry.change_settings(bigint,jsonb) IS 'Replaces settings of an unfinished job; answers whether any changed';
 COMMENT ON FUNCTION ferry.block_job(bigint,uuid,text) IS 'Blocks a running job with a reason; a person must mend it';
 COMMENT ON FUNCTION ferry.pause(text) IS 'Pauses a running job: SELECT ferry.pause(''NAME'')';
 COMMENT ON FUNCTION ferry.resume(text) IS 'Sets a paused or blocked job running: SELECT ferry.resume(''NAME'')';

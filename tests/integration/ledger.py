@@ -132,7 +132,7 @@ class Ledger:
     def everything(self, job):
         """To see that nothing has changed."""
         return [self.all("SELECT * FROM ferry.%s ORDER BY 1, 2, 3" % table) for table in
-                ("batches", "rejected_records", "vanished_records", "write_slots", "target_collections")] + [self.job(job)]
+                ("batches", "rejected_records", "vanished_records", "truncated_records", "write_slots", "target_collections")] + [self.job(job)]
 
     # --- time --------------------------------------------------------------------------------------------------------
 

@@ -153,6 +153,34 @@ def test_the_same_record_rejected_again_is_one_row(ledger, producer, job):
     assert [row["reason"] for row in ledger.left_out("rejected_records", job).values()] == ["not_finite"]
 
 
+def test_a_cut_document_is_named_and_travels(ledger, producer, consumer, job):
+    a, b, c = ids(3)
+    (message,) = ledger.publish(producer, job, 1, [(1, a, "truncated"), (1, b, "truncated"), (1, c, "not_finite")])
+    batch = ledger.batch(job, 1)
+    assert (batch["state"], batch["n_truncated"], batch["n_rejected"], batch["n_vanished"]) == ("published", 2, 1, 0)
+    assert set(ledger.left_out("truncated_records", job)) == {(1, a), (1, b)}
+    assert set(ledger.left_out("rejected_records", job)) == {(1, c)}
+    (fence,) = ledger.claim(consumer, message)
+    ledger.finish(consumer, job, 1, fence, 2)
+    assert ledger.batch(job, 1)["state"] == "verified"
+    assert ledger.value("SELECT truncated FROM ferry.job_status") == 2
+    assert ledger.call("job_progress", job)[0]["truncated"] == 2
+    assert [(row["id"], row["message"]) for row in ledger.all("SELECT * FROM ferry.truncated ORDER BY id")] == [
+        (a.decode(), "because"), (b.decode(), "because")]
+
+
+def test_a_cut_of_an_earlier_export_is_forgotten(ledger, producer, job):
+    a, b = ids(2)
+    ledger.publish(producer, job, 1, [(1, a, "truncated"), (1, b, "truncated")])
+    ledger.run("UPDATE ferry.batches SET state = 'planned' WHERE batch_no = 1")
+    ledger.publish(producer, job, 1, [(1, b, "truncated")])
+    assert set(ledger.left_out("truncated_records", job)) == {(1, b)} and ledger.batch(job, 1)["n_truncated"] == 1
+    ledger.force("UPDATE ferry.batches SET state = 'planned' WHERE batch_no = 1")
+    (claim,) = ledger.claim_exports(producer, job, most=1)
+    ledger.call("split_export", job, 1, claim["fence"])
+    assert ledger.left_out("truncated_records", job) == {} and ledger.batch(job, 1)["n_truncated"] == 0
+
+
 @pytest.mark.parametrize("reasons, state", [(["vanished"] * 3, "verified"), (["vanished", "not_finite", "vanished"], "rejected")])
 def test_a_batch_of_which_nothing_is_left_is_final_without_a_message(ledger, producer, job, reasons, state):
     claims = ledger.claim_exports(producer, job, most=1)

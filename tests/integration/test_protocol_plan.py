@@ -1,5 +1,6 @@
 """PROTOCOL §1: submitting and planning, row by row."""
 
+import json
 import time
 
 import pytest
@@ -274,6 +275,17 @@ def test_an_address_may_change_on_resume(ledger, job):
     assert ledger.target()["name"] == "other name"
     assert ledger.one("SELECT e.auth_style FROM ferry.target_collections JOIN ferry.endpoints e USING (endpoint_id)") == {
         "auth_style": "token"}
+
+
+def test_settings_are_replaced_one_by_one_until_the_job_has_ended(ledger, job):
+    before = ledger.job(job)["settings"]
+    assert ledger.answer("change_settings", job, json.dumps({"limits": {"most": {"id_bytes": 5}}})) is True
+    assert ledger.job(job)["settings"] == dict(before, limits={"most": {"id_bytes": 5}})
+    assert ledger.answer("change_settings", job, json.dumps({"limits": {"most": {"id_bytes": 5}}})) is False
+    assert ledger.value("SELECT count(*) FROM ferry.events WHERE kind = 'job.settings'") == 1
+    ledger.call("cancel", str(job))
+    assert ledger.answer("change_settings", job, json.dumps({"limits": {}})) is False
+    assert ledger.job(job)["settings"]["limits"] == {"most": {"id_bytes": 5}}
 
 
 def test_only_one_unfinished_job_can_have_a_pair(ledger, job):

@@ -134,6 +134,7 @@ def live(ledger):
     ledger.take_finish(producer, job)
     ledger.call("sweep_replan", producer, job, [2], [1], "gone")
     ledger.call("block_job", job, producer, "reason")
+    ledger.call("change_settings", job, '{"limits": {}}')
     ledger.call("resume_job", job)
     ledger.call("pause", str(job))
     ledger.call("resume", str(job))
@@ -147,7 +148,7 @@ def live(ledger):
     later = ledger.submit()["job_id"]
     assert ledger.plan(producer, later, ids(15), ids(15))["outcome"] == "planned", "what vanished and was refused"
     ledger.call("cancel", str(later))
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects"):
+    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated"):
         ledger.all("SELECT * FROM ferry.%s" % view)
     ledger.all("SELECT version, name, sha256 FROM ferry.schema_migrations")
     ledger.call("stop_worker", consumer)
@@ -188,7 +189,7 @@ def test_ferry_monitor_gets_42501_on_everything_but_the_views(ledger, dsn, job):
     for call in ("pause('1')", "cancel('1')", "find_job('1')"):
         assert sqlstate("SELECT ferry." + call) == "42501"
     assert sqlstate("SELECT nextval('ferry.fences')") == "42501"
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects"):
+    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated"):
         assert monitor.all("SELECT * FROM ferry." + view) is not None
     assert monitor.value("SELECT planned FROM ferry.job_status") == 9
     monitor.close()
