@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "app/secret.h"
+#include "base/limits.h"
+#include "format/columns.h"
 
 struct asked { /* one request, waited for */
     struct side *side;
     bool done;
     struct error err;
+    struct chroma_version version;
 };
 
 static void finish(struct asked *asked, const struct error *err)
@@ -24,6 +27,13 @@ static void on_limits(void *ctx, const struct chroma_limits *limits, const struc
     if (err->kind == ERROR_NONE) {
         asked->side->limits = *limits;
     }
+    finish(asked, err);
+}
+
+static void on_version(void *ctx, const struct chroma_version *version, const struct error *err)
+{
+    struct asked *asked = ctx;
+    asked->version = *version;
     finish(asked, err);
 }
 
@@ -104,11 +114,72 @@ bool side_open(struct side *side, struct runtime *rt, const char *role, const ch
     return find_secret(side, rt, configured, err);
 }
 
+/* Has a server answered that it is something else than what was asked for? */
+static bool is_another(const struct error *err)
+{
+    return err->kind == ERROR_NOT_FOUND || err->kind == ERROR_REJECTED || err->kind == ERROR_AUTH ||
+           err->kind == ERROR_FORMAT || err->kind == ERROR_LIMIT;
+}
+
+/* What the server is decides how it is spoken to. One that tells no version is taken for a 1.x: what it answers to
+ * pre-flight then says what it is. */
+static bool identify(struct side *side, struct runtime *rt, struct error *err)
+{
+    for (enum chroma_api api = CHROMA_API_V2; api < CHROMA_API_COUNT; api++) {
+        struct asked asked = {.side = side};
+        struct error why = {0};
+        if (wait_for(&asked, rt, chroma_ask_version(&side->chroma, api, on_version, &asked, &why),
+                     &why)) {
+            return chroma_take_version(&side->chroma, &asked.version, err);
+        }
+        if (!is_another(&why)) {
+            *err = why;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_first_record(void *ctx, const struct http_answer *answer, const struct error *err)
+{
+    struct asked *asked = ctx;
+    struct arena arena;
+    struct record_set set = {0};
+    struct error why = *err;
+    arena_init(&arena, LIMIT_BATCH_ARENA);
+    if (why.kind == ERROR_NONE && columns_scan(answer->body, &arena, &set, &why) && set.count > 0) {
+        asked->side->collection.dimension = (uint32_t)set.records[0].dimension;
+    }
+    arena_deinit(&arena);
+    finish(asked, &why);
+}
+
+/* Servers before 0.5.1 do not say it. Nothing is lost without it but an early warning. */
+static bool learn_dimension(struct side *side, struct runtime *rt, struct error *err)
+{
+    struct asked asked = {.side = side};
+    struct error why = {0};
+    if (side->collection.dimension != 0 || side->chroma.api != CHROMA_API_V1) {
+        return true;
+    }
+    const struct http_request *request =
+        chroma_get_records(&side->chroma, &side->collection.uuid,
+                           SPAN_LITERAL("{\"limit\":1,\"include\":[\"embeddings\"]}"), 0,
+                           on_first_record, &asked, &why);
+    if (wait_for(&asked, rt, request, &why) ||
+        (asked.err.kind != ERROR_NONE && asked.err.kind != ERROR_CANCELLED)) {
+        return true;
+    }
+    *err = why;
+    return false;
+}
+
 bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
                   struct error *err)
 {
     struct asked limits = {.side = side};
-    if (!wait_for(&limits, rt, chroma_preflight(&side->chroma, on_limits, &limits, err), err)) {
+    if (!identify(side, rt, err) ||
+        !wait_for(&limits, rt, chroma_preflight(&side->chroma, on_limits, &limits, err), err)) {
         return false;
     }
     struct asked collection = {.side = side};
@@ -120,7 +191,7 @@ bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool 
         *err = why;
         return false;
     }
-    return true;
+    return !*found || learn_dimension(side, rt, err);
 }
 
 bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)

@@ -9,97 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "app/environment.h"
-#include "base/bytes.h"
+#include "app/secret_parts.h"
 #include "base/limits.h"
 
 #define CHROMA_CLOUD_ORIGIN "https://api.trychroma.com:443"
 #define HEADER_SIZE         512
 #define STYLE_SIZE          16
-
-struct role {
-    const char *token;
-    const char *token_file;
-    const char *auth;
-};
-static const struct role roles[] = {
-    [SECRET_SOURCE] = {"FERRY_SOURCE_TOKEN", "FERRY_SOURCE_TOKEN_FILE", "FERRY_SOURCE_AUTH"},
-    [SECRET_TARGET] = {"FERRY_TARGET_TOKEN", "FERRY_TARGET_TOKEN_FILE", "FERRY_TARGET_AUTH"},
-};
-
-struct style {
-    const char *name;
-    const char *header; /* what stands before the secret */
-    bool is_basic;
-};
-static const struct style styles[] = {
-    {"token", "X-Chroma-Token: ", false},
-    {"bearer", "Authorization: Bearer ", false},
-    {"basic", "Authorization: Basic ", true},
-};
-
-struct secret {
-    struct buf text;   /* empty: none */
-    const char *where; /* the variable it comes from, for messages */
-    const struct style *style;
-};
-
-static bool find_style(const struct option_set *options, const char *variable,
-                       const struct style **out, struct error *err)
-{
-    const char *name = option_environment(options, variable);
-    *out = &styles[0];
-    if (name == NULL) {
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
-        if (strcmp(name, styles[i].name) == 0) {
-            *out = &styles[i];
-            return true;
-        }
-    }
-    return error_set(err, ERROR_USAGE, "%s must be token, bearer or basic", variable);
-}
-
-static bool load_file(const char *variable, const char *path, struct buf *out, struct error *err)
-{
-    bool exists = false;
-    if (!environment_load(path, out, &exists, err)) {
-        return error_wrap(err, "%s", variable);
-    }
-    if (!exists) {
-        return error_set(err, ERROR_USAGE, "%s: there is no file %s", variable, path);
-    }
-    while (out->len > 0 && (out->ptr[out->len - 1] == '\n' || out->ptr[out->len - 1] == '\r')) {
-        out->len--;
-    }
-    if (out->len == 0) {
-        return error_set(err, ERROR_USAGE, "%s: %s is empty", variable, path);
-    }
-    return true;
-}
-
-static bool find_role_secret(const struct option_set *options, const struct role *role,
-                             struct secret *secret, struct error *err)
-{
-    const char *token = option_environment(options, role->token);
-    const char *path = option_environment(options, role->token_file);
-    if (token != NULL && path != NULL) {
-        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one", role->token,
-                         role->token_file);
-    }
-    if (token == NULL && path == NULL) {
-        return true;
-    }
-    secret->where = token != NULL ? role->token : role->token_file;
-    if (path != NULL && !load_file(role->token_file, path, &secret->text, err)) {
-        return false;
-    }
-    if (token != NULL) {
-        buf_append_str(&secret->text, token);
-    }
-    return find_style(options, role->auth, &secret->style, err);
-}
 
 /* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
  * that one means https. False when it is neither: then it is no server's. */
@@ -140,7 +55,7 @@ static void find_chroma_key(const struct option_set *options, const char *origin
         host != NULL && parse_origin(host, named, sizeof(named)) && strcmp(named, origin) == 0;
     if (key != NULL && (is_named || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
         secret->where = "CHROMA_API_KEY";
-        secret->style = &styles[0];
+        secret->style = secret_default_style;
         buf_append_str(&secret->text, key);
     }
 }
@@ -213,7 +128,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
                  char header[HEADER_SIZE], char style[STYLE_SIZE], struct error *err)
 {
     bool ok = false;
-    struct secret secret = {.style = &styles[0]};
+    struct secret secret = {.style = secret_default_style};
     bool is_expected =
         request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
     header[0] = '\0';
@@ -223,10 +138,10 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     if (buf_reserve(&secret.text, LIMIT_SECRET) == NULL) {
         return error_set(err, ERROR_NOMEM, "no memory for secrets");
     }
-    if (is_expected && !find_role_secret(options, &roles[request->role], &secret, err)) {
+    if (is_expected && !secret_find_role(options, request->role, &secret, err)) {
         goto out;
     }
-    if (secret.where == NULL) {
+    if (secret.where == NULL && secret.style->header != NULL) {
         find_chroma_key(options, request->origin, &secret);
     }
     if (secret.where == NULL) {
@@ -239,7 +154,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     }
     ok = check_text(&secret, err) && write_header(&secret, header, err);
     if (ok) {
-        snprintf(style, STYLE_SIZE, "%s", secret.style->name);
+        snprintf(style, STYLE_SIZE, "%s", secret.style->recorded);
     }
 out:
     explicit_bzero(secret.text.ptr, secret.text.cap);

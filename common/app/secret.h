@@ -1,7 +1,7 @@
 /*
  * Secrets are bound to an origin (decision 22): found in the program's own surroundings, handed out for exactly one
- * scheme://host:port, never printed. Style "token" sends X-Chroma-Token, "bearer" Authorization: Bearer,
- * "basic" Authorization: Basic.
+ * scheme://host:port, never printed. Style "x-chroma-token" (or "token") sends X-Chroma-Token, "bearer" Authorization:
+ * Bearer, "basic" Authorization: Basic, "none" nothing, whatever else is set.
  */
 #ifndef APP_SECRET_H
 #define APP_SECRET_H
@@ -20,10 +20,11 @@ struct secret_request {
     const char *expected_origin; /* origin of the URL configured beside the secret, or NULL */
 };
 
-/* Looks for FERRY_SOURCE_TOKEN / FERRY_TARGET_TOKEN (or …_TOKEN_FILE), FERRY_…_AUTH = token|bearer|basic, then
- * CHROMA_API_KEY for https://api.trychroma.com:443 or CHROMA_HOST's origin (a bare host means https). A role's token goes
- * to expected_origin only; for any other origin there is no secret, and no error even if the token is malformed.
- * A file's line end at its end is dropped; basic wants user:password. ERROR_USAGE names the variable, never the value.
+/* Looks for FERRY_SOURCE_TOKEN / FERRY_TARGET_TOKEN (or …_TOKEN_FILE), FERRY_…_AUTH = none|x-chroma-token|bearer|basic,
+ * or FERRY_…_USER and FERRY_…_PASSWORD (or …_PASSWORD_FILE), which mean basic, then CHROMA_API_KEY for
+ * https://api.trychroma.com:443 or CHROMA_HOST's origin (a bare host means https). A role's token goes to expected_origin
+ * only; for any other origin there is no secret, and no error even if the token is malformed. A file's line end at its end
+ * is dropped; a token for basic reads user:password. ERROR_USAGE names the variable, never the value.
  * Writes a whole header line ("X-Chroma-Token: …") or "" when there is no secret for this origin, and the style
  * ("none", "token", "bearer", "basic") for the ledger. */
 MUST_CHECK bool secret_find(const struct option_set *options, const struct secret_request *request,

@@ -1,6 +1,6 @@
 /*
- * A Chroma server, as far as the ferry needs it: API v2 (1.x servers; older ones are a later
- * chapter). Asynchronous: each call sends one request and answers through its callback, exactly
+ * A Chroma server, as far as the ferry needs it: 1.x and 0.5.16 to 0.6.x by API v2, 0.4.15 to
+ * 0.5.15 by API v1. Asynchronous: each call sends one request and answers through its callback, exactly
  * once, never from inside the call. A refusal is classified here, once: status → error kind,
  * message = "STATUS: the server's words", `what` first. No retries here: they are the deciding
  * cores' business.
@@ -20,7 +20,19 @@
 #include "format/id_stream.h"
 #include "net/http.h"
 
-/* One tenant's database on one server. Owned by the caller, outlives its calls. */
+enum chroma_api { /* by which the server is spoken to; the routes are in chroma_routes.c */
+    CHROMA_API_V2,
+    CHROMA_API_V1,
+    CHROMA_API_COUNT
+};
+
+struct chroma_version {
+    uint32_t number; /* major * 10^6 + minor * 10^3 + patch; 0: not known */
+    char text[32];   /* as the server says it; every 1.x says "1.0.0" */
+};
+
+/* One tenant's database on one server. Owned by the caller, outlives its calls. All zero but for
+ * http, address and names, it is a 1.x server; chroma_take_version() sets what differs. */
 struct chroma {
     struct http *http;
     struct http_address address;
@@ -28,6 +40,9 @@ struct chroma {
     char database[256];
     char role[16];         /* "source" or "target": begins every message */
     char auth_header[512]; /* "X-Chroma-Token: …" or "" ; a secret: never printed */
+    enum chroma_api api;
+    struct chroma_version version;
+    bool lacks_uris; /* 0.4.15: a get that asks for them is refused; it is sent without */
 };
 void chroma_forget_secret(struct chroma *chroma); /* wipes auth_header */
 
@@ -54,6 +69,8 @@ typedef void chroma_limits_fn(void *ctx, const struct chroma_limits *limits,
 /* Moves the collection to the callee on success (it deinits it). */
 typedef void chroma_collection_fn(void *ctx, struct chroma_collection *collection,
                                   const struct error *err);
+typedef void chroma_version_fn(void *ctx, const struct chroma_version *version,
+                               const struct error *err);
 /* answer.body is a columnar get answer on success. */
 typedef void chroma_answer_fn(void *ctx, const struct http_answer *answer, const struct error *err);
 typedef void chroma_ids_fn(void *ctx, uint64_t count, const struct error *err);
@@ -61,11 +78,23 @@ typedef void chroma_count_fn(void *ctx, uint64_t count, const struct error *err)
 
 /* Each returns the request (for deadlines and cancelling), or NULL with *err and no callback. */
 
-/* Is this a Chroma that speaks v2? Wrong servers are named as what they are ("answers 404 …", "not
- * JSON"). */
+/* Which version? Asked by API v2 first: where 0.6.3 still answers v1, it answers wrongly. A server
+ * without that API refuses (ERROR_NOT_FOUND, ERROR_REJECTED, or ERROR_AUTH before a token was
+ * accepted); a 200 that is no version is ERROR_FORMAT. */
+struct http_request *chroma_ask_version(struct chroma *chroma, enum chroma_api api,
+                                        chroma_version_fn *fn, void *ctx, struct error *err);
+/* Sets how this server is spoken to from here on. ERROR_USAGE: its version is too old, unknown, or
+ * none that can be a target (chroma->role). */
+MUST_CHECK bool chroma_take_version(struct chroma *chroma, const struct chroma_version *version,
+                                    struct error *err);
+/* "0.5.23", the body of a version answer; false when it is none (exposed for tests). */
+MUST_CHECK bool chroma_read_version(struct span body, struct chroma_version *out);
+/* Is this a Chroma that speaks its API? Wrong servers are named as what they are ("answers 404 …",
+ * "not JSON"). */
 struct http_request *chroma_preflight(struct chroma *chroma, chroma_limits_fn *fn, void *ctx,
                                       struct error *err);
-/* By name. ERROR_NOT_FOUND (404, or 400 naming the collection) is an answer that callers expect. */
+/* By name. ERROR_NOT_FOUND (404, or in an old server's dialect 400 or 500) is an answer that
+ * callers expect. */
 struct http_request *chroma_get_collection(struct chroma *chroma, const char *name,
                                            chroma_collection_fn *fn, void *ctx, struct error *err);
 struct http_request *chroma_list_collections(struct chroma *chroma, chroma_answer_fn *fn, void *ctx,

@@ -1,6 +1,5 @@
 /*
- * The life of one call: its URL, its headers, its one answer. Path segments are percent-encoded
- * here, because tenants, databases and names are other people's strings.
+ * The life of one call: its headers, its body, its one answer. Its URL is from chroma_routes.c.
  */
 #include "net/chroma_call.h"
 
@@ -25,6 +24,7 @@ struct chroma_call *chroma_call_new(struct chroma *chroma, void *ctx, struct err
     call->ctx = ctx;
     buf_init(&call->url, URL_MAX);
     buf_init(&call->name, URL_MAX);
+    buf_init(&call->body, LIMIT_REQUEST_BODY);
     return call;
 }
 
@@ -33,47 +33,8 @@ void chroma_call_free(struct chroma_call *call)
     id_stream_free(call->stream);
     buf_deinit(&call->url);
     buf_deinit(&call->name);
+    buf_deinit(&call->body);
     free(call);
-}
-
-static void add_segment(struct buf *url, const char *text)
-{
-    static const char unreserved[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-
-    buf_append_byte(url, '/');
-    for (; *text; text++) {
-        if (strchr(unreserved, *text)) {
-            buf_append_byte(url, (uint8_t)*text);
-        } else {
-            buf_printf(url, "%%%02X", (unsigned)(unsigned char)*text);
-        }
-    }
-}
-
-void chroma_call_preflight(struct chroma_call *call)
-{
-    buf_append_str(&call->url, call->chroma->address.base);
-    buf_append_str(&call->url, "/api/v2/pre-flight-checks");
-}
-
-void chroma_call_collections(struct chroma_call *call)
-{
-    buf_append_str(&call->url, call->chroma->address.base);
-    buf_append_str(&call->url, "/api/v2/tenants");
-    add_segment(&call->url, call->chroma->tenant);
-    buf_append_str(&call->url, "/databases");
-    add_segment(&call->url, call->chroma->database);
-    buf_append_str(&call->url, "/collections");
-}
-
-void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb)
-{
-    chroma_call_collections(call);
-    add_segment(&call->url, which);
-    if (verb) {
-        add_segment(&call->url, verb);
-    }
 }
 
 void chroma_call_finish_done(struct chroma_call *call, const struct http_answer *answer,
@@ -99,6 +60,20 @@ static void on_done(void *ctx, const struct http_answer *answer)
     chroma_call_free(call);
 }
 
+/* A server that knows no uris refuses to be asked for them. */
+static void leave_out_uris(struct chroma_call *call, struct span *body)
+{
+    static const char with[] = ",\"metadatas\",\"uris\"]}";
+    static const char without[] = ",\"metadatas\"]}";
+    size_t len = sizeof with - 1;
+
+    if (body->len >= len && memcmp(body->ptr + body->len - len, with, len) == 0) {
+        buf_append(&call->body, body->ptr, body->len - len);
+        buf_append_str(&call->body, without);
+        *body = buf_span(&call->body);
+    }
+}
+
 struct http_request *chroma_call_send(struct chroma_call *call, struct http_call request,
                                       struct error *err)
 {
@@ -108,11 +83,15 @@ struct http_request *chroma_call_send(struct chroma_call *call, struct http_call
     if (call->chroma->auth_header[0]) {
         headers[1] = call->chroma->auth_header;
     }
+    if (call->chroma->lacks_uris) {
+        leave_out_uris(call, &request.body);
+    }
     request.url = buf_cstr(&call->url);
     request.headers = headers;
     request.on_done = on_done;
     request.ctx = call;
-    if (buf_check(&call->url, "a request's URL", err)) {
+    if (buf_check(&call->url, "a request's URL", err) &&
+        buf_check(&call->body, "a request's body", err)) {
         sent = http_send(call->chroma->http, &request, err);
     }
     if (!sent) {

@@ -1,5 +1,5 @@
-/* One call of the Chroma API in flight: shared by chroma.c and chroma_records.c, made and freed in
- * chroma_call.c. */
+/* One call of the Chroma API in flight: shared by chroma.c, chroma_version.c and chroma_records.c,
+ * made and freed in chroma_call.c. */
 #ifndef NET_CHROMA_CALL_H
 #define NET_CHROMA_CALL_H
 
@@ -12,6 +12,7 @@ struct chroma_call {
     union {
         chroma_done_fn *done;
         chroma_limits_fn *limits;
+        chroma_version_fn *version;
         chroma_collection_fn *collection;
         chroma_answer_fn *answer;
         chroma_ids_fn *ids;
@@ -20,6 +21,7 @@ struct chroma_call {
     void *ctx;
     struct buf url;
     struct buf name;          /* get by name: for the message */
+    struct buf body;          /* a body that had to be changed for this server */
     struct id_stream *stream; /* id listing */
     id_stream_fn *on_id;
     bool is_callers_error; /* on_id stopped the stream: its error passes unchanged */
@@ -28,10 +30,13 @@ struct chroma_call {
 /* NULL on failure. */
 struct chroma_call *chroma_call_new(struct chroma *chroma, void *ctx, struct error *err);
 void chroma_call_free(struct chroma_call *call);
-/* Address and path: BASE/api/v2/pre-flight-checks; …/collections; …/collections/WHICH[/VERB]. */
+/* -- chroma_routes.c: address and path in the server's API -- */
+void chroma_call_version(struct chroma_call *call, enum chroma_api api);
 void chroma_call_preflight(struct chroma_call *call);
 void chroma_call_collections(struct chroma_call *call);
+/* which: a name or a UUID; verb: of its records, or NULL for itself. */
 void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb);
+/* -- chroma_call.c -- */
 /* For calls that hand on no more than the error, or the answer as it came. */
 void chroma_call_finish_done(struct chroma_call *call, const struct http_answer *answer,
                              struct error *err);

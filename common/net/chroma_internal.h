@@ -9,22 +9,28 @@
 #include "format/json_scan.h"
 #include "net/chroma.h"
 
-/* -- chroma_answer.c -- */
+/* -- chroma_refusal.c -- */
 /* "127.0.0.1:8000": how messages name the server. Points into the address. */
 const char *chroma_host(const struct chroma *chroma);
 /* True for a 2xx answer. Otherwise *err is the refusal or the transport's failure, the server named
  * in front. */
 MUST_CHECK bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
                              struct error *err);
-/* The same for get-by-name: a missing collection is ERROR_NOT_FOUND in every server's dialect. */
+/* Does the answer say that there is no such collection? name: of one asked for by name, NULL for a
+ * call by UUID, where a 404 may be the tenant's or the route's. */
+bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
+                         const char *name);
+/* Puts "role host:port: " in front. Always returns false. */
+bool chroma_name_server(const struct chroma *chroma, struct error *err);
+
+/* -- chroma_answer.c -- */
+/* chroma_check() for get-by-name: a missing collection is ERROR_NOT_FOUND in every server's dialect. */
 MUST_CHECK bool chroma_check_named(const struct chroma *chroma, const struct http_answer *answer,
                                    const char *name, struct error *err);
-/* The same for pre-flight: a server that is no Chroma with API v2 is ERROR_USAGE. */
+/* The same for pre-flight: a server that is no Chroma is ERROR_USAGE. */
 MUST_CHECK bool chroma_check_preflight(const struct chroma *chroma,
                                        const struct http_answer *answer, struct chroma_limits *out,
                                        struct error *err);
-/* Puts "role host:port: " in front. Always returns false. */
-bool chroma_name_server(const struct chroma *chroma, struct error *err);
 
 /* -- chroma_collection.c -- */
 /* The index parameters that hold, as JSON numbers; ptr NULL: the server's default. */

@@ -20,6 +20,7 @@ struct http_request; /* one request in flight */
 struct http_answer {         /* borrowed for the callback */
     int status;              /* HTTP status, or 0: no answer, see err */
     struct span body;        /* of a streamed 2xx answer: empty */
+    const char *url;         /* what was asked; NULL when status is 0 */
     const char *trace_id;    /* chroma-trace-id header, or "" */
     uint32_t retry_after_ms; /* Retry-After, clamped to 0 … 300 s; 0 when absent or senseless */
     int64_t elapsed_ms;

@@ -176,6 +176,14 @@ static bool describe_last_words(struct http_request *request, char trace_id[65],
     return true;
 }
 
+/* As it was sent; NULL when nothing is known of it. */
+static const char *url_of(const struct http_request *request)
+{
+    const char *url = NULL;
+
+    return curl_easy_getinfo(request->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK ? url : NULL;
+}
+
 void http_outcome(struct http_request *request, int64_t now_ms, char trace_id[65],
                   struct http_answer *out)
 {
@@ -194,5 +202,8 @@ void http_outcome(struct http_request *request, int64_t now_ms, char trace_id[65
         describe_answer(request, status, trace_id, out);
     } else if (status >= 200 || !describe_last_words(request, trace_id, out)) {
         explain(request, &out->err);
+    }
+    if (out->status != 0) {
+        out->url = url_of(request);
     }
 }

@@ -297,6 +297,137 @@ static void the_calls_by_uuid_have_their_paths(void **state)
         "");
 }
 
+#define V1_RECORDS "/api/v1/collections/3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+static void a_server_with_api_v1_has_paths_of_its_own(void **state)
+{
+    const struct reply reply = {200, "17"};
+    struct world *world = *state;
+    struct chroma *chroma = serve(world, &reply);
+    struct span body = SPAN_LITERAL("{\"ids\":[],\"include\":[\"metadatas\",\"uris\"]}");
+    struct result result = {0};
+    struct error err = {0};
+
+    chroma->api = CHROMA_API_V1;
+    snprintf(chroma->tenant, sizeof chroma->tenant, "%s", "a/b c");
+    snprintf(chroma->database, sizeof chroma->database, "%s", "x&y=");
+    finish(world, chroma_preflight(chroma, on_limits, &result, &err), &result);
+    expect_request("GET /api/v1/pre-flight-checks HTTP/1.1\r\n", "");
+    result = (struct result){0};
+    finish(world, chroma_list_collections(chroma, on_answer, &result, &err), &result);
+    expect_request("GET /api/v1/collections?tenant=a%2Fb%20c&database=x%26y%3D HTTP/1.1\r\n", "");
+    result = (struct result){0};
+    finish(world, chroma_get_collection(chroma, "d?", on_collection, &result, &err), &result);
+    expect_request("GET /api/v1/collections/d%3F?tenant=a%2Fb%20c&database=x%26y%3D HTTP/1.1\r\n",
+                   "");
+    result = (struct result){0};
+    finish(world, chroma_count(chroma, &some_uuid, on_count, &result, &err), &result);
+    expect_request("GET " V1_RECORDS "/count HTTP/1.1\r\n", "");
+    assert_int_equal(result.count, 17);
+    result = (struct result){0};
+    finish(world, chroma_list_ids(chroma, &some_uuid, on_id, on_count, &result, &err), &result);
+    expect_request("POST " V1_RECORDS "/get HTTP/1.1\r\n", "{\"include\":[]}");
+    result = (struct result){0};
+    finish(world, chroma_get_records(chroma, &some_uuid, body, 0, on_answer, &result, &err),
+           &result);
+    expect_request("POST " V1_RECORDS "/get HTTP/1.1\r\n",
+                   "{\"ids\":[],\"include\":[\"metadatas\",\"uris\"]}");
+}
+
+static void a_server_without_uris_is_not_asked_for_them(void **state)
+{
+    static const struct {
+        const char *body, *sent;
+    } rows[] = {
+        {"{\"ids\":[\"uris\"],\"include\":[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}",
+         "{\"ids\":[\"uris\"],\"include\":[\"embeddings\",\"documents\",\"metadatas\"]}"},
+        {"{\"ids\":[\"a\",\"uris\"]}", "{\"ids\":[\"a\",\"uris\"]}"},
+        {"{\"include\":[]}", "{\"include\":[]}"},
+    };
+    const struct reply reply = {200, "{}"};
+    struct world *world = *state;
+    struct chroma *chroma = serve(world, &reply);
+
+    chroma->api = CHROMA_API_V1;
+    chroma->lacks_uris = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct result result = {0};
+        struct error err = {0};
+
+        finish(world,
+               chroma_get_records(chroma, &some_uuid, span_from_str(rows[i].body), 0, on_answer,
+                                  &result, &err),
+               &result);
+        expect_request("POST " V1_RECORDS "/get HTTP/1.1\r\n", rows[i].sent);
+    }
+}
+
+static void on_version(void *ctx, const struct chroma_version *version, const struct error *err)
+{
+    struct result *result = ctx;
+
+    result->count = version->number;
+    note(result, err);
+}
+
+static void a_version_is_asked_in_either_api(void **state)
+{
+    static const struct {
+        struct reply reply;
+        enum chroma_api api;
+        const char *line;
+        enum error_kind kind;
+        uint32_t number;
+    } rows[] = {
+        {{200, "\"1.0.0\""},
+         CHROMA_API_V2,
+         "GET /api/v2/version HTTP/1.1\r\n",
+         ERROR_NONE,
+         1000000},
+        {{200, "\"0.4.24\""}, CHROMA_API_V1, "GET /api/v1/version HTTP/1.1\r\n", ERROR_NONE, 4024},
+        {{404, "{\"detail\":\"Not Found\"}"},
+         CHROMA_API_V2,
+         "GET /api/v2/version",
+         ERROR_NOT_FOUND,
+         0},
+        {{410, ""}, CHROMA_API_V1, "GET /api/v1/version", ERROR_REJECTED, 0},
+        {{401, ""}, CHROMA_API_V2, "GET /api/v2/version", ERROR_AUTH, 0},
+        {{503, ""}, CHROMA_API_V2, "GET /api/v2/version", ERROR_UNAVAILABLE, 0},
+        {{200, "<html>"}, CHROMA_API_V2, "GET /api/v2/version", ERROR_FORMAT, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct result result = {0};
+        struct error err = {0};
+
+        finish(*state,
+               chroma_ask_version(serve(*state, &rows[i].reply), rows[i].api, on_version, &result,
+                                  &err),
+               &result);
+        expect_request(rows[i].line, "");
+        assert_int_equal(result.err.kind, rows[i].kind);
+        assert_int_equal(result.count, rows[i].number);
+    }
+}
+
+static void a_refused_token_names_what_was_asked(void **state)
+{
+    const struct reply reply = {403, "{\"error\":\"AuthError\",\"message\":\"Forbidden\"}"};
+    struct world *world = *state;
+    struct chroma *chroma = serve(world, &reply);
+    struct result result = {0};
+    struct error err = {0};
+
+    chroma->api = CHROMA_API_V1;
+    snprintf(chroma->auth_header, sizeof chroma->auth_header, "%s", "X-Chroma-Token: hunter2");
+    finish(world, chroma_count(chroma, &some_uuid, on_count, &result, &err), &result);
+    assert_int_equal(result.err.kind, ERROR_AUTH);
+    assert_non_null(strstr(result.err.message, ": 403 to " V1_RECORDS "/count: refused the "
+                                               "X-Chroma-Token that was sent (check "
+                                               "FERRY_SOURCE_TOKEN"));
+    assert_null(strstr(result.err.message, "hunter2"));
+}
+
 static void a_count_is_a_bare_number(void **state)
 {
     const struct reply reply = {200, "5000000\n"};
@@ -451,6 +582,10 @@ int main(void)
         CHROMA_TEST(an_unreadable_collection_is_a_format_error_of_that_server),
         CHROMA_TEST(creating_posts_and_a_conflict_is_a_conflict),
         CHROMA_TEST(the_calls_by_uuid_have_their_paths),
+        CHROMA_TEST(a_server_with_api_v1_has_paths_of_its_own),
+        CHROMA_TEST(a_server_without_uris_is_not_asked_for_them),
+        CHROMA_TEST(a_version_is_asked_in_either_api),
+        CHROMA_TEST(a_refused_token_names_what_was_asked),
         CHROMA_TEST(a_count_is_a_bare_number),
         CHROMA_TEST(ids_are_streamed),
         CHROMA_TEST(a_broken_list_of_ids_is_a_format_error_of_that_server),

@@ -146,24 +146,50 @@ static void bytes_that_are_no_text_are_escaped(void **state)
     expect(&err, ERROR_UNAVAILABLE, "target 127.0.0.1:8000: 500: a\\x01\\xff\\x1b[31m");
 }
 
-static void refused_credentials_say_which_variable(void **state)
+static void missing_credentials_say_where_and_which_variable(void **state)
 {
     struct chroma chroma = target;
     struct http_answer answer = answer_of(403, "{\"message\":\"Forbidden\"}");
     struct error err = {0};
 
     (void)state;
+    answer.url = "http://127.0.0.1:8000/pre/api/v1/count_collections";
     assert_false(chroma_check(&chroma, &answer, &err));
-    expect(&err, ERROR_AUTH,
-           "target 127.0.0.1:8000: 403: asks for credentials (set FERRY_TARGET_TOKEN): Forbidden");
-    error_clear(&err);
-    snprintf(chroma.role, sizeof chroma.role, "%s", "source");
-    snprintf(chroma.auth_header, sizeof chroma.auth_header, "%s", "X-Chroma-Token: wrong");
-    answer.status = 401;
-    assert_false(chroma_check(&chroma, &answer, &err));
-    expect(&err, ERROR_AUTH,
-           "source 127.0.0.1:8000: 401: refused the credentials (check FERRY_SOURCE_TOKEN): "
-           "Forbidden");
+    expect(
+        &err, ERROR_AUTH,
+        "target 127.0.0.1:8000: 403 to /pre/api/v1/count_collections: asks for credentials, none "
+        "were sent (set FERRY_TARGET_TOKEN, and FERRY_TARGET_AUTH to bearer, x-chroma-token or "
+        "basic): Forbidden");
+}
+
+static void refused_credentials_say_what_was_sent_and_what_to_try(void **state)
+{
+    static const struct {
+        const char *header, *message;
+    } rows[] = {
+        {"X-Chroma-Token: wrong",
+         "source 127.0.0.1:8000: 401: refused the X-Chroma-Token that was sent (check "
+         "FERRY_SOURCE_TOKEN, and its rights; or set FERRY_SOURCE_AUTH=bearer): Forbidden"},
+        {"Authorization: Bearer wrong",
+         "source 127.0.0.1:8000: 401: refused the Authorization: Bearer that was sent (check "
+         "FERRY_SOURCE_TOKEN, and its rights; or set FERRY_SOURCE_AUTH=x-chroma-token): Forbidden"},
+        {"Authorization: Basic d3Jvbmc6",
+         "source 127.0.0.1:8000: 401: refused the Authorization: Basic that was sent (check "
+         "FERRY_SOURCE_USER and …_PASSWORD, and its rights; or set FERRY_SOURCE_AUTH=bearer): "
+         "Forbidden"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma chroma = target;
+        struct http_answer answer = answer_of(401, "{\"detail\":\"Forbidden\"}");
+        struct error err = {0};
+
+        snprintf(chroma.role, sizeof chroma.role, "%s", "source");
+        snprintf(chroma.auth_header, sizeof chroma.auth_header, "%s", rows[i].header);
+        assert_false(chroma_check(&chroma, &answer, &err));
+        expect(&err, ERROR_AUTH, rows[i].message);
+    }
 }
 
 static void a_secret_that_comes_back_is_not_shown(void **state)
@@ -205,24 +231,31 @@ static void a_missing_collection_is_one_answer_in_every_dialect(void **state)
         int status;
         const char *body;
         bool is_missing;
+        uint32_t version;
     } rows[] = {
         {404, "{\"error\":\"NotFoundError\",\"message\":\"Collection [docs] does not exist\"}",
-         true},
-        {404, "", true},
+         true, 0},
+        {404, "", true, 0},
         {400, "{\"error\":\"InvalidCollection\",\"message\":\"Collection docs does not exist.\"}",
-         true},
-        {400, "{\"error\":\"InvalidArgumentError\",\"message\":\"name\"}", false},
-        {500, "{\"error\":\"ValueError('Collection docs does not exist.')\"}", false},
-        {403, "does not exist", false},
+         true, 0},
+        {400, "{\"error\":\"InvalidArgumentError\",\"message\":\"name\"}", false, 0},
+        {500, "{\"error\":\"ValueError('Collection docs does not exist.')\"}", false, 0},
+        {500, "{\"error\":\"ValueError('Collection docs does not exist.')\"}", false, 1000000},
+        {500, "{\"error\":\"ValueError('Collection docs does not exist.')\"}", true, 4024},
+        {500, "{\"error\":\"ValueError('Tenant docs does not exist.')\"}", false, 4024},
+        {500, "{\"error\":\"IndexError('list index out of range')\"}", false, 4024},
+        {403, "does not exist", false, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct http_answer answer = answer_of(rows[i].status, rows[i].body);
         struct error err = {0};
+        struct chroma chroma = target;
         char message[128];
 
-        assert_false(chroma_check_named(&target, &answer, "docs", &err));
+        chroma.version.number = rows[i].version;
+        assert_false(chroma_check_named(&chroma, &answer, "docs", &err));
         assert_int_equal(err.kind == ERROR_NOT_FOUND, rows[i].is_missing);
         assert_int_equal(err.native, rows[i].status);
         if (rows[i].is_missing) {
@@ -231,6 +264,39 @@ static void a_missing_collection_is_one_answer_in_every_dialect(void **state)
                      rows[i].status);
             assert_string_equal(err.message, message);
         }
+    }
+}
+
+static void a_collection_that_went_away_is_not_found_in_every_dialect(void **state)
+{
+    static const struct {
+        int status;
+        uint32_t version;
+        const char *body;
+        enum error_kind kind;
+    } rows[] = {
+        {404, 0, "", ERROR_NOT_FOUND},
+        {400, 5023,
+         "{\"error\":\"InvalidCollection\",\"message\":\"Collection x does not exist.\"}",
+         ERROR_NOT_FOUND},
+        {400, 0, "{\"message\":\"key does not exist\"}", ERROR_REJECTED},
+        {500, 4024, "{\"error\":\"RuntimeError('coroutine raised StopIteration')\"}",
+         ERROR_NOT_FOUND},
+        {500, 0, "{\"error\":\"RuntimeError('coroutine raised StopIteration')\"}",
+         ERROR_UNAVAILABLE},
+        {500, 4024, "{\"error\":\"IndexError('list index out of range')\"}", ERROR_UNAVAILABLE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_answer answer = answer_of(rows[i].status, rows[i].body);
+        struct chroma chroma = target;
+        struct error err = {0};
+
+        chroma.version.number = rows[i].version;
+        assert_false(chroma_check(&chroma, &answer, &err));
+        assert_int_equal(err.kind, rows[i].kind);
+        assert_int_equal(err.native, rows[i].status);
     }
 }
 
@@ -303,6 +369,22 @@ static void a_server_that_is_no_chroma_is_named_as_what_it_is(void **state)
     }
 }
 
+static void a_server_with_api_v1_is_named_so(void **state)
+{
+    struct chroma chroma = target;
+    struct http_answer answer = answer_of(404, "");
+    struct chroma_limits limits = {0};
+    struct error err = {0};
+
+    (void)state;
+    chroma.api = CHROMA_API_V1;
+    assert_false(chroma_check_preflight(&chroma, &answer, &limits, &err));
+    expect(
+        &err, ERROR_USAGE,
+        "target http://127.0.0.1:8000/pre answers 404 to /api/v1/pre-flight-checks: not a Chroma "
+        "with API v1");
+}
+
 static void preflight_keeps_other_failures_apart(void **state)
 {
     static const struct {
@@ -337,13 +419,16 @@ int main(void)
         cmocka_unit_test(a_hint_to_wait_and_a_trace_are_kept),
         cmocka_unit_test(a_long_body_is_cut_between_characters),
         cmocka_unit_test(bytes_that_are_no_text_are_escaped),
-        cmocka_unit_test(refused_credentials_say_which_variable),
+        cmocka_unit_test(missing_credentials_say_where_and_which_variable),
+        cmocka_unit_test(refused_credentials_say_what_was_sent_and_what_to_try),
+        cmocka_unit_test(a_collection_that_went_away_is_not_found_in_every_dialect),
         cmocka_unit_test(a_secret_that_comes_back_is_not_shown),
         cmocka_unit_test(a_failed_transport_is_told_with_the_role),
         cmocka_unit_test(a_missing_collection_is_one_answer_in_every_dialect),
         cmocka_unit_test(a_missing_collection_elsewhere_names_database_and_tenant),
         cmocka_unit_test(preflight_reads_the_limits),
         cmocka_unit_test(a_server_that_is_no_chroma_is_named_as_what_it_is),
+        cmocka_unit_test(a_server_with_api_v1_is_named_so),
         cmocka_unit_test(preflight_keeps_other_failures_apart),
     };
 

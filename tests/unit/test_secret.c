@@ -14,8 +14,19 @@
 #define CLOUD "https://api.trychroma.com:443"
 
 static const char *const variables[] = {
-    "FERRY_SOURCE_TOKEN",      "FERRY_SOURCE_TOKEN_FILE", "FERRY_SOURCE_AUTH", "FERRY_TARGET_TOKEN",
-    "FERRY_TARGET_TOKEN_FILE", "FERRY_TARGET_AUTH",       "CHROMA_API_KEY",    "CHROMA_HOST",
+    "FERRY_SOURCE_TOKEN",
+    "FERRY_SOURCE_TOKEN_FILE",
+    "FERRY_SOURCE_AUTH",
+    "FERRY_TARGET_TOKEN",
+    "FERRY_TARGET_TOKEN_FILE",
+    "FERRY_TARGET_AUTH",
+    "CHROMA_API_KEY",
+    "CHROMA_HOST",
+    "FERRY_SOURCE_USER",
+    "FERRY_SOURCE_PASSWORD",
+    "FERRY_TARGET_USER",
+    "FERRY_TARGET_PASSWORD",
+    "FERRY_SOURCE_PASSWORD_FILE",
 };
 
 struct found {
@@ -134,6 +145,8 @@ static void styles_decide_the_header(void **state)
     set("FERRY_SOURCE_TOKEN", "abc.def-_~+/=");
     set("FERRY_SOURCE_AUTH", "token");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "token");
+    set("FERRY_SOURCE_AUTH", "x-chroma-token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "token");
     set("FERRY_SOURCE_AUTH", "bearer");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer abc.def-_~+/=", "bearer");
     set("FERRY_SOURCE_AUTH", "basic");
@@ -143,12 +156,75 @@ static void styles_decide_the_header(void **state)
     }
 }
 
+static void none_sends_nothing_whatever_else_is_set(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_AUTH", "none");
+    set("FERRY_SOURCE_TOKEN", "two\nlines");
+    set("FERRY_SOURCE_USER", "me");
+    set("CHROMA_API_KEY", "key");
+    set("CHROMA_HOST", HERE);
+    check(SECRET_SOURCE, HERE, HERE, "", "none");
+    unsetenv("FERRY_SOURCE_AUTH");
+    unsetenv("FERRY_SOURCE_TOKEN");
+    unsetenv("FERRY_SOURCE_USER");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: key", "token");
+}
+
+static void user_and_password_mean_basic(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_USER", "user");
+    set("FERRY_SOURCE_PASSWORD", "password");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
+    check(SECRET_TARGET, HERE, HERE, "", "none");
+    check(SECRET_SOURCE, CLOUD, HERE, "", "none");
+    set("FERRY_SOURCE_AUTH", "basic");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
+    set("FERRY_SOURCE_PASSWORD", "pass:word ");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzOndvcmQg", "basic");
+    unsetenv("FERRY_SOURCE_PASSWORD");
+    set("FERRY_SOURCE_PASSWORD_FILE", "password");
+    temp_dir_write_text("password", "password\n");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
+}
+
+static void a_login_that_could_mean_two_things_is_refused(void **state)
+{
+    (void)state;
+    set("FERRY_SOURCE_USER", "user");
+    check_refused("FERRY_SOURCE_USER is set without FERRY_SOURCE_PASSWORD or "
+                  "FERRY_SOURCE_PASSWORD_FILE");
+    set("FERRY_SOURCE_PASSWORD", "hunter2");
+    set("FERRY_SOURCE_PASSWORD_FILE", "password");
+    check_refused("FERRY_SOURCE_PASSWORD and FERRY_SOURCE_PASSWORD_FILE are both set: unset one");
+    set("FERRY_SOURCE_PASSWORD", "");
+    temp_dir_write_text("password", "\n");
+    unsetenv("FERRY_SOURCE_PASSWORD");
+    check_refused("FERRY_SOURCE_PASSWORD_FILE: password is empty");
+    unsetenv("FERRY_SOURCE_PASSWORD_FILE");
+    set("FERRY_SOURCE_PASSWORD", "hunter2\n");
+    check_refused("FERRY_SOURCE_PASSWORD holds a line break or another control character");
+    set("FERRY_SOURCE_PASSWORD", "hunter2");
+    set("FERRY_SOURCE_AUTH", "bearer");
+    check_refused("FERRY_SOURCE_USER is set, but FERRY_SOURCE_AUTH is not basic: change one");
+    unsetenv("FERRY_SOURCE_AUTH");
+    set("FERRY_SOURCE_USER", "us:er");
+    check_refused("FERRY_SOURCE_USER holds a colon: no user name has one");
+    set("FERRY_SOURCE_USER", "user");
+    set("FERRY_SOURCE_TOKEN", "hunter2");
+    check_refused("FERRY_SOURCE_TOKEN and FERRY_SOURCE_USER are both set: unset one");
+    unsetenv("FERRY_SOURCE_TOKEN");
+    unsetenv("FERRY_SOURCE_USER");
+    check_refused("FERRY_SOURCE_PASSWORD is set without FERRY_SOURCE_USER");
+}
+
 static void an_unknown_style_is_refused_without_repeating_it(void **state)
 {
     (void)state;
     set("FERRY_SOURCE_TOKEN", "a");
     set("FERRY_SOURCE_AUTH", "hunter2");
-    check_refused("FERRY_SOURCE_AUTH must be token, bearer or basic");
+    check_refused("FERRY_SOURCE_AUTH must be none, x-chroma-token, bearer or basic");
 }
 
 static void a_token_may_stand_in_a_file(void **state)
@@ -345,6 +421,9 @@ int main(void)
         TEST(a_token_goes_to_its_own_origin_only),
         TEST(a_secret_for_another_server_is_not_even_looked_at),
         TEST(styles_decide_the_header),
+        TEST(none_sends_nothing_whatever_else_is_set),
+        TEST(user_and_password_mean_basic),
+        TEST(a_login_that_could_mean_two_things_is_refused),
         TEST(an_unknown_style_is_refused_without_repeating_it),
         TEST(a_token_may_stand_in_a_file),
         TEST(a_file_that_holds_no_token_is_refused),

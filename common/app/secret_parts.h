@@ -1,0 +1,27 @@
+/* Shared by app/secret*.c only: a secret on its way to a header line. */
+#ifndef APP_SECRET_PARTS_H
+#define APP_SECRET_PARTS_H
+
+#include "app/secret.h"
+#include "base/bytes.h"
+
+struct style {
+    const char *name;
+    const char *recorded; /* its name in the ledger */
+    const char *header;   /* what stands before the secret; NULL: nothing is sent */
+    bool is_basic;
+};
+extern const struct style *const secret_default_style;
+
+struct secret {
+    struct buf text;   /* empty: none */
+    const char *where; /* the variable it comes from, for messages */
+    const struct style *style;
+};
+
+/* -- secret_role.c -- */
+/* What the role's own variables say; nothing is no error. `secret`: empty, of the default style. */
+MUST_CHECK bool secret_find_role(const struct option_set *options, enum secret_role role,
+                                 struct secret *secret, struct error *err);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * What a refusal means: the one table from HTTP status to error kind, and the one place where a
+ * refusal becomes a message. A body may be JSON, plain text, HTML or nothing, and may even repeat
+ * the secret we sent.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "net/chroma_internal.h"
+
+#define WORDS_MAX 240u /* of the server's words in a message */
+
+enum error_kind chroma_classify(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return ERROR_AUTH;
+    case 404:
+        return ERROR_NOT_FOUND;
+    case 408:
+        return ERROR_TIMEOUT;
+    case 409:
+        return ERROR_CONFLICT;
+    case 413:
+        return ERROR_TOO_LARGE;
+    case 429:
+        return ERROR_THROTTLED;
+    case 501:
+        return ERROR_REJECTED; /* not implemented: asking again does not help */
+    default:
+        break;
+    }
+    if (status >= 200 && status <= 299) {
+        return ERROR_NONE;
+    }
+    return status >= 500 ? ERROR_UNAVAILABLE : ERROR_REJECTED;
+}
+
+const char *chroma_host(const struct chroma *chroma)
+{
+    const char *slashes = strstr(chroma->address.origin, "://");
+
+    return slashes ? slashes + 3 : chroma->address.origin;
+}
+
+static void restate(struct error *err, const char *message)
+{
+    struct error old = *err;
+
+    error_clear(err);
+    error_set(err, old.kind, "%s", message);
+    err->native = old.native;
+    err->retry_after_ms = old.retry_after_ms;
+}
+
+bool chroma_name_server(const struct chroma *chroma, struct error *err)
+{
+    return error_wrap(err, "%s %s", chroma->role, chroma_host(chroma));
+}
+
+/* The transport says "host:port: what" already. */
+static void name_role(const struct chroma *chroma, struct error *err)
+{
+    char message[sizeof err->message + sizeof chroma->role + 1];
+
+    snprintf(message, sizeof message, "%s %s", chroma->role, err->message);
+    restate(err, message);
+}
+
+/* The part of the header that must not come back in a message: what follows the last space. */
+static struct span secret_of(const struct chroma *chroma)
+{
+    const char *space = strrchr(chroma->auth_header, ' ');
+
+    return span_from_str(space ? space + 1 : "");
+}
+
+static bool holds(struct span text, struct span part)
+{
+    return part.len > 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len);
+}
+
+static struct span trim(struct span text)
+{
+    while (text.len > 0 && text.ptr[0] <= ' ') {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
+        text.len--;
+    }
+    return text;
+}
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Text for people, cut between characters. Bytes that cannot be shown are escaped by
+ * error_set(). */
+static void copy_words(struct span text, char out[WORDS_MAX + 8])
+{
+    size_t len = text.len;
+
+    if (len > WORDS_MAX) {
+        len = WORDS_MAX;
+        while (len > 0 && is_continuation(text.ptr[len])) {
+            len--;
+        }
+    }
+    if (len > 0) {
+        memcpy(out, text.ptr, len);
+    }
+    snprintf(out + len, 8, "%s", len < text.len ? "…" : "");
+}
+
+/* The server's words: "message", "error" or "detail" of a JSON body, else the body itself. */
+static void words_of(const struct chroma *chroma, struct span body, char out[WORDS_MAX + 8])
+{
+    struct document *json = NULL;
+    struct error ignored = {0};
+    struct span text = trim(body);
+
+    if (document_parse(body, &json, &ignored)) {
+        const char *said = document_string(document_get(json, "detail"), NULL);
+
+        said = document_string(document_get(json, "error"), said);
+        said = document_string(document_get(json, "message"), said);
+        text = said ? span_from_str(said) : text;
+    }
+    if (text.len == 0) {
+        text = SPAN_LITERAL("no reason given");
+    }
+    if (holds(text, secret_of(chroma))) {
+        text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
+    }
+    copy_words(text, out);
+    document_free(json);
+}
+
+/* Where the refused request went, without the server's own address. */
+static const char *path_of(const struct chroma *chroma, const struct http_answer *answer)
+{
+    size_t len = strlen(chroma->address.origin);
+
+    if (!answer->url || strncmp(answer->url, chroma->address.origin, len) != 0) {
+        return "";
+    }
+    return answer->url + len;
+}
+
+/* What was sent, and what else may be meant: a 403 of an old server is a wrong token as well as a
+ * missing right, and servers listen to one header only. */
+static bool refuse_credentials(const struct chroma *chroma, const struct http_answer *answer,
+                               const char *words, struct error *err)
+{
+    static const struct {
+        const char *start, *name, *check, *other;
+    } styles[] = {
+        {"X-Chroma-Token: ", "X-Chroma-Token", "_TOKEN", "_AUTH=bearer"},
+        {"Authorization: Bearer ", "Authorization: Bearer", "_TOKEN", "_AUTH=x-chroma-token"},
+        {"Authorization: Basic ", "Authorization: Basic", "_USER and …_PASSWORD", "_AUTH=bearer"},
+    };
+    const char *variable = strcmp(chroma->role, "target") == 0 ? "FERRY_TARGET" : "FERRY_SOURCE";
+    const char *path = path_of(chroma, answer);
+
+    for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
+        if (strncmp(chroma->auth_header, styles[i].start, strlen(styles[i].start)) == 0) {
+            return error_set(err, ERROR_AUTH,
+                             "%d%s%.100s: refused the %s that was sent (check %s%s, and its "
+                             "rights; or set %s%s): %s",
+                             answer->status, path[0] ? " to " : "", path, styles[i].name, variable,
+                             styles[i].check, variable, styles[i].other, words);
+        }
+    }
+    return error_set(err, ERROR_AUTH,
+                     "%d%s%.100s: asks for credentials, none were sent (set %s_TOKEN, and %s_AUTH "
+                     "to bearer, x-chroma-token or basic): %s",
+                     answer->status, path[0] ? " to " : "", path, variable, variable, words);
+}
+
+/* Servers before 1.0 answer 400 or 500 where later ones answer 404. */
+bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
+                         const char *name)
+{
+    bool is_old = chroma->version.number != 0 && chroma->version.number < 1000000u;
+
+    if (answer->status == 404) {
+        return name != NULL;
+    }
+    if (answer->status == 400) {
+        return holds(answer->body, SPAN_LITERAL("InvalidCollection")) ||
+               (name != NULL && holds(answer->body, SPAN_LITERAL("does not exist")));
+    }
+    /* 0.4: of a name, and of a UUID whose segment is looked for. */
+    return is_old && answer->status == 500 &&
+           (holds(answer->body, SPAN_LITERAL("StopIteration")) ||
+            (holds(answer->body, SPAN_LITERAL("ValueError('Collection ")) &&
+             holds(answer->body, SPAN_LITERAL(" does not exist"))));
+}
+
+bool chroma_check(const struct chroma *chroma, const struct http_answer *answer, struct error *err)
+{
+    enum error_kind kind = chroma_classify(answer->status);
+    char words[WORDS_MAX + 8];
+    const char *trace = answer->trace_id ? answer->trace_id : "";
+
+    if (answer->status == 0) {
+        *err = answer->err;
+        name_role(chroma, err);
+        return false;
+    }
+    if (kind == ERROR_NONE) {
+        return true;
+    }
+    words_of(chroma, answer->body, words);
+    if (kind == ERROR_AUTH) {
+        refuse_credentials(chroma, answer, words, err);
+    } else if (chroma_says_missing(chroma, answer, NULL)) {
+        error_set(err, ERROR_NOT_FOUND, "%d: the collection does not exist any more: %s",
+                  answer->status, words);
+    } else if (answer->status >= 500 && trace[0]) {
+        error_set(err, kind, "%d: %s (trace %s)", answer->status, words, trace);
+    } else {
+        error_set(err, kind, "%d: %s", answer->status, words);
+    }
+    err->native = answer->status;
+    err->retry_after_ms = answer->retry_after_ms;
+    return chroma_name_server(chroma, err);
+}
