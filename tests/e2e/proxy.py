@@ -10,6 +10,7 @@ import base64
 import http.client
 import http.server
 import json
+import socket
 import struct
 import threading
 import urllib.parse
@@ -43,7 +44,7 @@ class Answer:
 
 
 class Proxy:
-    def __init__(self, upstream="", handler=lambda request, forward: forward(request)):
+    def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1"):
         self.handler = handler
         self.requests = []  # (verb or path, status)
         parts = urllib.parse.urlsplit(upstream)
@@ -98,12 +99,13 @@ class Proxy:
         class Listener(http.server.ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 64
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
             def handle_error(self, *_):  # a killed program's connection
                 pass
 
-        self.listener = Listener(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self.listener.server_address[1]
+        self.listener = Listener((host, 0), Handler)
+        self.url = "http://%s:%d" % ("[%s]" % host if ":" in host else host, self.listener.server_address[1])
 
     def __enter__(self):
         threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()

@@ -1,0 +1,140 @@
+"""Collections move out of Chroma servers before 1.0, and what such a server's client reads is what arrives."""
+
+import re
+
+import pytest
+
+import judge
+from ferry import DONE, NEEDS_PERSON, USAGE, corpus
+from legacy import TOKEN, Legacy, number
+from proxy import Answer, Proxy
+
+RECORDS, DIMENSION = 2000, 384
+COLLECTION = {"hnsw:space": "cosine", "hnsw:M": 8, "hnsw:construction_ef": 20, "title": "Old \"tome\"", "pages": 2**53 + 1,
+              "weight": 1.0}
+CURIOUS = [
+    {"least": -2**63, "most": 2**63 - 1, "one": 1, "one.0": 1.0, "tiny": 5e-324, "huge": 1.7976931348623157e308, "flat": 1e16,
+     "third": 1 / 3, "yes": True, "no": False, "empty": "", "nul": "a\0b", "snow": "\u2603 \U0001F600", "id": "x", "embedding": 1},
+    {" spaced key ": "\r\n\t\\\"/"},
+    {"float": 0.1 + 0.2, "time": 1795268901.971370234},
+]
+
+CASES = [
+    pytest.param("0.4.24", "bearer", id="0.4.24-bearer"),
+    pytest.param("0.6.3", "x-chroma-token", id="0.6.3-x-chroma-token"),
+    pytest.param("0.4.15", None, id="0.4.15", marks=pytest.mark.slow),
+    pytest.param("0.5.0", None, id="0.5.0", marks=pytest.mark.slow),
+    pytest.param("0.5.15", "bearer", id="0.5.15-bearer", marks=pytest.mark.slow),
+    pytest.param("0.5.16", None, id="0.5.16", marks=pytest.mark.slow),
+    pytest.param("0.5.23", "x-chroma-token", id="0.5.23-x-chroma-token", marks=pytest.mark.slow),
+    pytest.param("0.6.3", "basic", id="0.6.3-basic", marks=pytest.mark.slow),
+]
+
+
+def mixed(version, count=RECORDS):
+    """Everything that a server of that version can hold."""
+    for place, record in enumerate(corpus.records(count, DIMENSION, arrays=False)):
+        if place % 19 == 3:
+            record["metadata"] = CURIOUS[place // 19 % len(CURIOUS)]
+        if place % 23 == 5:
+            record["document"] = "\u2603 \U0001F600 \\ \" /\r\n\t" + "x" * place
+        if version < (0, 4, 16):
+            record["uri"] = None
+        yield record
+
+
+def refused(process, status, *names):
+    assert process.status == status, (process.status, process.err)
+    line = [line for line in process.err.splitlines() if line.strip() and not re.match("Try: |ts=.* level=info ", line)][-1]
+    for name in names:
+        assert name in line, "%r is not in %r" % (name, line)
+    assert TOKEN not in process.err + process.out
+
+
+def untouched(ferry):
+    assert ferry.jobs() == [] and ferry.topic.count() == 0
+
+
+def take_to(ferry, chroma, name=None):
+    """Moves the collection and compares both sides."""
+    name = name or ferry.name
+    consumer, = ferry.consumers()
+    process = ferry.migrate(name, source=chroma.url, env=chroma.secret("SOURCE"))
+    assert process.status == DONE, process.err
+    target = judge.connect(ferry.target.url, "default_tenant", "default_database").get_collection(name, embedding_function=None)
+    verdict = judge.judge_collections(chroma.dump(name), target)
+    assert verdict.equal, str(verdict)
+    return verdict, target
+
+
+@pytest.mark.parametrize("version, auth", CASES)
+def test_a_collection_of_everything_moves(ferry, tmp_path, version, auth):
+    with Legacy(version, tmp_path / "chroma", auth) as chroma:
+        chroma.create(ferry.name, COLLECTION)
+        chroma.put(ferry.name, mixed(number(version)))
+        ferry.setup()
+        verdict, target = take_to(ferry, chroma)
+        assert verdict.source_count == verdict.target_count == RECORDS
+        assert target.metadata == COLLECTION
+        assert target.configuration_json["hnsw"]["space"] == "cosine"
+        assert target.configuration_json["hnsw"]["max_neighbors"] == 8
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A 0.4.24 with a token, and one small collection."""
+    with Legacy("0.4.24", tmp_path_factory.mktemp("guarded"), "bearer") as chroma:
+        chroma.create("docs")
+        chroma.put("docs", corpus.records(20, 24, arrays=False))
+        yield chroma
+
+
+def test_the_wrong_style_is_told_with_the_right_one(ferry, guarded):
+    ferry.setup()
+    env = dict(guarded.secret("SOURCE"), FERRY_SOURCE_AUTH="x-chroma-token")
+    for token, said in ((TOKEN, ["refused the X-Chroma-Token", "FERRY_SOURCE_AUTH=bearer"]),
+                        (None, ["asks for credentials", "FERRY_SOURCE_TOKEN", "FERRY_SOURCE_AUTH"])):
+        process = ferry.migrate("docs", source=guarded.url, env=dict(env, FERRY_SOURCE_TOKEN=token))
+        refused(process, USAGE, "source " + guarded.url[7:], "401 to /api/v1/", *said)
+    untouched(ferry)
+
+
+def test_a_missing_collection_is_told_as_in_any_server(ferry, guarded):
+    ferry.setup()
+    process = ferry.migrate("docsx", source=guarded.url, env=guarded.secret("SOURCE"))
+    refused(process, USAGE, 'collection "docsx" does not exist')
+    untouched(ferry)
+
+
+def test_a_target_of_another_dimension_is_refused_though_the_source_says_none(ferry, guarded):
+    ferry.setup()
+    name = ferry.fill(5, dimension=25, server=ferry.target, space="l2")
+    before = ferry.target_ids(name)
+    process = ferry.migrate("docs", source=guarded.url, target_collection=name, env=guarded.secret("SOURCE"))
+    refused(process, NEEDS_PERSON, "has dimension 25, the source has 24")
+    untouched(ferry)
+    assert ferry.target_ids(name) == before
+
+
+def test_it_is_no_target(ferry, guarded):
+    ferry.fill(5)
+    ferry.setup()
+    process = ferry.migrate(target=guarded.url, env=guarded.secret("TARGET"))
+    refused(process, USAGE, "target " + guarded.url, "Chroma 0.4.24 can be a source but no target")
+    untouched(ferry)
+    assert guarded.collections() == ["docs"]
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("api, version, said", [
+    ("v1", "0.3.29", "is too old"), ("v1", "0.4.14", "is too old"), ("v2", "0.7.1", "is not known"), ("v2", "2.0.0", "is not known")])
+def test_another_version_is_refused(ferry, side, api, version, said):
+    def handler(request, forward):
+        return Answer(200, version) if request.path == "/api/%s/version" % api else Answer(404, {"detail": "Not Found"})
+    ferry.fill(1)
+    ferry.setup()
+    with Proxy(handler=handler) as proxy:
+        refused(ferry.migrate(**{side: proxy.url}), USAGE, side + " " + proxy.url, "Chroma %s %s" % (version, said))
+    untouched(ferry)
