@@ -11,6 +11,10 @@ bool bus_options_read(const struct option_set *options, const struct uuid *ledge
 {
     static char client_id[48];
     static char group[64];
+    if (option_text(options, "brokers") == NULL) { /* where the table cannot demand it */
+        return error_set(err, ERROR_USAGE,
+                         "missing --brokers HOST:PORT,… (or FERRY_KAFKA_BROKERS)");
+    }
     snprintf(client_id, sizeof client_id, "ferry-producer-%d", (int)getpid());
     snprintf(group, sizeof group, "ferry.%s", ledger != NULL ? ledger->text : "none");
     *out = (struct bus_settings){.brokers = option_text(options, "brokers"),

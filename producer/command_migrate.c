@@ -148,6 +148,14 @@ static int sail(const char *command, const struct option_set *options, begin_fn 
 
 int command_migrate(const struct option_set *options)
 {
+    if (option_flag(options, "dry-run")) {
+        return command_dry_run(options);
+    }
+    if (option_flag(options, "json")) {
+        fprintf(stderr, "ferry-producer migrate: --json goes with --dry-run; of a job, ask "
+                        "ferry-producer status --json\n");
+        return EXIT_USAGE;
+    }
     return sail("migrate", options, begin_migrate);
 }
 

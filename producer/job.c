@@ -155,15 +155,19 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
     return ok && (!job->is_resumed || job_limits_settle(job, rt, err));
 }
 
-bool job_submit(struct job *job, struct runtime *rt, struct error *err)
+static const char *target_name_of(const struct option_set *options)
+{
+    const char *name = option_text(options, "target-collection");
+    return name != NULL ? name : option_text(options, "collection");
+}
+
+bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct error *err)
 {
     const char *name = option_text(rt->options, "collection");
-    const char *target_name = option_text(rt->options, "target-collection");
     bool found = false;
 
     memset(job, 0, sizeof *job);
     job->wanted_name = option_text(rt->options, "job");
-    target_name = target_name != NULL ? target_name : name;
     if (!settings_read(&job->wanted, rt->options, err) ||
         !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
         !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
@@ -178,11 +182,16 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
                          job->source.chroma.database);
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
-    if (!side_resolve(&job->target, rt, target_name, &found, err) ||
-        (found && !check_fit(job, err)) || !job_limits_check(job, rt, target_name, err)) {
-        return false;
-    }
-    return (found || create_target(job, rt, target_name, err)) && submit(job, rt, err);
+    return side_resolve(&job->target, rt, target_name_of(rt->options), target_exists, err) &&
+           (!*target_exists || check_fit(job, err));
+}
+
+bool job_submit(struct job *job, struct runtime *rt, struct error *err)
+{
+    const char *target_name = target_name_of(rt->options);
+    bool found = false;
+    return job_look(job, rt, &found, err) && job_limits_check(job, rt, target_name, err) &&
+           (found || create_target(job, rt, target_name, err)) && submit(job, rt, err);
 }
 
 static bool check_same(const struct side *side, bool found, const char *name, struct span uuid_text,

@@ -21,6 +21,9 @@ struct job {
     struct target_limits limits;
 };
 
+/* migrate's first half, which writes nothing: resolves both ends and checks that they fit, as far as the target exists. */
+MUST_CHECK bool job_look(struct job *job, struct runtime *rt, bool *target_exists,
+                         struct error *err);
 /* migrate: resolves both ends, checks that they fit, creates the target collection when it is not there, submits. What
  * can be refused is refused before anything is written. */
 MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *err);

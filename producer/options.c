@@ -24,15 +24,16 @@
          "tenant of the target"),                                                                  \
         TEXT("target-database", "FERRY_TARGET_DATABASE", "NAME", "default_database", "Target",     \
              "database of the target")
-#define BUS                                                                                        \
+#define BUS_WHICH(required_, help_)                                                                \
     {.name = "brokers",                                                                            \
      .env = "FERRY_KAFKA_BROKERS",                                                                 \
      .type = OPTION_TEXT,                                                                          \
      .placeholder = "HOST:PORT,…",                                                                 \
-     .required = true,                                                                             \
+     .required = (required_),                                                                      \
      .group = "Kafka",                                                                             \
-     .help = "bootstrap brokers"},                                                                 \
+     .help = (help_)},                                                                             \
         TEXT("topic", "FERRY_TOPIC", "NAME", "ferry.batches", "Kafka", "topic of the batches")
+#define BUS BUS_WHICH(true, "bootstrap brokers")
 #define LEASE                                                                                      \
     {                                                                                              \
         .name = "lease", .env = "FERRY_LEASE", .type = OPTION_DURATION, .placeholder = "TIME",     \
@@ -93,8 +94,20 @@ static const struct option_row migrate_rows[] = {
     TEXT("job", NULL, "NAME", NULL, "Job", "name of the job, else COLLECTION-YYYYMMDD-N"),
     ENDS,
     WORK,
-    BUS,
+    BUS_WHICH(false, "bootstrap brokers; required, but for --dry-run"),
     LEASE,
+    {.name = "dry-run",
+     .short_name = 'n',
+     .type = OPTION_FLAG,
+     .group = "Dry run",
+     .help =
+         "read everything, send nothing: what would be rejected and why, how much would be sent, "
+         "requests, time, cost; needs neither ledger nor Kafka. Ends with 0, 1 where a record "
+         "breaks a limit or could not travel, 4 where the job would be refused or blocked"},
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .group = "Dry run",
+     .help = "its result as one JSON object, for programs"},
 };
 
 static const struct option_row resume_rows[] = {
@@ -236,7 +249,9 @@ const struct command commands[] = {
       "consumers have read back and verified every record. Run again, it goes on where it was, or "
       "moves what is new.",
       "  ferry-producer migrate --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
-      "docs\n",
+      "docs\n"
+      "  ferry-producer migrate --dry-run --source http://127.0.0.1:8000 --target "
+      "https://api.trychroma.com -c docs\n",
       SECRET_ENVIRONMENT},
      command_migrate},
     {"resume",

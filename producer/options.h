@@ -22,5 +22,6 @@ extern const struct command commands[]; /* ends with name NULL */
 
 command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
     command_verify;
+int command_dry_run(const struct option_set *options); /* of migrate */
 
 #endif

@@ -84,7 +84,62 @@ def world(module_ferry):
         yield module_ferry
 
 
-# The order of these two matters: the dry run comes first, when there is neither ledger nor topic nor target collection.
+NOWHERE = {"PGHOST": "127.0.0.1", "PGPORT": "9", "FERRY_KAFKA_BROKERS": None, "FERRY_TOPIC": None}
+
+
+def dry_run(ferry, *flags, env=NOWHERE, **options):
+    process = ferry.start("ferry-producer", *ferry.migrate_arguments(**options), "--dry-run", *flags, env=env)
+    process.status = process.wait(90)
+    return process
+
+
+def untouched(ferry, name=None):
+    assert ferry.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'ferry'") == [] or ferry.jobs() == []
+    assert ferry.topic.partitions() == [] or ferry.topic.count() == 0
+    assert ferry.target.collection(name or ferry.name) is None
+
+
+# The order of these matters: the dry run comes first, when there is neither ledger nor topic nor target collection.
+
+def test_a_dry_run_names_the_same_and_writes_nothing(world):
+    """Without any ledger or broker that could be reached."""
+    writes = []
+
+    def watch(request, forward):
+        if request.method != "GET":
+            writes.append(request.path)
+        return forward(request)
+    with Proxy(world.target.url, watch) as target:
+        told = dry_run(world, "--json", source=world.front.url, target=target.url, **CLOUD)
+    assert told.status == REJECTS, told.err
+    found = json.loads(told.out)
+    named = {example: row["rule"] for row in found["violations"] for example in row["examples"]}
+    assert named == {name: reason.replace("quota_", "") for name, reason in world.bad.items()}
+    assert {row["rule"]: row["records"] for row in found["violations"]} == {
+        reason.replace("quota_", ""): 5 for reason, _ in KINDS.values()}
+    assert (found["read"], found["travelling"], found["rejected"], found["truncated"]) == (12000, 11960, 40, 0)
+    assert found["requests"] == {"read": 40, "write": 40, "read_back": 40} and not found["target_exists"]
+    good = [record for record in world.made if record["id"] not in world.bad]
+    logical = sum(len(record["id"].encode()) + len((record["document"] or "").encode()) + len((record["uri"] or "").encode())
+                  + 4 * DIMENSION + len(json.dumps(record["metadata"], ensure_ascii=False, separators=(",", ":")).encode())
+                  for record in good)
+    assert abs(found["logical_bytes"] - logical) <= 0.01 * logical  # the front writes JSON with spaces
+    assert found["cost"]["writing"] == pytest.approx(found["logical_bytes"] / 2**30 * 2.5, abs=1e-6)
+    assert found["cost"]["currency"] == "USD" and found["cost"]["prices_as_of"] == "2026-03-11"
+    assert writes == []
+    untouched(world)
+    world.dry = found
+
+
+def test_a_dry_run_is_told_to_people_too(world):
+    told = dry_run(world, source=world.front.url, **CLOUD)
+    assert told.status == REJECTS, told.err
+    for line in (r"limits: profile chroma-cloud, version 1 of 2026-03-11", r"document_bytes +16384 +5 +16385 +reject +\S+, \S+, \S+, …",
+                 r"not_finite +5 +reject", r"12000 records read: 11960 would travel .* 40 be rejected", r"through the topic +[\d.]+ kB",
+                 r"cost, by the prices of 2026-03-11", r"nothing was written"):
+        assert re.search(line, told.out), (line, told.out)
+    untouched(world)
+
 
 def test_bad_records_are_rejected_before_they_are_published(world):
     world.setup()
@@ -104,6 +159,8 @@ def test_bad_records_are_rejected_before_they_are_published(world):
     sent = {line["id"] for message in world.topic.messages(60) for line in message.lines()[1:]}
     assert len(sent) == 11960 and not sent & set(world.bad)
     assert world.target_ids() == {record["id"] for record in world.made} - set(world.bad)
+    stored = sum(row["payload_bytes"] or 0 for row in world.sql("SELECT payload_bytes FROM ferry.batches"))
+    assert world.dry["message_bytes"] == pytest.approx(stored, rel=0.02)
     settings = world.sql("SELECT settings FROM ferry.jobs")[0]["settings"]
     assert settings["limits"]["profile"] == "chroma-cloud" and settings["limits"]["most"]["document_bytes"] == 16384
 
@@ -237,3 +294,68 @@ def test_a_job_that_goes_on_keeps_its_limits(ferry):
     [row] = ferry.sql("SELECT settings FROM ferry.jobs")
     assert row["settings"]["limits"]["overridden"] == ["document_bytes"]
     assert ferry.sql("SELECT 1 FROM ferry.events WHERE kind = 'job.settings'") == []
+
+
+# --- other dry runs --------------------------------------------------------------------------------------------------
+
+def test_a_dry_run_without_violations_ends_with_0(ferry):
+    few(ferry)
+    told = dry_run(ferry, "--json")
+    assert told.status == DONE, told.err
+    found = json.loads(told.out)
+    assert found["violations"] == [] and found["travelling"] == 30 and found["limits"]["profile"] == "none"
+    assert found["cost"]["writing"] is None, "no price is known, and none is invented"
+    assert "cost: unknown" in dry_run(ferry).out
+    untouched(ferry)
+
+
+def test_a_dry_run_says_what_would_hold_or_refuse_the_job(ferry):
+    made = few(ferry, document=LONG)
+    told = dry_run(ferry, "--json", limit="document_bytes=19", on_limit="fail")
+    assert told.status == NEEDS_PERSON
+    assert [(row["rule"], row["policy"], row["examples"]) for row in json.loads(told.out)["violations"]] == [
+        ("document_bytes", "fail", [made[7]["id"]])]
+    told = dry_run(ferry, "--json", limit="collection_records=29")
+    assert told.status == NEEDS_PERSON
+    assert [(row["rule"], row["limit"], row["worst"]) for row in json.loads(told.out)["violations"]] == [("collection_records", 29, 30)]
+    told = dry_run(ferry, "--json", limit="document_bytes=19", on_limit="truncate-document")
+    found = json.loads(told.out)
+    assert told.status == REJECTS and (found["truncated"], found["travelling"], found["rejected"]) == (1, 30, 0)
+    untouched(ferry)
+
+
+def test_a_dry_run_finds_records_that_cannot_be_read(ferry):
+    """A record without its vector makes the source answer 500 to whatever names it."""
+    made = few(ferry)
+    orphan = made[17]["id"]
+
+    def handle(request, forward):
+        if request.verb == "get" and orphan in (request.json().get("ids") or []):
+            return Answer(500, {"error": "InternalError", "message": "Error finding id"})
+        return forward(request)
+    with Proxy(ferry.source.url, handle) as front:
+        told = dry_run(ferry, "--json", source=front.url)
+    found = json.loads(told.out)
+    assert told.status == REJECTS and found["travelling"] == 29
+    assert [(row["rule"], row["examples"]) for row in found["violations"]] == [("unreadable", [orphan])]
+
+
+def test_a_dry_run_ends_as_usual_where_it_cannot_run(ferry):
+    few(ferry)
+    assert dry_run(ferry, source="http://127.0.0.1:9").status == UNAVAILABLE
+    assert dry_run(ferry, target="http://127.0.0.1:9").status == UNAVAILABLE
+    assert dry_run(ferry, collection="no-such-collection").status == USAGE
+    assert dry_run(ferry, target=ferry.source.url).status == USAGE
+    load.ensure(ferry.target, ferry.name, DIMENSION, "cosine", LIGHT)
+    wrong = dry_run(ferry)
+    assert wrong.status == NEEDS_PERSON and "cosine" in wrong.err
+    assert ferry.target.ids(ferry.target.collection(ferry.name)) == []
+
+
+def test_what_goes_with_a_dry_run_only_is_refused_without(ferry):
+    few(ferry)
+    done = ferry.start("ferry-producer", *ferry.migrate_arguments(), "--json")
+    assert done.wait(20) == USAGE and "--dry-run" in done.err
+    done = ferry.migrate(env={"FERRY_KAFKA_BROKERS": None})
+    assert done.status == USAGE and "missing --brokers" in done.err
+    untouched(ferry)
