@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "consumer/consumer.h"
 #include "consumer/readback.h"
+#include "consumer/repair.h"
 #include "consumer/upsert.h"
 
 #define ID_SHOWN 100 /* bytes of an id in a log line */
@@ -46,6 +47,12 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
     case ACTION_READ:
         readback_start(consumer, action->slot);
         break;
+    case ACTION_REPAIR:
+        consumer->to_repair.waits[action->slot] = true;
+        break;
+    case ACTION_DELETE:
+        repair_delete(consumer, action->slot);
+        break;
     case ACTION_MARK:
         consumer->to_mark.waits[action->slot] = true;
         break;
@@ -72,6 +79,7 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
         break;
     case ACTION_DROP:
         consumer->to_claim.waits[action->slot] = false;
+        consumer->to_repair.waits[action->slot] = false;
         consumer->to_mark.waits[action->slot] = false;
         consumer->parking.to_park.waits[action->slot] = false;
         consumer->parking.to_note.waits[action->slot] = false;

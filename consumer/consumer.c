@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "consumer/claim.h"
 #include "consumer/mark.h"
+#include "consumer/repair.h"
 
 #define REFUSE_AFTER_MS 60000
 #define HOLD_MS         2000
@@ -50,6 +51,7 @@ static void say_ledger(struct consumer *consumer)
 
 static void flush(struct consumer *consumer)
 {
+    repair_flush(consumer);
     mark_flush(consumer);
     park_flush(consumer);
     claim_flush(consumer);

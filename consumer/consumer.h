@@ -4,6 +4,7 @@
  * way per file:
  *
  *   intake.c → claim.c → upsert.c → readback.c → mark.c → intake.c (acknowledge)        park.c: the ways out
+ *                            └─ repair.c ←┘
  *
  * Thread: the loop's.
  */
@@ -30,6 +31,7 @@ struct consumer {
     struct intake intake;
     struct targets targets;
     struct gathering to_claim;
+    struct gathering to_repair;
     struct gathering to_mark;
     struct parking parking;
     struct follow follow;

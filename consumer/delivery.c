@@ -116,6 +116,7 @@ static void tick_slot(struct delivery_core *core, size_t slot, int64_t now_ms)
             delivery_set_state(core, slot, DELIVERY_READY);
         }
         break;
+    case DELIVERY_REPAIRING:
     case DELIVERY_MARKING:
     case DELIVERY_PARKING:
     case DELIVERY_NOTING:
@@ -127,6 +128,7 @@ static void tick_slot(struct delivery_core *core, size_t slot, int64_t now_ms)
     case DELIVERY_READY:
     case DELIVERY_UPSERTING:
     case DELIVERY_READING:
+    case DELIVERY_DELETING:
     case DELIVERY_STATE_COUNT:
         break;
     }
@@ -146,6 +148,10 @@ static bool is_awaited(const struct delivery_core *core, const struct delivery_e
         return delivery->state == DELIVERY_UPSERTING;
     case EVENT_READ:
         return delivery->state == DELIVERY_READING;
+    case EVENT_REPAIR:
+        return delivery->state == DELIVERY_REPAIRING && delivery->due_ms == 0;
+    case EVENT_DELETE:
+        return delivery->state == DELIVERY_DELETING;
     case EVENT_MARK:
         return delivery->state == DELIVERY_MARKING && delivery->due_ms == 0;
     case EVENT_PARK:
@@ -176,6 +182,12 @@ static void dispatch(struct delivery_core *core, const struct delivery_event *ev
         break;
     case EVENT_READ:
         delivery_on_read(core, event, now_ms);
+        break;
+    case EVENT_REPAIR:
+        delivery_on_repair(core, event, now_ms);
+        break;
+    case EVENT_DELETE:
+        delivery_on_delete(core, event, now_ms);
         break;
     case EVENT_MARK:
         delivery_on_mark(core, event, now_ms);

@@ -6,6 +6,8 @@
  *   ARRIVED ─claim→ CLAIMING ─claimed→ READY ─→ UPSERTING ─→ READING ─→ MARKING ─→ (acknowledged, free)
  *      │                                    ↑ refused: bisect ┘          │ fence lost ─→ HOLDING
  *      ↑ hold, busy │ stale ─→ free         ↑ retry: WAITING ┘
+ *      │            │                       ├─ REPAIRING ←──────── a document must vanish
+ *      │            │                       └─→ DELETING ─→ UPSERTING
  *      └─ HOLDING ←─┤ park ─→ PARKING ─→ (acknowledged, free)
  *                   └ poison ─→ NOTING ─→ (acknowledged, free)
  */
@@ -32,9 +34,11 @@ enum delivery_state {
     DELIVERY_UPSERTING,
     DELIVERY_READING,
     DELIVERY_WAITING, /* ours; the target failed; again at due_ms */
-    DELIVERY_MARKING, /* the finish statement is under way, or to be repeated at due_ms */
-    DELIVERY_PARKING, /* the park statement, likewise */
-    DELIVERY_NOTING,  /* poison: the statement that notes it, likewise */
+    DELIVERY_REPAIRING, /* the statement that notes a repair is under way, or to be repeated at due_ms */
+    DELIVERY_DELETING, /* what the upsert could not clear; only after it was noted */
+    DELIVERY_MARKING,  /* the finish statement is under way, or to be repeated at due_ms */
+    DELIVERY_PARKING,  /* the park statement, likewise */
+    DELIVERY_NOTING,   /* poison: the statement that notes it, likewise */
     DELIVERY_STATE_COUNT
 };
 
@@ -54,13 +58,16 @@ enum delivery_claim { /* the outcomes of ferry.claim_batches */
 enum delivery_event_kind {
     EVENT_MESSAGE, /* slot: a free one (delivery_free_slot); job_id, batch_no, rev, generation, partition, offset */
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
-    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records */
+    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing */
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms; parts: how many requests were planned; of a
                      refusal: before, refused, likeness, as bisect_refuse() takes them */
-    EVENT_READ,  /* slot, error; mismatches: records that are neither the same nor rounded */
-    EVENT_MARK,  /* slot, matched, error */
-    EVENT_PARK,  /* slot, error */
-    EVENT_NOTED, /* slot, error */
+    EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
+                    document must vanish */
+    EVENT_REPAIR, /* slot, matched, error; is_repairing: noted, else the job does not run and the batch is to be parked */
+    EVENT_DELETE, /* slot, error, retry_after_ms */
+    EVENT_MARK,   /* slot, matched, error */
+    EVENT_PARK,   /* slot, error; is_repairing: it must not be parked */
+    EVENT_NOTED,  /* slot, error */
     EVENT_RENEWED, /* started_ms; asked[slot]: the fence that was to be renewed, 0: none; kept[slot] */
     EVENT_REVOKED, /* generation: it and all older ones have ended */
     EVENT_TICK,
@@ -84,8 +91,9 @@ struct delivery_event {
     uint32_t before, refused;
     uint64_t likeness;
     uint32_t retry_after_ms;
-    uint32_t mismatches;
+    uint32_t mismatches, surplus;
     bool matched;
+    bool is_repairing;
     int64_t asked[DELIVERY_SLOTS];
     bool kept[DELIVERY_SLOTS];
     uint32_t grace_ms;
@@ -96,6 +104,8 @@ enum delivery_action_kind {
     ACTION_UPSERT, /* decode if not yet, send the records that bisect_is_asked() in at least `parts` requests */
     ACTION_REJECT, /* the last answer refuses `record` for good, reason; comes before what is next */
     ACTION_READ,   /* read back and compare all that are not rejected; there may be none */
+    ACTION_REPAIR, /* note in the ledger what is to be deleted: the surplus of the last read */
+    ACTION_DELETE, /* delete it at the target */
     ACTION_MARK,   /* finish in the ledger, mismatches of the last read as rejects */
     ACTION_PARK,   /* back to planned; sent: an upsert may be on its way; reason */
     ACTION_REFUSE_TARGET, /* tell everyone: leave the target alone for wait_ms; comes before its ACTION_PARK */
@@ -139,6 +149,9 @@ struct delivery {
     bool sent;                /* an upsert was sent under this claim */
     bool is_written;          /* and answered well: only reading is left */
     bool is_repeated;         /* a mismatch was upserted once more */
+    bool is_repairing;        /* the ledger may hold an open repair: no parking before the mark */
+    bool must_delete;         /* the surplus is noted; the delete comes before the next upsert */
+    bool is_doubtful;         /* a delete was not answered: it may still be on its way */
     bool is_blocked;          /* its job was blocked while this was in hand: not sent any more */
     bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
     const char *reason;       /* of PARKING and NOTING */

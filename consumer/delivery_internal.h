@@ -42,6 +42,10 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
                         int64_t now_ms);
 void delivery_on_read(struct delivery_core *core, const struct delivery_event *event,
                       int64_t now_ms);
+void delivery_on_repair(struct delivery_core *core, const struct delivery_event *event,
+                        int64_t now_ms);
+void delivery_on_delete(struct delivery_core *core, const struct delivery_event *event,
+                        int64_t now_ms);
 void delivery_on_mark(struct delivery_core *core, const struct delivery_event *event,
                       int64_t now_ms);
 /* EVENT_PARK and EVENT_NOTED. */

@@ -15,19 +15,6 @@ void delivery_park(struct delivery_core *core, size_t slot, const char *reason)
     delivery_start(core, slot, DELIVERY_PARKING);
 }
 
-/* Nothing else of the job is begun either: what is claimed already would only meet the same. */
-static void block(struct delivery_core *core, size_t slot, uint32_t probed)
-{
-    delivery_act(core, ACTION_BLOCK_JOB, slot)->probed = probed;
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        core->slots[i].is_blocked =
-            core->slots[i].is_blocked || (core->slots[i].job_id == core->slots[slot].job_id &&
-                                          (delivery_has_claim(core->slots[i].state) ||
-                                           core->slots[i].state == DELIVERY_CLAIMING));
-    }
-    delivery_park(core, slot, DELIVERY_JOB_BLOCKED);
-}
-
 static void poison(struct delivery_core *core, size_t slot, const char *reason)
 {
     core->slots[slot].reason = reason;
@@ -43,6 +30,7 @@ static void take_claim(struct delivery_core *core, const struct delivery_event *
     delivery->fence = event->fence;
     delivery->lease_start_ms = event->started_ms;
     delivery->parts = 1;
+    delivery->is_repairing = event->is_repairing;
     bisect_begin(&delivery->bisect, event->records);
     delivery_set_state(core, event->slot, DELIVERY_READY);
     if (now_ms >= ends_ms - core->settings.lease_margin_ms) { /* the answer took too long */
@@ -91,6 +79,41 @@ void delivery_on_claim(struct delivery_core *core, const struct delivery_event *
     }
 }
 
+/* The same again, under the same claim. */
+static void wait(struct delivery_core *core, size_t slot, int64_t due_ms)
+{
+    delivery_set_state(core, slot, DELIVERY_WAITING);
+    core->slots[slot].due_ms = due_ms;
+}
+
+/* Nothing else of the job is begun either: what is claimed already would only meet the same. In the middle of a repair
+ * the batch is kept and tried on, whatever becomes of the job: something is missing at the target. */
+static void block(struct delivery_core *core, size_t slot, uint32_t probed, int64_t now_ms)
+{
+    struct delivery *delivery = &core->slots[slot];
+
+    delivery_act(core, ACTION_BLOCK_JOB, slot)->probed = probed;
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        core->slots[i].is_blocked =
+            core->slots[i].is_blocked || (core->slots[i].job_id == delivery->job_id &&
+                                          (delivery_has_claim(core->slots[i].state) ||
+                                           core->slots[i].state == DELIVERY_REPAIRING ||
+                                           core->slots[i].state == DELIVERY_CLAIMING));
+    }
+    if (!delivery->is_repairing) {
+        delivery_park(core, slot, DELIVERY_JOB_BLOCKED);
+        return;
+    }
+    if (delivery->attempts == 0) {
+        delivery->trouble_since_ms = now_ms;
+    }
+    if (probed > 0) {
+        bisect_begin(&delivery->bisect, delivery->bisect.count);
+    }
+    wait(core, slot,
+         now_ms + backoff_ms(&core->rng, delivery->attempts++, REFUSE_BASE_MS, REFUSE_CAP_MS));
+}
+
 /* The same again after a wait; a target that goes on failing is left alone by everyone, so that its batches stand in
  * nobody's way (decision 9). */
 static void retry_later(struct delivery_core *core, const struct delivery_event *event,
@@ -107,8 +130,7 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     }
     if (now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms &&
         event->retry_after_ms < core->settings.refuse_after_ms) {
-        delivery_set_state(core, event->slot, DELIVERY_WAITING);
-        delivery->due_ms = now_ms + wait_ms;
+        wait(core, event->slot, now_ms + wait_ms);
         return;
     }
     wait_ms = backoff_ms(&core->rng, delivery->attempts, REFUSE_BASE_MS, REFUSE_CAP_MS);
@@ -116,7 +138,11 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
         wait_ms = event->retry_after_ms;
     }
     delivery_act(core, ACTION_REFUSE_TARGET, event->slot)->wait_ms = wait_ms;
-    delivery_park(core, event->slot, "the target refuses");
+    if (delivery->is_repairing) {
+        wait(core, event->slot, now_ms + wait_ms);
+    } else {
+        delivery_park(core, event->slot, "the target refuses");
+    }
 }
 
 /* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows
@@ -129,7 +155,7 @@ static void fail(struct delivery_core *core, const struct delivery_event *event,
         retry_later(core, event, now_ms);
         return;
     }
-    block(core, event->slot, 0);
+    block(core, event->slot, 0, now_ms);
 }
 
 /* 400 and 422 may speak of a record. Other refusals, such as 501 or a redirection, speak of the request. */
@@ -148,11 +174,11 @@ static void reject(struct delivery_core *core, size_t slot, size_t record, const
 }
 
 /* The target has answered, so whatever it said ends a row of failures. */
-static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next)
+static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next, int64_t now_ms)
 {
     struct delivery *delivery = &core->slots[slot];
 
-    delivery->attempts = 0;
+    delivery->attempts = next == BISECT_BLOCKED ? delivery->attempts : 0;
     delivery->parts = 1;
     switch (next) {
     case BISECT_ASK:
@@ -163,12 +189,13 @@ static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next
         delivery_start(core, slot, DELIVERY_READING);
         break;
     case BISECT_BLOCKED:
-        block(core, slot, delivery->bisect.probed);
+        block(core, slot, delivery->bisect.probed, now_ms);
         break;
     }
 }
 
-static void on_too_large(struct delivery_core *core, const struct delivery_event *event)
+static void on_too_large(struct delivery_core *core, const struct delivery_event *event,
+                         int64_t now_ms)
 {
     struct delivery *delivery = &core->slots[event->slot];
     size_t asked = bisect_asked_count(&delivery->bisect);
@@ -177,7 +204,7 @@ static void on_too_large(struct delivery_core *core, const struct delivery_event
     if (event->refused == 1 || delivery->parts >= asked) {
         enum bisect_next next = bisect_too_large(&delivery->bisect, event->before, &record);
         reject(core, event->slot, record, "record_too_large");
-        go_on(core, event->slot, next);
+        go_on(core, event->slot, next, now_ms);
         return;
     }
     delivery->parts = 2 * delivery->parts < asked ? 2 * delivery->parts : (uint32_t)asked;
@@ -194,14 +221,14 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
         delivery->parts = event->parts;
     }
     if (event->error == ERROR_NONE) {
-        go_on(core, event->slot, bisect_accept(&delivery->bisect));
+        go_on(core, event->slot, bisect_accept(&delivery->bisect), now_ms);
     } else if (event->error == ERROR_TOO_LARGE) {
-        on_too_large(core, event);
+        on_too_large(core, event, now_ms);
     } else if (may_concern_a_record(event)) {
         enum bisect_next next = bisect_refuse(&delivery->bisect, event->before, event->refused,
                                               event->likeness, &record);
         reject(core, event->slot, record, "refused");
-        go_on(core, event->slot, next);
+        go_on(core, event->slot, next, now_ms);
     } else {
         fail(core, event, now_ms);
     }
@@ -220,10 +247,48 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
     if (event->mismatches > 0 && !delivery->is_repeated && bisect_again(&delivery->bisect)) {
         delivery->is_repeated = true;
         delivery->is_written = false;
-        delivery_set_state(core, event->slot, DELIVERY_READY);
+        if (event->surplus > 0) {
+            delivery->is_repairing = true; /* as soon as it may be noted */
+            delivery_start(core, event->slot, DELIVERY_REPAIRING);
+        } else {
+            delivery_set_state(core, event->slot, DELIVERY_READY);
+        }
         return;
     }
     delivery_start(core, event->slot, DELIVERY_MARKING);
+}
+
+void delivery_on_repair(struct delivery_core *core, const struct delivery_event *event,
+                        int64_t now_ms)
+{
+    struct delivery *delivery = &core->slots[event->slot];
+
+    if (event->error != ERROR_NONE) { /* it may have been noted: once more */
+        delivery->due_ms = now_ms + core->settings.busy_ms;
+    } else if (!event->matched) {
+        delivery_hold(core, event->slot, now_ms + core->settings.busy_ms);
+    } else if (!event->is_repairing) {
+        delivery->is_repairing = false;
+        delivery_park(core, event->slot, "the job is not running");
+    } else {
+        delivery->must_delete = true;
+        delivery_set_state(core, event->slot, DELIVERY_READY);
+    }
+}
+
+void delivery_on_delete(struct delivery_core *core, const struct delivery_event *event,
+                        int64_t now_ms)
+{
+    struct delivery *delivery = &core->slots[event->slot];
+
+    if (event->error == ERROR_NONE) {
+        delivery->attempts = 0;
+        delivery->must_delete = false;
+        delivery_start(core, event->slot, DELIVERY_UPSERTING);
+        return;
+    }
+    delivery->is_doubtful = true;
+    fail(core, event, now_ms);
 }
 
 void delivery_on_mark(struct delivery_core *core, const struct delivery_event *event,
@@ -243,7 +308,9 @@ void delivery_on_settled(struct delivery_core *core, const struct delivery_event
 {
     if (event->error != ERROR_NONE) {
         core->slots[event->slot].due_ms = now_ms + core->settings.busy_ms;
-        return;
+    } else if (event->kind == EVENT_PARK && event->is_repairing) {
+        delivery_hold(core, event->slot, now_ms + core->settings.hold_ms);
+    } else {
+        delivery_finish(core, event->slot);
     }
-    delivery_finish(core, event->slot);
 }

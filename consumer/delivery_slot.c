@@ -15,14 +15,16 @@ static const unsigned next_states[DELIVERY_STATE_COUNT] = {
     [DELIVERY_ARRIVED] = BIT(CLAIMING) | BIT(FREE),
     [DELIVERY_CLAIMING] = BIT(READY) | BIT(HOLDING) | BIT(PARKING) | BIT(NOTING) | BIT(FREE),
     [DELIVERY_HOLDING] = BIT(ARRIVED) | BIT(FREE),
-    [DELIVERY_READY] = BIT(UPSERTING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_READY] = BIT(UPSERTING) | BIT(DELETING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_UPSERTING] = BIT(UPSERTING) | BIT(READY) | BIT(READING) | BIT(WAITING) |
                            BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
-    [DELIVERY_READING] =
-        BIT(MARKING) | BIT(READY) | BIT(WAITING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_READING] = BIT(MARKING) | BIT(READY) | BIT(REPAIRING) | BIT(WAITING) | BIT(PARKING) |
+                         BIT(HOLDING) | BIT(FREE),
     [DELIVERY_WAITING] = BIT(READY) | BIT(READING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_REPAIRING] = BIT(REPAIRING) | BIT(READY) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_DELETING] = BIT(UPSERTING) | BIT(WAITING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_MARKING] = BIT(MARKING) | BIT(HOLDING) | BIT(FREE),
-    [DELIVERY_PARKING] = BIT(PARKING) | BIT(FREE),
+    [DELIVERY_PARKING] = BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_NOTING] = BIT(NOTING) | BIT(FREE),
 };
 
@@ -34,8 +36,8 @@ bool delivery_transition_is_valid(enum delivery_state from, enum delivery_state 
 const char *delivery_state_name(enum delivery_state state)
 {
     static const char *const names[DELIVERY_STATE_COUNT] = {
-        "free",    "arrived", "claiming", "holding", "ready",  "upserting",
-        "reading", "waiting", "marking",  "parking", "noting",
+        "free",    "arrived",   "claiming", "holding", "ready",   "upserting", "reading",
+        "waiting", "repairing", "deleting", "marking", "parking", "noting",
     };
     return names[state];
 }
@@ -43,7 +45,7 @@ const char *delivery_state_name(enum delivery_state state)
 bool delivery_has_claim(enum delivery_state state)
 {
     return state == DELIVERY_READY || state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
-           state == DELIVERY_WAITING;
+           state == DELIVERY_WAITING || state == DELIVERY_DELETING;
 }
 
 int64_t delivery_deadline_ms(const struct delivery_core *core, const struct delivery *delivery)
@@ -122,6 +124,9 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms)
     delivery->is_written = false;
     delivery->is_repeated = false;
     delivery->is_blocked = false;
+    delivery->is_repairing = false;
+    delivery->must_delete = false;
+    delivery->is_doubtful = false;
 }
 
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
@@ -129,6 +134,7 @@ void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
     switch (core->slots[slot].state) {
     case DELIVERY_UPSERTING:
     case DELIVERY_READING:
+    case DELIVERY_DELETING:
         delivery_act(core, ACTION_ABORT, slot);
         delivery_hold(core, slot, due_ms);
         break;
@@ -140,6 +146,7 @@ void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
     case DELIVERY_ARRIVED:
     case DELIVERY_CLAIMING:
     case DELIVERY_HOLDING:
+    case DELIVERY_REPAIRING:
     case DELIVERY_MARKING:
     case DELIVERY_PARKING:
     case DELIVERY_NOTING:
@@ -152,7 +159,7 @@ void delivery_leave_behind(struct delivery_core *core, size_t slot)
 {
     enum delivery_state state = core->slots[slot].state;
 
-    if (state == DELIVERY_UPSERTING || state == DELIVERY_READING) {
+    if (state == DELIVERY_UPSERTING || state == DELIVERY_READING || state == DELIVERY_DELETING) {
         delivery_act(core, ACTION_ABORT, slot);
     }
     if (core->slots[slot].fence != 0) {
@@ -165,9 +172,10 @@ void delivery_leave_behind(struct delivery_core *core, size_t slot)
 void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state state)
 {
     static const enum delivery_action_kind actions[DELIVERY_STATE_COUNT] = {
-        [DELIVERY_CLAIMING] = ACTION_CLAIM, [DELIVERY_UPSERTING] = ACTION_UPSERT,
-        [DELIVERY_READING] = ACTION_READ,   [DELIVERY_MARKING] = ACTION_MARK,
-        [DELIVERY_PARKING] = ACTION_PARK,   [DELIVERY_NOTING] = ACTION_POISON,
+        [DELIVERY_CLAIMING] = ACTION_CLAIM,   [DELIVERY_UPSERTING] = ACTION_UPSERT,
+        [DELIVERY_READING] = ACTION_READ,     [DELIVERY_MARKING] = ACTION_MARK,
+        [DELIVERY_REPAIRING] = ACTION_REPAIR, [DELIVERY_DELETING] = ACTION_DELETE,
+        [DELIVERY_PARKING] = ACTION_PARK,     [DELIVERY_NOTING] = ACTION_POISON,
     };
     struct delivery *delivery = &core->slots[slot];
 

@@ -6,7 +6,8 @@
 
 static bool is_active(enum delivery_state state)
 {
-    return delivery_has_claim(state) || state == DELIVERY_CLAIMING || state == DELIVERY_MARKING;
+    return delivery_has_claim(state) || state == DELIVERY_CLAIMING || state == DELIVERY_REPAIRING ||
+           state == DELIVERY_MARKING;
 }
 
 static uint32_t count_of_job(const struct delivery_core *core, int64_t job_id, bool is_writing)
@@ -16,7 +17,8 @@ static uint32_t count_of_job(const struct delivery_core *core, int64_t job_id, b
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         enum delivery_state state = core->slots[i].state;
         count += core->slots[i].job_id == job_id &&
-                 (is_writing ? state == DELIVERY_UPSERTING : is_active(state));
+                 (is_writing ? state == DELIVERY_UPSERTING || state == DELIVERY_DELETING
+                             : is_active(state));
     }
     return count;
 }
@@ -60,7 +62,8 @@ static bool write_next(struct delivery_core *core, int64_t now_ms)
     if (best == NULL) {
         return false;
     }
-    delivery_start(core, (size_t)(best - core->slots), DELIVERY_UPSERTING);
+    delivery_start(core, (size_t)(best - core->slots),
+                   best->must_delete ? DELIVERY_DELETING : DELIVERY_UPSERTING);
     return true;
 }
 
@@ -70,7 +73,8 @@ void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         enum delivery_state state = core->slots[i].state;
         bool is_in_flight = state == DELIVERY_CLAIMING || state == DELIVERY_UPSERTING ||
-                            state == DELIVERY_READING || state == DELIVERY_MARKING ||
+                            state == DELIVERY_READING || state == DELIVERY_REPAIRING ||
+                            state == DELIVERY_DELETING || state == DELIVERY_MARKING ||
                             state == DELIVERY_PARKING || state == DELIVERY_NOTING;
         if (state != DELIVERY_FREE && (!is_in_flight || now_ms >= core->stop_by_ms)) {
             delivery_leave_behind(core, i);
@@ -81,7 +85,8 @@ void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
 static void park_blocked(struct delivery_core *core)
 {
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        if (core->slots[i].state == DELIVERY_READY && core->slots[i].is_blocked) {
+        if (core->slots[i].state == DELIVERY_READY && core->slots[i].is_blocked &&
+            !core->slots[i].is_repairing) {
             delivery_park(core, i, DELIVERY_JOB_BLOCKED);
         }
     }

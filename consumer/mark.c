@@ -98,6 +98,7 @@ static void fill(const struct ticket *ticket, struct ledger_outcome *outcomes,
             .rejected = (int64_t)(parcel->refusal_count + verdict->reject_count),
             .rounded = verdict->rounded,
             .readback_sha256 = verdict->readback_sha256,
+            .is_doubtful = consumer->core.slots[ticket->slots[i]].is_doubtful,
         };
         rejects = put_rejects(parcel, parcel->refusals, parcel->refusal_count, rejects);
         rejects = put_rejects(parcel, verdict->rejects, verdict->reject_count, rejects);

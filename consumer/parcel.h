@@ -26,6 +26,8 @@ struct verdict {       /* of the last reading */
     uint32_t rounded;
     struct reject *rejects; /* in the parcel's arena */
     size_t reject_count;
+    struct span *surplus; /* ids whose document must vanish; likewise */
+    size_t surplus_count;
     char readback_sha256[65];
 };
 

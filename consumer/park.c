@@ -106,24 +106,37 @@ static struct ledger_arrival arrival_of(const struct parcel *parcel)
                                    .sha256 = parcel->sha256};
 }
 
+/* In the middle of a repair no batch is parked: its message stays. */
+static bool must_stay(const struct pg_rows *rows, const struct envelope *envelope)
+{
+    for (int i = 0; i < pg_row_count(rows); i++) {
+        if (pg_i64(rows, i, "job_id") == envelope->job_id &&
+            pg_i64(rows, i, "batch_no") == envelope->batch_no) {
+            return !pg_bool(rows, i, "is_parked");
+        }
+    }
+    return false; /* it has moved on by itself: the message is as done */
+}
+
 static void on_parked(void *ctx, const struct pg_rows *rows, const struct error *err)
 {
     struct ticket *ticket = ctx;
     struct consumer *consumer = ticket->consumer;
 
-    (void)rows; /* one that did not match has moved on by itself: the message is as done */
     for (size_t i = 0; !consumer->is_closing && i < ticket->count; i++) {
         size_t slot = ticket->slots[i];
         const struct parcel *parcel = &consumer->parcels[slot];
+        struct delivery_event event = {.kind = EVENT_PARK, .slot = slot, .error = err->kind};
         if (err->kind == ERROR_NONE) {
-            log_event(LOG_INFO, "batch.parked", LOG_NUMBER("job", parcel->envelope.job_id),
+            event.is_repairing = must_stay(rows, &parcel->envelope);
+            log_event(LOG_INFO, event.is_repairing ? "batch.held" : "batch.parked",
+                      LOG_NUMBER("job", parcel->envelope.job_id),
                       LOG_NUMBER("batch", parcel->envelope.batch_no),
                       LOG_TEXT("reason", parcel->error.message));
         } else {
             on_said(NULL, NULL, err);
         }
-        consumer_tell(consumer, &(struct delivery_event){
-                                    .kind = EVENT_PARK, .slot = slot, .error = err->kind});
+        consumer_tell(consumer, &event);
     }
     free(ticket);
 }

@@ -1,10 +1,11 @@
 /*
  * D2. One request by id, one comparison per record; what counts as equal stands in format/equality.h alone. What is
  * found beyond the source's record counts as different, and is cleared by the next upsert, if there is one
- * (surplus.h).
+ * (surplus.h), or by a repair (repair.c).
  */
 #include "consumer/readback.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,6 +15,8 @@
 #include "consumer/surplus.h"
 #include "format/columns.h"
 #include "format/equality.h"
+
+#define DIGEST_SHOWN 16
 
 /* All that one reading needs; the answer and the scratch arena are gone afterwards. */
 struct reading {
@@ -26,25 +29,55 @@ struct reading {
     uint32_t mismatches;
 };
 
+/* Of a record's canonical form, cut: enough to tell two apart, and to find the same in another log. */
+static void show_digest(const struct record *record, struct arena *scratch,
+                        char out[DIGEST_SHOWN + 1])
+{
+    struct record copy;
+    struct record_set one = {&copy, 1};
+    struct digest digest;
+    struct error ignored = {0};
+    char whole[65];
+
+    snprintf(out, DIGEST_SHOWN + 1, "%s", record == NULL ? "nothing" : "unknown");
+    if (record != NULL) {
+        copy = *record;
+        if (equality_digest(&one, scratch, &digest, &ignored)) {
+            digest_format(&digest, whole);
+            snprintf(out, DIGEST_SHOWN + 1, "%.*s", DIGEST_SHOWN, whole);
+        }
+    }
+}
+
 static bool add_reject(struct parcel *parcel, const struct record *record, const char *reason,
-                       const struct difference *difference, struct error *err)
+                       const char *message, struct error *err)
 {
     struct verdict *verdict = &parcel->verdict;
-    size_t field_len = strlen(difference->field);
-    size_t detail_len = strlen(difference->detail);
-    char *message = arena_alloc(&parcel->arena, field_len + 2 + detail_len);
+    size_t len = strlen(message);
+    char *copy = arena_alloc(&parcel->arena, len + 1);
 
-    if (message == NULL) {
+    if (copy == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory for a reject");
     }
-    memcpy(message, difference->field, field_len);
-    memcpy(message + field_len, ": ", 2);
-    memcpy(message + field_len + 2, difference->detail, detail_len);
-    verdict->rejects[verdict->reject_count++] =
-        (struct reject){.id = record->id,
-                        .reason = reason,
-                        .message = {(const uint8_t *)message, field_len + 2 + detail_len}};
+    memcpy(copy, message, len + 1);
+    verdict->rejects[verdict->reject_count++] = (struct reject){
+        .id = record->id, .reason = reason, .message = {(const uint8_t *)copy, len}};
     return true;
+}
+
+static bool add_mismatch(struct reading *reading, const struct record *want,
+                         const struct record *have, const struct difference *difference,
+                         struct error *err)
+{
+    char sent[DIGEST_SHOWN + 1];
+    char read[DIGEST_SHOWN + 1];
+    char message[400];
+
+    show_digest(want, &reading->scratch, sent);
+    show_digest(have, &reading->scratch, read);
+    snprintf(message, sizeof message, "%s: %s (digest sent %s, read back %s)", difference->field,
+             difference->detail, sent, read);
+    return add_reject(reading->parcel, want, "mismatch", message, err);
 }
 
 static bool compare_record(struct reading *reading, struct record *want, struct error *err)
@@ -52,6 +85,7 @@ static bool compare_record(struct reading *reading, struct record *want, struct 
     struct verdict *verdict = &reading->parcel->verdict;
     const struct record *have = record_index_find(reading->index, want->id);
     struct difference difference;
+    char message[300];
 
     switch (equality_compare(want, have, reading->parcel->target->space, &reading->scratch,
                              &difference)) {
@@ -62,15 +96,19 @@ static bool compare_record(struct reading *reading, struct record *want, struct 
         reading->verified.records[reading->verified.count++] = *have;
         return true;
     case EQUALITY_NOT_STORABLE: /* sending it again would change nothing */
-        return add_reject(reading->parcel, want, "not_storable", &difference, err);
+        snprintf(message, sizeof message, "%s: %s", difference.field, difference.detail);
+        return add_reject(reading->parcel, want, "not_storable", message, err);
     case EQUALITY_MISSING:
     case EQUALITY_DIFFERENT:
         break;
     }
     reading->mismatches++;
-    return (have == NULL ||
-            surplus_clear(want, have, &reading->parcel->arena, &reading->scratch, err)) &&
-           add_reject(reading->parcel, want, "mismatch", &difference, err);
+    if (have != NULL && surplus_document(want, have)) {
+        verdict->surplus[verdict->surplus_count++] = want->id;
+    }
+    return add_mismatch(reading, want, have, &difference, err) &&
+           (have == NULL ||
+            surplus_clear(want, have, &reading->parcel->arena, &reading->scratch, err));
 }
 
 static bool compare_all(struct reading *reading, struct error *err)
@@ -80,14 +118,16 @@ static bool compare_all(struct reading *reading, struct error *err)
     size_t count = parcel->records.count;
     struct digest digest;
 
-    *verdict = (struct verdict){.rejects = verdict->rejects};
+    *verdict = (struct verdict){.rejects = verdict->rejects, .surplus = verdict->surplus};
     if (verdict->rejects == NULL) {
         verdict->rejects = arena_alloc_array(&parcel->arena, count, sizeof *verdict->rejects);
+        verdict->surplus = arena_alloc_array(&parcel->arena, count, sizeof *verdict->surplus);
     }
     reading->index = record_index_new(&reading->have, &reading->scratch);
     reading->verified.records =
         arena_alloc_array(&reading->scratch, count, sizeof *reading->verified.records);
-    if (verdict->rejects == NULL || reading->index == NULL || reading->verified.records == NULL) {
+    if (verdict->rejects == NULL || verdict->surplus == NULL || reading->index == NULL ||
+        reading->verified.records == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory for a comparison");
     }
     for (size_t i = 0; i < count; i++) {
@@ -121,11 +161,13 @@ static bool judge(struct consumer *consumer, size_t slot, struct span answer, ui
 static void end_with(struct errand *errand, const struct error *err, uint32_t mismatches)
 {
     struct consumer *consumer = errand->consumer;
-    struct delivery_event event = {.kind = EVENT_READ,
-                                   .slot = errand->slot,
-                                   .error = err->kind,
-                                   .retry_after_ms = err->retry_after_ms,
-                                   .mismatches = mismatches};
+    struct delivery_event event = {
+        .kind = EVENT_READ,
+        .slot = errand->slot,
+        .error = err->kind,
+        .retry_after_ms = err->retry_after_ms,
+        .mismatches = mismatches,
+        .surplus = (uint32_t)consumer->parcels[errand->slot].verdict.surplus_count};
 
     errand_end(errand);
     if (event.error != ERROR_NONE) {

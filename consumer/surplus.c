@@ -59,6 +59,11 @@ static bool extend(struct record *want, struct span nulls, struct arena *arena, 
     return true;
 }
 
+bool surplus_document(const struct record *want, const struct record *have)
+{
+    return want->document.type == JSON_NULL && have->document.type != JSON_NULL;
+}
+
 bool surplus_clear(struct record *want, const struct record *have, struct arena *arena,
                    struct arena *scratch, struct error *err)
 {

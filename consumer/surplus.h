@@ -14,5 +14,7 @@
  * none. To the comparison, null is as good as absent. The text lives in the arena, scratch is the caller's. */
 MUST_CHECK bool surplus_clear(struct record *want, const struct record *have, struct arena *arena,
                               struct arena *scratch, struct error *err);
+/* The target has a document where the source has none: only deleting the record helps (repair.h). */
+bool surplus_document(const struct record *want, const struct record *have);
 
 #endif

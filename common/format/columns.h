@@ -20,6 +20,9 @@ void columns_write_get(struct buf *out, const struct span *ids, size_t count);
 /* The same for some columns only; include: a JSON array, "[]" for the ids alone */
 void columns_write_get_only(struct buf *out, const struct span *ids, size_t count, const char *include);
 
+/* {"ids":[…]}, a delete's body. */
+void columns_write_delete(struct buf *out, const struct span *ids, size_t count);
+
 enum vector_encoding { VECTOR_BASE64, VECTOR_DECIMAL }; /* one kind for a whole request; a mix is a 422 */
 
 /* An upsert body for records[0…count): embeddings, documents, metadatas, uris as parallel arrays, values copied raw. */

@@ -1,5 +1,5 @@
 /*
- * Request bodies in Chroma's columnar form: what to get, and what to upsert. Record values are
+ * Request bodies in Chroma's columnar form: what to get, to delete, and to upsert. Record values are
  * copied as they stand; only vectors are spelled here. A column in which no record has anything is
  * left out.
  */
@@ -17,15 +17,27 @@ static void separate(struct buf *out, size_t i)
     }
 }
 
-void columns_write_get_only(struct buf *out, const struct span *ids, size_t count,
-                            const char *include)
+static void write_ids(struct buf *out, const struct span *ids, size_t count)
 {
     buf_append_str(out, "{\"ids\":[");
     for (size_t i = 0; i < count; i++) {
         separate(out, i);
         json_write_string(out, ids[i]);
     }
-    buf_append_str(out, "],\"include\":");
+    buf_append_byte(out, ']');
+}
+
+void columns_write_delete(struct buf *out, const struct span *ids, size_t count)
+{
+    write_ids(out, ids, count);
+    buf_append_byte(out, '}');
+}
+
+void columns_write_get_only(struct buf *out, const struct span *ids, size_t count,
+                            const char *include)
+{
+    write_ids(out, ids, count);
+    buf_append_str(out, ",\"include\":");
     buf_append_str(out, include);
     buf_append_byte(out, '}');
 }

@@ -127,6 +127,10 @@ struct http_request *chroma_query(struct chroma *chroma, const struct uuid *coll
 struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,
                                    struct span body, int64_t deadline_ms, chroma_done_fn *fn,
                                    void *ctx, struct error *err);
+/* By id; body: columns_write_delete. Ids that are not there are no error. */
+struct http_request *chroma_delete(struct chroma *chroma, const struct uuid *collection,
+                                   struct span body, int64_t deadline_ms, chroma_done_fn *fn,
+                                   void *ctx, struct error *err);
 
 /* -- creating a target like its source: chroma-api §7 -- */
 

@@ -1,5 +1,5 @@
 /*
- * The calls that concern the records of one collection: list ids, count, get, query, upsert. Bodies come
+ * The calls that concern the records of one collection: list ids, count, get, query, upsert, delete. Bodies come
  * ready from format/columns.h; answers go back unread, but for the ids, which are read while they
  * arrive.
  */
@@ -142,9 +142,9 @@ struct http_request *chroma_query(struct chroma *chroma, const struct uuid *coll
     return ask(chroma, collection, "query", body, deadline_ms, fn, ctx, err);
 }
 
-struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,
-                                   struct span body, int64_t deadline_ms, chroma_done_fn *fn,
-                                   void *ctx, struct error *err)
+static struct http_request *write_records(struct chroma *chroma, const struct uuid *collection,
+                                          const char *verb, struct span body, int64_t deadline_ms,
+                                          chroma_done_fn *fn, void *ctx, struct error *err)
 {
     struct chroma_call *call = chroma_call_new(chroma, ctx, err);
 
@@ -153,7 +153,21 @@ struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *col
     }
     call->finish = chroma_call_finish_done;
     call->fn.done = fn;
-    chroma_call_collection(call, collection->text, "upsert");
+    chroma_call_collection(call, collection->text, verb);
     return chroma_call_send(
         call, (struct http_call){.method = "POST", .body = body, .deadline_ms = deadline_ms}, err);
+}
+
+struct http_request *chroma_upsert(struct chroma *chroma, const struct uuid *collection,
+                                   struct span body, int64_t deadline_ms, chroma_done_fn *fn,
+                                   void *ctx, struct error *err)
+{
+    return write_records(chroma, collection, "upsert", body, deadline_ms, fn, ctx, err);
+}
+
+struct http_request *chroma_delete(struct chroma *chroma, const struct uuid *collection,
+                                   struct span body, int64_t deadline_ms, chroma_done_fn *fn,
+                                   void *ctx, struct error *err)
+{
+    return write_records(chroma, collection, "delete", body, deadline_ms, fn, ctx, err);
 }

@@ -133,9 +133,19 @@ MUST_CHECK bool ledger_park_batches(struct ledger *ledger, const struct ledger_a
                                     struct error *err);
 MUST_CHECK bool ledger_release_claims(struct ledger *ledger, const struct ledger_arrival *arrivals,
                                       size_t count, pg_done_fn *fn, void *ctx, struct error *err);
+struct ledger_repair { /* a record that is to be deleted at the target and written again */
+    int64_t job_id, batch_no;
+    struct span id;
+};
+/* Answers job_id, batch_no, is_open of the claims that are ours; not open: park it, its job does not run. */
+MUST_CHECK bool ledger_open_repairs(struct ledger *ledger, const struct ledger_claim *claims,
+                                    size_t count, const struct ledger_repair *repairs,
+                                    size_t repair_count, pg_done_fn *fn, void *ctx,
+                                    struct error *err);
 struct ledger_outcome { /* D3 of one batch */
     int64_t job_id, batch_no, fence, verified, rejected, rounded;
     const char *readback_sha256; /* hex */
+    bool is_doubtful;            /* a delete at the target may still be on its way */
 };
 /* Answers job_id, batch_no, state of the batches that were ours. */
 MUST_CHECK bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *outcomes,

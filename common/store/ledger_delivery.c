@@ -100,6 +100,23 @@ bool ledger_release_claims(struct ledger *ledger, const struct ledger_arrival *a
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_open_repairs(struct ledger *ledger, const struct ledger_claim *claims, size_t count,
+                         const struct ledger_repair *repairs, size_t repair_count, pg_done_fn *fn,
+                         void *ctx, struct error *err)
+{
+    struct statement st;
+    size_t wide = sizeof *repairs;
+    statement_begin(&st, "SELECT * FROM ferry.open_repairs($1,$2,$3,$4,$5,$6,$7)");
+    statement_uuid(&st, &ledger->worker);
+    statement_i64s(&st, COLUMN(claims, job_id));
+    statement_i64s(&st, COLUMN(claims, batch_no));
+    statement_i64s(&st, COLUMN(claims, fence));
+    statement_i64s(&st, &repairs[0].job_id, wide, repair_count);
+    statement_i64s(&st, &repairs[0].batch_no, wide, repair_count);
+    statement_spans_bytea(&st, &repairs[0].id, wide, repair_count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *outcomes,
                            size_t count, const struct ledger_left_out *rejects, size_t reject_count,
                            pg_done_fn *fn, void *ctx, struct error *err)
@@ -107,7 +124,8 @@ bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *o
     struct statement st;
     size_t wide = sizeof *rejects;
     statement_begin(
-        &st, "SELECT * FROM ferry.finish_batches($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)");
+        &st,
+        "SELECT * FROM ferry.finish_batches($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)");
     statement_uuid(&st, &ledger->worker);
     statement_i64s(&st, COLUMN(outcomes, job_id));
     statement_i64s(&st, COLUMN(outcomes, batch_no));
@@ -116,6 +134,7 @@ bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *o
     statement_i64s(&st, COLUMN(outcomes, rejected));
     statement_i64s(&st, COLUMN(outcomes, rounded));
     statement_texts(&st, COLUMN(outcomes, readback_sha256));
+    statement_bools(&st, COLUMN(outcomes, is_doubtful));
     statement_i64s(&st, &rejects[0].job_id, wide, reject_count);
     statement_i64s(&st, &rejects[0].batch_no, wide, reject_count);
     statement_spans_bytea(&st, &rejects[0].id, wide, reject_count);

@@ -459,8 +459,29 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION ferry.pause(p_job text) RETURNS void LANGUAGE sql AS $$
-    UPDATE ferry.jobs SET state = 'paused' WHERE job_id = ferry.find_job(p_job) AND state = 'running'
+-- Between delete and upsert a record is missing at the target: nothing stops a job there. The caller holds the job's row, so
+-- that none is opened meanwhile.
+CREATE FUNCTION ferry.refuse_while_repairing(p_job bigint) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL) THEN
+        RAISE EXCEPTION 'a repair is under way at the target of job %: try again in a moment, with a ferry-consumer running',
+            (SELECT name FROM ferry.jobs WHERE job_id = p_job) USING ERRCODE = 'FE005';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION ferry.is_repairing(p_job bigint, p_batch bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.batch_no = p_batch AND r.closed_at IS NULL)
+$$;
+
+CREATE FUNCTION ferry.pause(p_job text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_job bigint := ferry.find_job(p_job);
+BEGIN
+    PERFORM FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    PERFORM ferry.refuse_while_repairing(v_job);
+    UPDATE ferry.jobs SET state = 'paused' WHERE job_id = v_job AND state = 'running';
+END
 $$;
 
 CREATE FUNCTION ferry.resume(p_job text) RETURNS text LANGUAGE sql AS $$
@@ -472,6 +493,8 @@ DECLARE
     v_job bigint := ferry.find_job(p_job);
 BEGIN
     PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
+    PERFORM FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    PERFORM ferry.refuse_while_repairing(v_job);
     UPDATE ferry.jobs SET state = 'cancelled', finished_at = now()
         WHERE job_id = v_job AND state IN ('pending', 'running', 'paused', 'blocked');
     IF FOUND THEN

@@ -52,8 +52,8 @@ BEGIN
 END
 $$;
 
--- E3. p_sha null: no operation is left, the batch is final. Records left out come flattened, each with its batch;
--- reason 'vanished' or why it was rejected; or 'truncated', which travels.
+-- E3. p_sha null: no operation is left, the batch is final, and a repair of it has nothing left to write. Records left out come
+-- flattened, each with its batch; reason 'vanished' or why it was rejected; or 'truncated', which travels.
 CREATE FUNCTION ferry.record_exports(p_worker uuid, p_job bigint, p_batch bigint[], p_fence bigint[], p_rev bigint[],
                                      p_sha text[], p_bytes bigint[],
                                      p_out_batch bigint[], p_out_id bytea[], p_out_reason text[], p_out_message text[])
@@ -100,6 +100,9 @@ BEGIN
     ), put_vanished AS (
         INSERT INTO ferry.vanished_records (job_id, batch_no, id)
         SELECT p_job, l.batch_no, l.id FROM left_out l WHERE l.reason = 'vanished' ON CONFLICT DO NOTHING
+    ), over AS (
+        UPDATE ferry.repairs x SET closed_at = now() FROM mine JOIN r USING (batch_no)
+        WHERE r.sha IS NULL AND x.job_id = p_job AND x.batch_no = mine.batch_no AND x.closed_at IS NULL
     ), counts AS (
         SELECT mine.batch_no, count(l.id) FILTER (WHERE l.reason = 'vanished') AS gone,
                count(l.id) FILTER (WHERE l.reason <> 'vanished') AS refused
@@ -174,6 +177,8 @@ BEGIN
     INSERT INTO ferry.batch_ids (job_id, batch_no, ids, existed) VALUES
         (p_job, v_next, i.ids[1:v_half], substring(i.existed FROM 1 FOR v_half)),
         (p_job, v_next + 1, i.ids[v_half + 1:], substring(i.existed FROM v_half + 1));
+    UPDATE ferry.repairs x SET batch_no = CASE WHEN x.id = ANY (i.ids[1:v_half]) THEN v_next ELSE v_next + 1 END
+        WHERE x.job_id = p_job AND x.batch_no = p_batch;
     DELETE FROM ferry.batch_ids x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     DELETE FROM ferry.rejected_records x WHERE x.job_id = p_job AND x.batch_no = p_batch;
     DELETE FROM ferry.vanished_records x WHERE x.job_id = p_job AND x.batch_no = p_batch;

@@ -32,11 +32,13 @@ $$;
 --   stale      acknowledge                                  park    ferry.park_batches, then acknowledge
 --   secret     the target's origin needs a secret that is not in p_secrets; find it or park
 --   unknown, newer, digest: poison; acknowledge, the row stays as it is
+-- A batch with an open repair is never parked: it is claimed whether its job runs or not, and held where its target refuses.
 CREATE FUNCTION ferry.claim_batches(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_rev bigint[],
                                     p_sha text[], p_secrets text[])
 RETURNS TABLE (ord bigint, outcome text, fence bigint, must_reread boolean, n_operations integer, target_uuid uuid,
                target_name text, url text, origin text, tenant text, database_name text, auth_style text,
-               dimension integer, space text, takes_base64 boolean, max_request_bytes bigint, reason text)
+               dimension integer, space text, takes_base64 boolean, max_request_bytes bigint, reason text,
+               is_repairing boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -47,6 +49,7 @@ DECLARE
     e ferry.endpoints;
     v_fence bigint;
     v_took_over boolean;
+    v_repairing boolean;
     v_outcome text;
     v_reason text;
 BEGIN
@@ -54,6 +57,7 @@ BEGIN
              ORDER BY job, batch, ord LOOP
         v_outcome := NULL; v_reason := ''; v_fence := NULL; v_took_over := false; b := NULL; t := NULL; e := NULL;
         SELECT * INTO b FROM ferry.batches x WHERE x.job_id = m.job AND x.batch_no = m.batch FOR UPDATE;
+        v_repairing := ferry.is_repairing(m.job, m.batch);
         IF NOT FOUND OR m.rev > b.export_rev THEN
             v_outcome := CASE WHEN b.job_id IS NULL THEN 'unknown' ELSE 'newer' END;
         ELSIF m.rev < b.export_rev OR b.state IN ('verified', 'rejected', 'superseded', 'cancelled') THEN
@@ -68,10 +72,10 @@ BEGIN
             SELECT x.* INTO t FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid)
                 WHERE c.job_id = m.job AND c.collection_no = b.collection_no;
             SELECT * INTO e FROM ferry.endpoints x WHERE x.endpoint_id = t.endpoint_id;
-            IF j.state <> 'running' THEN
+            IF j.state <> 'running' AND NOT v_repairing THEN
                 v_outcome := 'park'; v_reason := 'job is ' || j.state;
             ELSIF t.retry_at > now() THEN
-                v_outcome := 'park'; v_reason := 'target refuses: ' || coalesce(t.retry_cause, '');
+                v_outcome := CASE WHEN v_repairing THEN 'hold' ELSE 'park' END; v_reason := 'target refuses: ' || coalesce(t.retry_cause, '');
             ELSIF e.auth_style <> 'none' AND e.origin <> ALL (p_secrets) THEN
                 v_outcome := 'secret'; v_reason := 'no secret for ' || e.origin;
             END IF;
@@ -96,7 +100,7 @@ BEGIN
         END IF;
         RETURN QUERY SELECT m.ord, v_outcome, v_fence, coalesce(b.must_reread OR v_took_over, false),
             b.n_records - b.n_rejected - b.n_vanished, t.target_uuid, t.name, e.url, e.origin, e.tenant, e.database_name,
-            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason;
+            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason, v_repairing;
     END LOOP;
 END
 $$;
@@ -109,16 +113,24 @@ CREATE FUNCTION ferry.free_slots(p_fence bigint[]) RETURNS void LANGUAGE sql AS 
 $$;
 
 -- §4: back to planned under a new rev, so that reports and redeliveries of the parked message match nothing any more.
--- p_fence 0: not claimed by me; then the message's rev and digest must match. Answers the batches that were parked.
+-- p_fence 0: not claimed by me; then the message's rev and digest must match. Answers the batches that were parked, and those
+-- that must not be, because a repair is open: their messages are held.
 CREATE FUNCTION ferry.park_batches(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_rev bigint[],
                                    p_sha text[], p_fence bigint[], p_sent boolean[], p_cause text)
-RETURNS TABLE (job_id bigint, batch_no bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (job_id bigint, batch_no bigint, is_parked boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     m record;
 BEGIN
     FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha, p_fence, p_sent)
                  AS u (job, batch, rev, sha, fence, sent) ORDER BY job, batch LOOP
+        PERFORM FROM ferry.batches b WHERE b.job_id = m.job AND b.batch_no = m.batch AND b.export_rev = m.rev
+            AND b.state IN ('planned', 'published', 'claimed') FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        IF ferry.is_repairing(m.job, m.batch) THEN
+            RETURN QUERY SELECT m.job, m.batch, false;
+            CONTINUE;
+        END IF;
         UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
                 payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL,
                 last_error = p_cause,
@@ -130,7 +142,7 @@ BEGIN
                         AND (b.state IN ('planned', 'published') OR (b.state = 'claimed' AND b.lease_until < now())) END);
         IF FOUND THEN
             PERFORM ferry.log_event('batch.parked', m.job, m.batch, p_worker, p_cause);
-            RETURN QUERY SELECT m.job, m.batch;
+            RETURN QUERY SELECT m.job, m.batch, true;
         END IF;
     END LOOP;
     PERFORM ferry.free_slots(p_fence);
@@ -151,9 +163,44 @@ CREATE FUNCTION ferry.learn_limit(p_target uuid, p_bytes bigint) RETURNS void LA
     WHERE target_uuid = p_target
 $$;
 
--- D3: claimed, fence mine. Rejects come flattened. Answers the batches that were mine.
+-- Decision 13: the ids that are about to be deleted at the target and written again, noted before. Under my claim only, and
+-- for a job that runs, unless a repair of the batch is open already: is_open false says that it must be parked instead.
+CREATE FUNCTION ferry.open_repairs(p_worker uuid, p_job bigint[], p_batch bigint[], p_fence bigint[],
+                                   p_out_job bigint[], p_out_batch bigint[], p_out_id bytea[])
+RETURNS TABLE (job_id bigint, batch_no bigint, is_open boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    -- Who pauses or cancels takes this lock, too, and then looks for repairs.
+    PERFORM FROM ferry.jobs j WHERE j.job_id = ANY (p_job) ORDER BY j.job_id FOR SHARE;
+    RETURN QUERY
+    WITH r AS (
+        SELECT * FROM unnest(p_job, p_batch, p_fence) AS u (job_id, batch_no, fence)
+    ), mine AS (
+        SELECT b.job_id, b.batch_no, b.fence, j.state = 'running' OR ferry.is_repairing(b.job_id, b.batch_no) AS may_open
+        FROM ferry.batches b JOIN r USING (job_id, batch_no) JOIN ferry.jobs j USING (job_id)
+        WHERE b.state = 'claimed' AND b.fence = r.fence AND b.owner = p_worker
+        ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
+    ), noted AS (
+        INSERT INTO ferry.repairs (job_id, batch_no, id, fence)
+        SELECT m.job_id, m.batch_no, o.id, m.fence FROM unnest(p_out_job, p_out_batch, p_out_id) AS o (job_id, batch_no, id)
+        JOIN mine m USING (job_id, batch_no) WHERE m.may_open
+        ON CONFLICT (job_id, batch_no, sha256(id)) DO UPDATE SET fence = EXCLUDED.fence, opened_at = now(), closed_at = NULL
+        RETURNING repairs.job_id, repairs.batch_no
+    ), said AS (
+        INSERT INTO ferry.events (kind, job_id, batch_no, worker_id, detail)
+        SELECT 'batch.repairing', n.job_id, n.batch_no, p_worker, count(*) || ' records' FROM noted n GROUP BY 2, 3
+    ), doubtful AS ( -- a delete that arrives late would not be seen otherwise (§8)
+        UPDATE ferry.batches b SET must_reread = true FROM mine m
+        WHERE b.job_id = m.job_id AND b.batch_no = m.batch_no AND m.may_open
+    )
+    SELECT m.job_id, m.batch_no, m.may_open FROM mine m;
+END
+$$;
+
+-- D3: claimed, fence mine. Closes the repairs; p_doubtful: a delete of one may still be on its way. Rejects come flattened. Answers the batches that were mine.
 CREATE FUNCTION ferry.finish_batches(p_worker uuid, p_job bigint[], p_batch bigint[], p_fence bigint[],
                                      p_verified integer[], p_rejected integer[], p_rounded integer[], p_readback text[],
+                                     p_doubtful boolean[],
                                      p_out_job bigint[], p_out_batch bigint[], p_out_id bytea[], p_out_reason text[],
                                      p_out_message text[], p_out_status integer[])
 RETURNS TABLE (job_id bigint, batch_no bigint, state text) LANGUAGE plpgsql AS $$
@@ -161,8 +208,8 @@ RETURNS TABLE (job_id bigint, batch_no bigint, state text) LANGUAGE plpgsql AS $
 BEGIN
     RETURN QUERY
     WITH r AS (
-        SELECT * FROM unnest(p_job, p_batch, p_fence, p_verified, p_rejected, p_rounded, p_readback)
-            AS u (job_id, batch_no, fence, verified, rejected, rounded, readback)
+        SELECT * FROM unnest(p_job, p_batch, p_fence, p_verified, p_rejected, p_rounded, p_readback, p_doubtful)
+            AS u (job_id, batch_no, fence, verified, rejected, rounded, readback, doubtful)
     ), mine AS (
         SELECT b.job_id, b.batch_no, b.export_rev, b.deliveries, c.target_uuid
         FROM ferry.batches b JOIN r USING (job_id, batch_no)
@@ -178,12 +225,16 @@ BEGIN
         ON CONFLICT (job_id, batch_no, sha256(id)) DO UPDATE SET reason = EXCLUDED.reason, message = EXCLUDED.message,
             stage = 'delivery', export_rev = EXCLUDED.export_rev, attempts = EXCLUDED.attempts, status = EXCLUDED.status,
             at = now()
+    ), repaired AS (
+        UPDATE ferry.repairs x SET closed_at = now() FROM mine m
+        WHERE x.job_id = m.job_id AND x.batch_no = m.batch_no AND x.closed_at IS NULL
     ), calm AS (
         UPDATE ferry.target_collections t SET retry_at = NULL, retry_cause = NULL, refused_since = NULL, refusals = 0
         WHERE t.target_uuid IN (SELECT target_uuid FROM mine) AND t.retry_at <= now()
     )
     UPDATE ferry.batches b SET n_verified = r.verified, n_rejected = b.n_rejected + r.rejected, n_rounded = r.rounded,
         readback_sha256 = decode(r.readback, 'hex'), lease_until = NULL, finished_at = now(), last_error = NULL,
+        must_reread = b.must_reread OR r.doubtful, quiet_until = ferry.quiet_after(b.quiet_until, r.doubtful, ferry.lease_of(p_worker)),
         state = CASE WHEN r.verified = 0 AND b.n_rejected + r.rejected > 0 THEN 'rejected' ELSE 'verified' END
     FROM r JOIN mine USING (job_id, batch_no)
     WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no

@@ -163,7 +163,7 @@ COMMENT ON COLUMN ferry.truncated_records.id IS 'Id of the record, its UTF-8 byt
 COMMENT ON COLUMN ferry.truncated_records.message IS 'How long the document was, and is';
 COMMENT ON COLUMN ferry.truncated_records.at IS 'When it was last exported so, database time';
 
-COMMENT ON TABLE ferry.repairs IS 'Records being deleted and written again to clear what an upsert leaves; a job does not succeed while one is open. No program writes here yet.';
+COMMENT ON TABLE ferry.repairs IS 'Records being deleted and written again to clear what an upsert leaves; a job does not succeed while one is open.';
 COMMENT ON COLUMN ferry.repairs.job_id IS 'The job';
 COMMENT ON COLUMN ferry.repairs.batch_no IS 'The batch within the job';
 COMMENT ON COLUMN ferry.repairs.id IS 'Id of the record, its UTF-8 bytes';
@@ -321,7 +321,10 @@ COMMENT ON FUNCTION ferry.free_slots(bigint[]) IS 'Frees the write slots of thes
 COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text) IS 'Puts batches back to planned under a new rev';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';
 COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size that the target refused';
-COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
+COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],boolean[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
+COMMENT ON FUNCTION ferry.open_repairs(uuid,bigint[],bigint[],bigint[],bigint[],bigint[],bytea[]) IS 'Decision 13: ids to be deleted at the target and written again, noted before';
+COMMENT ON FUNCTION ferry.is_repairing(bigint,bigint) IS 'Has the batch an open repair';
+COMMENT ON FUNCTION ferry.refuse_while_repairing(bigint) IS 'FE005 while the job has an open repair';
 COMMENT ON FUNCTION ferry.release_claims(uuid,interval,bigint[],bigint[],bigint[],boolean[]) IS 'A stopping consumer gives its claims back at once';
 COMMENT ON FUNCTION ferry.start_worker(uuid,text,text,integer,text,interval) IS 'Registers a process; answers the ledger''s UUID';
 COMMENT ON FUNCTION ferry.renew(uuid,interval,bigint,bigint[],bigint[],bigint[],text,text[],bigint) IS 'Renews a worker and all it holds; answers the claims that are still its own';

@@ -1,5 +1,7 @@
 """A target that does not keep what it was given, on every attempt: the job fails, and the record is named."""
 
+import re
+
 import pytest
 
 from ferry import DONE, MISMATCH, corpus, last_line
@@ -53,6 +55,8 @@ def test_a_damaged_record_fails_the_job_and_is_named(ferry, space, damage, field
     assert "verified" not in last_line(done.out) or "89 of 90" in last_line(done.out)
     [reject] = ferry.sql("SELECT * FROM ferry.rejects")
     assert (reject["id"], reject["reason"]) == (WRONG, "mismatch") and field in reject["message"]
+    sent, read = re.search(r"\(digest sent ([0-9a-f]{16}), read back ([0-9a-f]{16}|nothing)\)$", reject["message"]).groups()
+    assert sent != read
     job = ferry.job()
     assert job["state"] == "failed" and WRONG in job["last_error"]
     assert (job["planned"], job["verified"], job["rejected"]) == (RECORDS, RECORDS - 1, 1)

@@ -251,10 +251,10 @@ class Ledger:
         assert [row["outcome"] for row in rows] == ["claimed"] * len(messages), rows
         return [row["fence"] for row in rows]
 
-    def finish(self, worker, job, batch, fence, verified=3, rejects=(), rounded=0, status=0):
+    def finish(self, worker, job, batch, fence, verified=3, rejects=(), rounded=0, status=0, doubtful=False):
         """D3 of one batch; rejects: (id, reason) each."""
         return self.call("finish_batches", worker, [job], [batch], [fence], [verified], [len(rejects)], [rounded],
-                         ["ab" * 32], [job for _ in rejects], [batch for _ in rejects], [one[0] for one in rejects],
+                         ["ab" * 32], [doubtful], [job for _ in rejects], [batch for _ in rejects], [one[0] for one in rejects],
                          [one[1] for one in rejects], ["because" for _ in rejects], [status for _ in rejects])
 
     def deliver(self, worker, *messages, rejects=None):

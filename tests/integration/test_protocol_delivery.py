@@ -139,7 +139,7 @@ def test_a_dead_claim_that_may_not_be_taken_over_is_parked_too(ledger, consumer,
     else:
         ledger.run("UPDATE ferry.endpoints SET auth_style = 'bearer' WHERE url = 'http://target'")
     assert outcome(ledger, consumer, message) == ("secret" if why == "secret" else "park")
-    assert ledger.park(consumer, message) == [{"job_id": message.job, "batch_no": 1}]
+    assert ledger.park(consumer, message) == [{"job_id": message.job, "batch_no": 1, "is_parked": True}]
     batch = ledger.batch(message.job, 1)
     assert batch["must_reread"] and batch["quiet_until"] is not None
 
@@ -226,7 +226,7 @@ def test_of_a_set_only_mine_are_verified(ledger, consumer, messages):
     fences = ledger.claim(consumer, *messages)
     job = messages[0].job
     rows = ledger.call("finish_batches", consumer, [job] * 3, [1, 2, 3], [fences[0], 1000, fences[2]], [3, 2, 2], [0, 1, 1],
-                       [0, 0, 0], ["ab" * 32] * 3, [job] * 2, [2, 3], [ids(1, 3)[0], ids(1, 6)[0]], ["mismatch"] * 2,
+                       [0, 0, 0], ["ab" * 32] * 3, [False] * 3, [job] * 2, [2, 3], [ids(1, 3)[0], ids(1, 6)[0]], ["mismatch"] * 2,
                        ["m"] * 2, [0, 0])
     assert sorted((row["batch_no"], row["state"]) for row in rows) == [(1, "verified"), (3, "verified")]
     assert set(ledger.left_out("rejected_records", job)) == {(3, ids(1, 6)[0])}
@@ -274,7 +274,7 @@ def parked(ledger, message, rev=2):
 def test_a_message_parks_its_batch_by_rev_and_digest(ledger, producer, consumer, job, state):
     (message,) = ledger.export(producer, job, 1) if state == "planned" else ledger.publish(producer, job, 1)
     assert ledger.batch(job, 1)["state"] == state
-    assert ledger.park(consumer, message) == [{"job_id": job, "batch_no": 1}]
+    assert ledger.park(consumer, message) == [{"job_id": job, "batch_no": 1, "is_parked": True}]
     batch = parked(ledger, message)
     assert not batch["must_reread"] and batch["quiet_until"] is None
     assert ledger.value("SELECT detail FROM ferry.events WHERE kind = 'batch.parked'") == "paused"

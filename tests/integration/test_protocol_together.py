@@ -175,8 +175,8 @@ def test_workers_that_do_everything_at_once_never_deadlock(ledger, together, pro
         def finish():
             chosen = some(fences)
             one.call("finish_batches", worker, [job] * len(chosen), [c[0] for c in chosen], [c[1] for c in chosen],
-                     [c[2] for c in chosen], [0] * len(chosen), [0] * len(chosen), ["ab" * 32] * len(chosen), [], [], [], [],
-                     [], [])
+                     [c[2] for c in chosen], [0] * len(chosen), [0] * len(chosen), ["ab" * 32] * len(chosen), [False] * len(chosen), [],
+                     [], [], [], [], [])
 
         def release():
             chosen = some(fences)

@@ -124,6 +124,7 @@ def live(ledger):
     ledger.call("release_exports", job, [5], [claim["fence"]], "failed")
     fences = ledger.claim(consumer, *messages)
     ledger.renew(consumer, [(job, 1, fences[0])])
+    ledger.call("open_repairs", consumer, [job], [1], [fences[0]], [job], [1], [ids(2)[1]])
     ledger.finish(consumer, job, 1, fences[0], 1, [(ids(2)[1], "not_storable")])
     ledger.release(consumer, messages[1], fences[1])
     ledger.park(consumer, messages[2], fences[2], sent=True)

@@ -98,6 +98,22 @@ static void read_back(size_t slot, enum error_kind error, uint32_t mismatches)
         .kind = EVENT_READ, .slot = slot, .error = error, .mismatches = mismatches});
 }
 
+static void surplus(size_t slot)
+{
+    tell((struct delivery_event){.kind = EVENT_READ, .slot = slot, .mismatches = 2, .surplus = 1});
+}
+
+static void noted(size_t slot, bool matched, bool is_open)
+{
+    tell((struct delivery_event){
+        .kind = EVENT_REPAIR, .slot = slot, .matched = matched, .is_repairing = is_open});
+}
+
+static void deleted(size_t slot, enum error_kind error)
+{
+    tell((struct delivery_event){.kind = EVENT_DELETE, .slot = slot, .error = error});
+}
+
 static void mark(size_t slot, bool matched, enum error_kind error)
 {
     tell((struct delivery_event){
@@ -202,6 +218,26 @@ static size_t marking(void)
 
     read_back(slot, ERROR_NONE, 0);
     expect(ACTION_MARK, slot);
+    return slot;
+}
+
+static size_t repairing(void)
+{
+    size_t slot = reading();
+
+    surplus(slot);
+    expect(ACTION_REPAIR, slot);
+    expect_nothing();
+    return slot;
+}
+
+static size_t deleting(void)
+{
+    size_t slot = repairing();
+
+    noted(slot, true, true);
+    expect(ACTION_DELETE, slot);
+    expect_nothing();
     return slot;
 }
 
@@ -799,6 +835,234 @@ static void the_division_goes_on_from_what_the_edge_has_used(void **state)
     assert_int_equal(expect(ACTION_UPSERT, slot).parts, 20);
 }
 
+/* ---- repairs: decision 13 ---- */
+
+static void a_surplus_document_is_noted_deleted_written_and_read_again(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+    expect_nothing();
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    assert_false(core.slots[slot].is_doubtful);
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+static void nothing_is_deleted_before_it_is_noted(void **state)
+{
+    (void)state;
+    size_t slot = repairing();
+    for (int i = 0; i < 3; i++) { /* it may be in the ledger, or not */
+        tell((struct delivery_event){
+            .kind = EVENT_REPAIR, .slot = slot, .error = ERROR_UNAVAILABLE});
+        expect_nothing();
+        wait_ms(BUSY);
+        expect(ACTION_REPAIR, slot);
+    }
+    noted(slot, false, false); /* the claim was lost */
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    slot = arrive(2);
+    expect(ACTION_CLAIM, slot);
+}
+
+static void a_repair_of_a_job_that_was_paused_meanwhile_is_not_begun(void **state)
+{
+    (void)state;
+    size_t slot = repairing();
+    noted(slot, true, false);
+    assert_true(expect(ACTION_PARK, slot).sent);
+    expect_nothing();
+}
+
+static void a_repair_is_tried_once(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    surplus(slot);
+    expect(ACTION_MARK, slot);
+}
+
+static void the_delete_waits_for_its_turn_and_its_lease(void **state)
+{
+    (void)state;
+    size_t first = reading();
+    size_t second = claimed(1);
+    expect(ACTION_UPSERT, second);
+    surplus(first);
+    expect(ACTION_REPAIR, first);
+    noted(first, true, true);
+    expect_nothing();
+    expect_state(first, DELIVERY_READY);
+    now += LEASE / 2;
+    upsert(second, ERROR_NONE);
+    expect(ACTION_READ, second);
+    expect_nothing();
+    renew(first, true);
+    expect(ACTION_DELETE, first);
+}
+
+static void a_delete_that_fails_is_repeated_and_leaves_a_doubt(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    deleted(slot, ERROR_TIMEOUT);
+    expect_state(slot, DELIVERY_WAITING);
+    wait_ms(1000);
+    expect(ACTION_DELETE, slot);
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    read_back(slot, ERROR_NONE, 0);
+    expect(ACTION_MARK, slot);
+    assert_true(core.slots[slot].is_doubtful);
+}
+
+/* What fails is the upsert after the delete, its reading, or the delete itself. */
+static void in_a_repair_nothing_is_parked(void **state)
+{
+    static const enum error_kind kinds[] = {ERROR_AUTH, ERROR_NOT_FOUND, ERROR_UNAVAILABLE};
+
+    (void)state;
+    for (size_t i = 0; i < 3 * ARRAY_LEN(kinds); i++) {
+        set_up_with(1);
+        enum error_kind kind = kinds[i / 3];
+        size_t slot = deleting();
+        enum delivery_action_kind again = ACTION_DELETE;
+        if (i % 3 > 0) {
+            deleted(slot, ERROR_NONE);
+            expect(ACTION_UPSERT, slot);
+            again = ACTION_UPSERT;
+        }
+        if (i % 3 > 1) {
+            upsert(slot, ERROR_NONE);
+            expect(ACTION_READ, slot);
+            again = ACTION_READ;
+        }
+        for (int64_t since = now; now - since < 3 * REFUSE;) {
+            struct delivery_action action;
+            tell((struct delivery_event){.kind = again == ACTION_DELETE   ? EVENT_DELETE
+                                                 : again == ACTION_UPSERT ? EVENT_UPSERT
+                                                                          : EVENT_READ,
+                                         .slot = slot,
+                                         .error = kind});
+            while (delivery_next_action(&core, &action)) {
+                assert_true(action.kind == ACTION_BLOCK_JOB || action.kind == ACTION_REFUSE_TARGET);
+                assert_int_equal(action.kind == ACTION_BLOCK_JOB, kind != ERROR_UNAVAILABLE);
+            }
+            expect_state(slot, DELIVERY_WAITING);
+            assert_true(core.slots[slot].due_ms > now);
+            now = core.slots[slot].due_ms;
+            renew(slot, true);
+            tick();
+            expect(again, slot);
+            expect_nothing();
+        }
+    }
+}
+
+static void in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+    refuse(slot, 400, 9);
+    for (int i = 0; i < BISECT_PROBES; i++) {
+        expect(ACTION_UPSERT, slot);
+        refuse(slot, 400, 9);
+        expect(ACTION_REJECT, slot);
+    }
+    assert_int_equal(expect(ACTION_BLOCK_JOB, slot).probed, BISECT_PROBES);
+    expect_nothing();
+    expect_state(slot, DELIVERY_WAITING);
+    now = core.slots[slot].due_ms;
+    tick();
+    expect(ACTION_UPSERT, slot);
+    assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS);
+}
+
+static void a_claim_with_an_open_repair_is_not_parked_either(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = 5,
+                                 .started_ms = now,
+                                 .records = RECORDS,
+                                 .is_repairing = true});
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_AUTH);
+    expect(ACTION_BLOCK_JOB, slot);
+    expect_nothing();
+    expect_state(slot, DELIVERY_WAITING);
+}
+
+static void what_the_ledger_does_not_park_is_held(void **state)
+{
+    (void)state;
+    size_t slot = parking();
+    tell((struct delivery_event){.kind = EVENT_PARK, .slot = slot, .is_repairing = true});
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    wait_ms(HOLD);
+    expect(ACTION_CLAIM, slot);
+}
+
+static void a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    int64_t started = now;
+    while (now < started + LEASE - MARGIN) {
+        expect_nothing();
+        wait_ms(1000);
+    }
+    expect(ACTION_ABORT, slot);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    wait_ms(MARGIN + BUSY);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED);
+    expect(ACTION_UPSERT, slot);
+    set_up_with(1);
+    slot = repairing(); /* the statement is left to its fence */
+    wait_ms(LEASE);
+    expect_nothing();
+    noted(slot, true, true);
+    expect_nothing();
+    tick();
+    expect_state(slot, DELIVERY_HOLDING);
+}
+
+static void a_repair_in_flight_may_end_while_stopping(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    stop(10000);
+    expect_nothing();
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+    stop(0);
+    expect(ACTION_ABORT, slot);
+    assert_true(expect(ACTION_RELEASE, slot).sent);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+}
+
 /* ---- turns ---- */
 
 static void one_more_than_can_write_is_claimed_for_each_job(void **state)
@@ -1222,12 +1486,14 @@ static void an_idle_machine_stops_with_nothing_left_behind(void **state)
 
 static void an_answer_nobody_waits_for_changes_nothing(void **state)
 {
-    static size_t (*const reach[])(void) = {upserting, reading, marking, waiting, parking, noting};
-    static const enum delivery_event_kind kinds[] = {EVENT_CLAIM, EVENT_UPSERT, EVENT_READ,
-                                                     EVENT_MARK,  EVENT_PARK,   EVENT_NOTED};
-    static const enum delivery_state awaits[] = {DELIVERY_CLAIMING, DELIVERY_UPSERTING,
-                                                 DELIVERY_READING,  DELIVERY_MARKING,
-                                                 DELIVERY_PARKING,  DELIVERY_NOTING};
+    static size_t (*const reach[])(void) = {upserting, reading,   marking, waiting,
+                                            parking,   repairing, noting,  deleting};
+    static const enum delivery_event_kind kinds[] = {EVENT_CLAIM,  EVENT_UPSERT, EVENT_READ,
+                                                     EVENT_MARK,   EVENT_PARK,   EVENT_NOTED,
+                                                     EVENT_REPAIR, EVENT_DELETE};
+    static const enum delivery_state awaits[] = {
+        DELIVERY_CLAIMING, DELIVERY_UPSERTING, DELIVERY_READING,   DELIVERY_MARKING,
+        DELIVERY_PARKING,  DELIVERY_NOTING,    DELIVERY_REPAIRING, DELIVERY_DELETING};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(reach); i++) {
@@ -1255,10 +1521,11 @@ static void an_answer_nobody_waits_for_changes_nothing(void **state)
 
 static void the_ways_between_states_are_these(void **state)
 {
-    /* from: free arrived claiming holding ready upserting reading waiting marking parking noting */
+    /* from: free arrived claiming holding ready upserting reading waiting repairing deleting marking parking noting */
     static const char *const ways[DELIVERY_STATE_COUNT] = {
-        ".x........x", "x.x........", "x..xx....xx", "xx.........", "x..x.x...x.", "x..xxxxx.x.",
-        "x..xx..xxx.", "x..xx.x....", "x..x....x..", "x........x.", "x.........x",
+        ".x..........x", "x.x..........", "x..xx......xx", "xx...........", "x..x.x...x.x.",
+        "x..xxxxx...x.", "x..xx..xx.xx.", "x..xx.x......", "x..xx...x..x.", "x..x.x.x.....",
+        "x..x......x..", "x..x.......x.", "x...........x",
     };
 
     (void)state;
@@ -1309,6 +1576,18 @@ int main(void)
         TEST(a_repetition_sends_only_what_was_accepted),
         TEST(a_batch_of_which_nothing_is_accepted_is_judged_and_marked),
         TEST(a_search_waits_for_its_lease),
+        TEST(a_surplus_document_is_noted_deleted_written_and_read_again),
+        TEST(nothing_is_deleted_before_it_is_noted),
+        TEST(a_repair_of_a_job_that_was_paused_meanwhile_is_not_begun),
+        TEST(a_repair_is_tried_once),
+        TEST(the_delete_waits_for_its_turn_and_its_lease),
+        TEST(a_delete_that_fails_is_repeated_and_leaves_a_doubt),
+        TEST(in_a_repair_nothing_is_parked),
+        TEST(in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front),
+        TEST(a_claim_with_an_open_repair_is_not_parked_either),
+        TEST(what_the_ledger_does_not_park_is_held),
+        TEST(a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim),
+        TEST(a_repair_in_flight_may_end_while_stopping),
         TEST(one_more_than_can_write_is_claimed_for_each_job),
         TEST(a_waiting_batch_lets_the_next_one_write),
         TEST(the_oldest_of_a_job_writes_first),

@@ -51,11 +51,13 @@ struct row { /* of the ledger */
     int64_t fence;
     int64_t lease_until_ms;
     bool may_park;        /* its job is not running */
+    bool is_repairing;    /* a repair is open: something may be missing at the target */
     uint8_t bad[RECORDS]; /* 0: the target takes it; else how it refuses it */
 };
 
 enum statement_kind {
     STATEMENT_CLAIM,
+    STATEMENT_REPAIR,
     STATEMENT_MARK,
     STATEMENT_PARK,
     STATEMENT_NOTE,
@@ -70,16 +72,19 @@ struct statement { /* in the ledger connection's queue: run in order, like the r
     int64_t asked[DELIVERY_SLOTS];
 };
 
+enum request {
+    REQUEST_NONE,
+    REQUEST_UPSERT,
+    REQUEST_READ,
+    REQUEST_DELETE
+};
+
 struct model_slot {
     bool is_taken;
     int partition;
     int64_t offset;
     bool is_asking; /* a statement of this slot is under way */
-    enum {
-        REQUEST_NONE,
-        REQUEST_UPSERT,
-        REQUEST_READ
-    } request;
+    enum request request;
     int64_t fence;          /* of the last claim; 0: none */
     int64_t lease_start_ms; /* as the machine was told */
     uint32_t records;
@@ -87,6 +92,7 @@ struct model_slot {
         accepted[RECORDS]; /* under this claim, since the batch was last to be written as a whole */
     bool rejected[RECORDS]; /* as the machine said */
     bool was_read;          /* after all that was written */
+    bool may_delete;        /* it was noted under this claim */
     bool is_settled;        /* matched mark, stale, noted or parked: may be acknowledged */
 };
 
@@ -136,7 +142,8 @@ static uint32_t count_upserts(int64_t job_id)
     uint32_t count = 0;
 
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        count += m.slots[i].request == REQUEST_UPSERT && m.core.slots[i].job_id == job_id;
+        count += (m.slots[i].request == REQUEST_UPSERT || m.slots[i].request == REQUEST_DELETE) &&
+                 m.core.slots[i].job_id == job_id;
     }
     return count;
 }
@@ -152,12 +159,12 @@ static void submit(struct statement statement)
     }
 }
 
-static void begin_request(struct model_slot *slot, bool is_upsert)
+static void begin_request(struct model_slot *slot, enum request request)
 {
     CHECK(slot->is_taken && !slot->is_asking && slot->request == REQUEST_NONE);
     CHECK(slot->fence != 0);
     CHECK(m.now_ms < slot->lease_start_ms + LEASE - MARGIN);
-    slot->request = is_upsert ? REQUEST_UPSERT : REQUEST_READ;
+    slot->request = request;
 }
 
 static struct row *row_of(size_t slot)
@@ -207,7 +214,7 @@ static void carry_out(const struct delivery_action *action)
         break;
     case ACTION_UPSERT:
         CHECK(!m.core.is_stopping || slot->request == REQUEST_NONE);
-        begin_request(slot, true);
+        begin_request(slot, REQUEST_UPSERT);
         CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
         CHECK(bisect_asked_count(&m.core.slots[action->slot].bisect) > 0);
         slot->was_read = false;
@@ -217,7 +224,19 @@ static void carry_out(const struct delivery_action *action)
         break;
     case ACTION_READ:
         CHECK(is_decided(slot));
-        begin_request(slot, false);
+        begin_request(slot, REQUEST_READ);
+        break;
+    case ACTION_REPAIR:
+        CHECK(slot->request == REQUEST_NONE && slot->was_read);
+        submit((struct statement){.kind = STATEMENT_REPAIR,
+                                  .slot = action->slot,
+                                  .fence = m.core.slots[action->slot].fence});
+        break;
+    case ACTION_DELETE:
+        CHECK(slot->may_delete);
+        begin_request(slot, REQUEST_DELETE);
+        CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
+        slot->was_read = false;
         break;
     case ACTION_MARK:
         CHECK(slot->request == REQUEST_NONE && slot->was_read && slot->fence == action->fence);
@@ -233,6 +252,10 @@ static void carry_out(const struct delivery_action *action)
     case ACTION_REFUSE_TARGET:
     case ACTION_BLOCK_JOB:
         CHECK(slot->request == REQUEST_NONE && slot->fence != 0);
+        if (action->probed > 0) { /* it was not them */
+            memset(slot->accepted, 0, sizeof slot->accepted);
+            memset(slot->rejected, 0, sizeof slot->rejected);
+        }
         break;
     case ACTION_ABORT:
         CHECK(slot->request != REQUEST_NONE);
@@ -283,7 +306,8 @@ static void check_step(void)
             active += m.core.slots[k].job_id == delivery->job_id &&
                       (state == DELIVERY_CLAIMING || state == DELIVERY_READY ||
                        state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
-                       state == DELIVERY_WAITING || state == DELIVERY_MARKING);
+                       state == DELIVERY_WAITING || state == DELIVERY_REPAIRING ||
+                       state == DELIVERY_DELETING || state == DELIVERY_MARKING);
         }
         CHECK(delivery->state == DELIVERY_FREE || active <= m.write_limit + 1);
     }
@@ -313,7 +337,7 @@ static enum delivery_claim run_claim(size_t slot, int64_t *fence)
     if (row->state == ROW_CLAIMED && row->lease_until_ms > m.now_ms) {
         return CLAIM_HOLD;
     }
-    if (row->may_park) {
+    if (row->may_park && !row->is_repairing) {
         return chance(50) ? CLAIM_PARK : CLAIM_NO_SECRET;
     }
     if (!m.is_calm && chance(10)) {
@@ -334,6 +358,8 @@ static void answer_claim(const struct statement *statement, bool is_lost)
                                    .records = 1 + (uint32_t)any_below(RECORDS)};
 
     event.claim = run_claim(statement->slot, &event.fence);
+    event.is_repairing = row_of(statement->slot)->is_repairing;
+    slot->may_delete = false;
     if (is_lost) {
         event.claim = CLAIM_FAILED;
     }
@@ -347,6 +373,22 @@ static void answer_claim(const struct statement *statement, bool is_lost)
     tell(&event);
 }
 
+static void answer_repair(const struct statement *statement, bool is_lost)
+{
+    struct row *row = row_of(statement->slot);
+    struct delivery_event event = {.kind = EVENT_REPAIR, .slot = statement->slot};
+
+    event.matched = row->state == ROW_CLAIMED && row->fence == statement->fence;
+    event.is_repairing = event.matched && (row->is_repairing || !row->may_park);
+    row->is_repairing = row->is_repairing || event.is_repairing;
+    m.slots[statement->slot].may_delete = event.is_repairing && !is_lost;
+    if (!event.matched && !is_lost) {
+        m.slots[statement->slot].fence = 0;
+    }
+    event.error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE;
+    tell(&event);
+}
+
 static void answer_mark(const struct statement *statement, bool is_lost)
 {
     struct row *row = row_of(statement->slot);
@@ -355,6 +397,7 @@ static void answer_mark(const struct statement *statement, bool is_lost)
     event.matched = row->state == ROW_CLAIMED && row->fence == statement->fence;
     if (event.matched) {
         row->state = ROW_FINAL;
+        row->is_repairing = false;
     }
     event.error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE;
     m.slots[statement->slot].is_settled = event.matched && !is_lost;
@@ -372,12 +415,15 @@ static void answer_park(const struct statement *statement, bool is_lost)
                        : row->state == ROW_OPEN ||
                              (row->state == ROW_CLAIMED && row->lease_until_ms < m.now_ms);
 
-    if (is_mine) {
+    bool must_stay = row->is_repairing && (row->state == ROW_OPEN || row->state == ROW_CLAIMED);
+    CHECK(!must_stay || statement->fence == 0 || row->fence != statement->fence);
+    if (is_mine && !must_stay) {
         row->state = ROW_PARKED;
     }
-    m.slots[statement->slot].is_settled = !is_lost;
+    m.slots[statement->slot].is_settled = !is_lost && !must_stay;
     tell(&(struct delivery_event){.kind = EVENT_PARK,
                                   .slot = statement->slot,
+                                  .is_repairing = must_stay,
                                   .error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE});
 }
 
@@ -434,6 +480,9 @@ static void run_statement(bool is_lost)
     case STATEMENT_CLAIM:
         answer_claim(&statement, is_lost);
         break;
+    case STATEMENT_REPAIR:
+        answer_repair(&statement, is_lost);
+        break;
     case STATEMENT_MARK:
         answer_mark(&statement, is_lost);
         break;
@@ -470,6 +519,8 @@ static void meddle(void)
 
     if (row->state == ROW_OPEN || (row->state == ROW_CLAIMED && row->lease_until_ms < m.now_ms)) {
         row->state = chance(50) ? ROW_CLAIMED : ROW_FINAL;
+        row->is_repairing = row->state == ROW_CLAIMED && (row->is_repairing || chance(30));
+        row->may_park = chance(20);
         row->fence = ++m.fences;
         row->lease_until_ms = m.now_ms + (int64_t)any_below(2 * LEASE);
     }
@@ -505,7 +556,8 @@ static void take_upsert(size_t at, struct delivery_event *event)
         event->before = from;
         event->refused = count - from < piece ? count - from : piece;
         for (uint32_t i = from; i < from + event->refused; i++) {
-            uint8_t how = row_of(at)->bad[asked[i]];
+            /* An open repair waits until a person has seen to a target that refuses all: in calm, one has. */
+            uint8_t how = m.is_calm && row_of(at)->is_repairing ? 0 : row_of(at)->bad[asked[i]];
             if (how != 0 && event->error == ERROR_NONE) {
                 event->error = ERROR_REJECTED;
                 event->status = chance(50) ? 400 : 422;
@@ -526,9 +578,12 @@ static void answer_request(size_t at)
     if (slot->request == REQUEST_NONE) {
         return;
     }
-    event.kind = slot->request == REQUEST_UPSERT ? EVENT_UPSERT : EVENT_READ;
+    event.kind = slot->request == REQUEST_UPSERT ? EVENT_UPSERT
+                 : slot->request == REQUEST_READ ? EVENT_READ
+                                                 : EVENT_DELETE;
     event.retry_after_ms = chance(5) ? (uint32_t)any_below(20000) : 0;
     event.mismatches = !m.is_calm && chance(20) ? 1 : 0;
+    event.surplus = event.mismatches > 0 && chance(50) ? 1 : 0;
     event.parts = chance(20) ? 1 + (uint32_t)any_below(3) : 0;
     slot->request = REQUEST_NONE;
     if (event.kind == EVENT_READ && event.error == ERROR_NONE) {
