@@ -67,7 +67,7 @@ def test_help_and_version(ferry, program):
     assert "librdkafka" in process.out and "libpq" in process.out and re.search(r"\d+\.\d+\.\d+", process.out)
 
 
-@pytest.mark.parametrize("command", ["migrate", "resume", "retry", "status", "setup"])
+@pytest.mark.parametrize("command", ["migrate", "resume", "retry", "status", "setup", "verify"])
 def test_each_command_has_help_with_example_environment_and_exit_status(ferry, command):
     process = ferry.producer(command, "--help", seconds=10)
     assert process.status == DONE and not process.err
@@ -98,7 +98,7 @@ def test_a_wrong_command_line_is_named(ferry, arguments, names):
 def test_without_a_command_the_commands_are_shown(ferry):
     process = ferry.producer(seconds=10)
     assert process.status == USAGE and process.out == ""
-    assert all(command in process.err for command in ("migrate", "resume", "status", "setup"))
+    assert all(command in process.err for command in ("migrate", "resume", "status", "setup", "verify"))
 
 
 def test_a_wrong_setting_in_the_environment_is_named(ferry):

@@ -12,6 +12,7 @@ import struct
 import pytest
 
 from ferry import DONE, INTERRUPTED, LIGHT, MISMATCH, UNAVAILABLE, USAGE, corpus, last_line, load, wait_for
+from legacy import Legacy
 from proxy import Answer, Drop, Gate, Proxy
 
 NOWHERE = {"PGHOST": None, "PGPORT": None, "PGUSER": None, "PGDATABASE": None, "FERRY_KAFKA_BROKERS": None,
@@ -217,27 +218,34 @@ def test_neither_ledger_nor_kafka_is_touched(ferry):
 
 # --- servers that fail -----------------------------------------------------------------------------------------------
 
-def broken_record(name):
-    """As a 1.x server that has lost the vector of one record: 500 for every page that would hold it."""
+def broken_record(name, is_old):
+    """As a server that has lost the vector of one record. 1.x: 500 for every page that would hold it. Older ones: an answer
+    with one vector too few, and all behind it shifted."""
     def handler(request, forward):
-        if request.verb == "get" and "embeddings" in request.json()["include"] and name in (request.json().get("ids") or []):
+        if not (request.verb == "get" and "embeddings" in request.json()["include"]
+                and name in (request.json().get("ids") or [])):
+            return forward(request)
+        if not is_old:
             return Answer(500, {"error": "InternalError", "message": "Error executing plan: Error finding id"})
-        return forward(request)
+        page = json.loads(forward(request).body)
+        del page["embeddings"][page["ids"].index(name)]
+        return Answer(200, page)
     return handler
 
 
+@pytest.mark.parametrize("is_old, words", [(False, "Error finding id"), (True, "embeddings")], ids=["1.x", "older"])
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_record_that_cannot_be_read_is_named_and_the_others_are_compared(ferry, tmp_path, side):
+def test_a_record_that_cannot_be_read_is_named_and_the_others_are_compared(ferry, tmp_path, side, is_old, words):
     both(ferry, 700)
     ids = ferry.source.ids(ferry.source.collection(ferry.name))
     upstream = ferry.source.url if side == "source" else ferry.target.url
-    with Proxy(upstream, broken_record(ids[333])) as proxy:
+    with Proxy(upstream, broken_record(ids[333], is_old)) as proxy:
         process = verify(ferry, "--json", combined=tmp_path / "lines", **{side: proxy.url})
         requests = proxy.count("get")
     assert process.status == MISMATCH, process.err
     assert lines_of(tmp_path / "lines") == {name: "!" if name == ids[333] else "=" for name in ids}
     difference, = result_of(process)["first_differences"]
-    assert difference["kind"] == "unreadable" and "Error finding id" in difference["detail"] and side in difference["detail"]
+    assert difference["kind"] == "unreadable" and words in difference["detail"] and (is_old or side in difference["detail"])
     assert requests < 40
 
 
@@ -345,6 +353,28 @@ def test_a_record_that_vanishes_on_the_way_is_counted(ferry, tmp_path):
     assert result_of(process)["counts"]["vanished"] == 2 and result_of(process)["counts"]["extra"] == 1
     want = {name: "=" for name in ids if name not in ("r3", "r4")}
     assert lines_of(tmp_path / "lines") == dict(want, r3="+")
+
+
+@pytest.mark.parametrize("version", ["0.6.3", pytest.param("0.5.23", marks=pytest.mark.slow),
+                                     pytest.param("0.4.24", marks=pytest.mark.slow)])
+def test_an_old_server_whose_records_have_lost_their_vectors(ferry, tmp_path, version):
+    """Really lost: such a server takes records without a vector, and then answers 500 for large pages that hold one, and one
+    vector too few for small ones."""
+    records = list(corpus.records(700, 24, corpus.SEED, False))
+    orphans = [records[i]["id"] for i in (0, 333, 334, 699)]
+    with Legacy(version, tmp_path / "chroma") as chroma:
+        chroma.create(ferry.name, {"hnsw:space": "l2"})
+        chroma.put(ferry.name, [record for record in records if record["id"] not in orphans])
+        for name in orphans:
+            chroma.records(ferry.name, "upsert", {"ids": [name], "documents": ["no vector"]})
+        load.put(ferry.target, load.ensure(ferry.target, ferry.name, 24, "l2"), records)
+        process = verify(ferry, "--json", "--queries", "10", "--min-recall", "0.9", source=chroma.url,
+                         combined=tmp_path / "lines")
+        result = result_of(process)
+    assert process.status == MISMATCH, process.err
+    assert lines_of(tmp_path / "lines") == {record["id"]: "!" if record["id"] in orphans else "=" for record in records}
+    assert result["counts"]["unreadable"] == 4 and result["counts"]["equal"] == 696
+    assert result["queries"]["recall_is_enough"] and result["queries"]["distances"]["apart"] == 0, result["queries"]
 
 
 # --- samples and queries ---------------------------------------------------------------------------------------------
