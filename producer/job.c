@@ -294,8 +294,8 @@ bool job_retry(struct job *job, struct runtime *rt, const char *name, const char
                int64_t *redriven, bool *has_ended, struct error *err)
 {
     struct answer found = {0};
-    bool ok = find(job, rt, name, &found, err) && open_from_ledger(job, rt, found.rows, err) &&
-              redrive(job, rt, reason, redriven, err);
+    bool ok = find(job, rt, name, &found, err) && settings_read(&job->wanted, rt->options, err) &&
+              open_from_ledger(job, rt, found.rows, err) && redrive(job, rt, reason, redriven, err);
     *has_ended = ok && *redriven == 0 && is_over(pg_text(found.rows, 0, "state"));
     answer_deinit(&found);
     return ok && (*has_ended || submit(job, rt, err));

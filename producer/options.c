@@ -63,8 +63,7 @@
              "truncate-document cuts documents. A job that goes on keeps its limits; what is "     \
              "given again changes them")
 #define WORK                                                                                       \
-    READING("batches read from the source at a time"),                                             \
-        LIMITS,                                                                                    \
+    READING("batches read from the source at a time"), LIMITS,                                     \
     {                                                                                              \
         .name = "batch-records", .env = "FERRY_BATCH_RECORDS", .type = OPTION_NUMBER,              \
         .placeholder = "N", .fallback = "300", .min = 1, .max = LIMIT_BATCH_RECORDS,               \
@@ -74,7 +73,11 @@
 #define ENDS                                                                                       \
     TEXT("on-existing", "FERRY_ON_EXISTING", "WHAT", NULL, "Job",                                  \
          "records that the target had before the job: mirror (the default: make them like the "    \
-         "source's), skip (leave them) or fail; a job that goes on keeps its own")
+         "source's), skip (leave them) or fail; a job that goes on keeps its own"),                \
+        TEXT(                                                                                      \
+            "max-rejects", "FERRY_MAX_REJECTS", "N|P%", NULL, "Job",                               \
+            "with more rejected records than this the job is blocked: N, or P% of those planned, " \
+            "but then never less than 20 (default: 1%); given again, it changes a job's own")
 
 static const struct option_row migrate_rows[] = {
     URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),

@@ -12,6 +12,7 @@
 struct settings {
     const char
         *on_existing; /* "mirror", "skip", "fail", or NULL: not given; borrowed from the options */
+    const char *max_rejects; /* "N" or "P%", or NULL: not given; borrowed from the options */
     int64_t batch_records;
     const struct target_limits *limits; /* or NULL: not chosen yet; borrowed */
 };

@@ -52,6 +52,10 @@ BEGIN
         RAISE EXCEPTION '--on-existing must be mirror, skip or fail, not "%"', p_settings->>'on_existing'
             USING ERRCODE = 'FE001';
     END IF;
+    IF p_settings->>'max_rejects' !~ '^([0-9]{1,12}|[0-9]{1,3}([.][0-9]{1,6})?%)$' THEN
+        RAISE EXCEPTION '--max-rejects must be a number, or a percentage like 2%% or 0.5%%, not "%"', p_settings->>'max_rejects'
+            USING ERRCODE = 'FE001';
+    END IF;
 END
 $$;
 
@@ -87,6 +91,9 @@ BEGIN
         UPDATE ferry.job_collections c SET source_endpoint_id = v_endpoint
             WHERE c.job_id = v_other.job_id AND c.collection_no = v_other.collection_no
               AND c.source_endpoint_id <> v_endpoint;
+        IF p->'settings' ? 'max_rejects' THEN -- before it goes on, or it might block at once
+            PERFORM ferry.change_settings(v_other.job_id, jsonb_build_object('max_rejects', p->'settings'->'max_rejects'));
+        END IF;
         job_state := ferry.resume_job(v_other.job_id);
         PERFORM ferry.put_target(p->'target');
         PERFORM ferry.work_on((p->>'worker')::uuid, v_other.job_id);
@@ -456,6 +463,36 @@ BEGIN
         PERFORM ferry.log_event('job.blocked', p_job, NULL, p_worker, p_reason);
     END IF;
     RETURN FOUND;
+END
+$$;
+
+-- How many rejected records a job bears: the setting max_rejects, N or P% of what was planned (but then never less than 20).
+CREATE FUNCTION ferry.max_rejects(p_job bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN right(s.most, 1) = '%'
+                THEN greatest(20, floor(coalesce(c.planned, 0) * rtrim(s.most, '%')::numeric / 100)::bigint)
+                ELSE s.most::bigint END
+    FROM (SELECT coalesce(settings->>'max_rejects', '1%') AS most FROM ferry.jobs WHERE job_id = p_job) s
+    CROSS JOIN (SELECT sum(n_planned) AS planned FROM ferry.job_collections WHERE job_id = p_job) c
+$$;
+
+-- A job is not drained into its rejects: with more of them than it bears it waits for a person. Called by whatever has just
+-- rejected records, and holds the job's row already, before those of its batches.
+CREATE FUNCTION ferry.check_rejects(p_job bigint, p_worker uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_limit bigint := ferry.max_rejects(p_job);
+    v_count bigint;
+    v_most record;
+BEGIN
+    SELECT count(*) INTO v_count FROM ferry.rejected_records WHERE job_id = p_job;
+    IF v_count <= v_limit OR NOT EXISTS (SELECT FROM ferry.jobs WHERE job_id = p_job AND state = 'running') THEN
+        RETURN;
+    END IF;
+    SELECT reason, count(*) AS n, min(message) AS words INTO v_most
+        FROM ferry.rejected_records WHERE job_id = p_job GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 1;
+    PERFORM ferry.block_job(p_job, p_worker, format(
+        '%s of %s records were rejected, more than the %s allowed (--max-rejects allows more, ferry.rejects names all); %s of them as %s, such as: %s',
+        v_count, (SELECT sum(n_planned) FROM ferry.job_collections WHERE job_id = p_job), v_limit, v_most.n, v_most.reason,
+        v_most.words));
 END
 $$;
 

@@ -59,7 +59,12 @@ CREATE FUNCTION ferry.record_exports(p_worker uuid, p_job bigint, p_batch bigint
                                      p_out_batch bigint[], p_out_id bytea[], p_out_reason text[], p_out_message text[])
 RETURNS TABLE (batch_no bigint, state text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    v_rejects boolean := EXISTS (SELECT FROM unnest(p_out_reason) AS u (reason) WHERE reason NOT IN ('vanished', 'truncated'));
 BEGIN
+    IF v_rejects THEN -- it may be blocked below
+        PERFORM FROM ferry.jobs j WHERE j.job_id = p_job FOR NO KEY UPDATE;
+    END IF;
     RETURN QUERY
     WITH r AS (
         SELECT * FROM unnest(p_batch, p_fence, p_rev, p_sha, p_bytes) AS u (batch_no, fence, rev, sha, bytes)
@@ -117,6 +122,9 @@ BEGIN
         finished_at = CASE WHEN r.sha IS NULL THEN now() END
     FROM r JOIN counts c USING (batch_no) WHERE b.job_id = p_job AND b.batch_no = r.batch_no
     RETURNING b.batch_no, b.state;
+    IF v_rejects THEN
+        PERFORM ferry.check_rejects(p_job, p_worker);
+    END IF;
 END
 $$;
 

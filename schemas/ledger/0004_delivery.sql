@@ -206,6 +206,9 @@ CREATE FUNCTION ferry.finish_batches(p_worker uuid, p_job bigint[], p_batch bigi
 RETURNS TABLE (job_id bigint, batch_no bigint, state text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    IF cardinality(p_out_job) > 0 THEN -- they may be blocked below
+        PERFORM FROM ferry.jobs j WHERE j.job_id = ANY (p_out_job) ORDER BY j.job_id FOR NO KEY UPDATE;
+    END IF;
     RETURN QUERY
     WITH r AS (
         SELECT * FROM unnest(p_job, p_batch, p_fence, p_verified, p_rejected, p_rounded, p_readback, p_doubtful)
@@ -239,6 +242,7 @@ BEGIN
     FROM r JOIN mine USING (job_id, batch_no)
     WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no
     RETURNING b.job_id, b.batch_no, b.state;
+    PERFORM ferry.check_rejects(o.job_id, p_worker) FROM (SELECT DISTINCT unnest(p_out_job) AS job_id ORDER BY 1) o;
     PERFORM ferry.free_slots(p_fence);
 END
 $$;

@@ -323,6 +323,8 @@ COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves 
 COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size that the target refused';
 COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],boolean[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
 COMMENT ON FUNCTION ferry.open_repairs(uuid,bigint[],bigint[],bigint[],bigint[],bigint[],bytea[]) IS 'Decision 13: ids to be deleted at the target and written again, noted before';
+COMMENT ON FUNCTION ferry.max_rejects(bigint) IS 'How many rejected records a job bears';
+COMMENT ON FUNCTION ferry.check_rejects(bigint,uuid) IS 'Blocks a running job with more rejected records than it bears';
 COMMENT ON FUNCTION ferry.is_repairing(bigint,bigint) IS 'Has the batch an open repair';
 COMMENT ON FUNCTION ferry.refuse_while_repairing(bigint) IS 'FE005 while the job has an open repair';
 COMMENT ON FUNCTION ferry.release_claims(uuid,interval,bigint[],bigint[],bigint[],boolean[]) IS 'A stopping consumer gives its claims back at once';

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ferry import DONE, NEEDS_PERSON, REJECTS, corpus, last_line, load, wait_for
+from ferry import DONE, NEEDS_PERSON, REJECTS, USAGE, corpus, last_line, load, wait_for
 from proxy import Answer, Drop, Proxy
 
 DIMENSION = 4
@@ -275,3 +275,39 @@ def test_a_consumer_killed_in_the_middle_of_a_search(ferry, after):
         assert migrate.wait() == REJECTS, migrate.err
     assert set(rejects(ferry)) == set(bad)
     assert set(ferry.judge().missing) == set(bad)
+
+
+# --- how many rejects a job bears ------------------------------------------------------------------------------------
+
+def test_a_job_is_not_drained_into_the_rejects(ferry):
+    """More than 20 and 1 % are bad: blocked, with what is verified kept; a higher limit goes on."""
+    dice = random.Random(3)
+    bad = fill(ferry, 1_000, dict(zip(dice.sample(range(1_000), 40), KINDS * 5)))
+    ferry.setup()
+    with Cloud(ferry.target.url) as cloud:
+        ferry.consumers()
+        done = ferry.migrate(target=cloud.url, batch_records=50, job="poor")
+        assert done.status == NEEDS_PERSON, done.err
+        assert "of 1000 records were rejected, more than the 20 allowed" in last_line(done.err)
+        assert "--max-rejects" in last_line(done.err) and "as refused, such as: target" in last_line(done.err)
+        job = ferry.job()
+        assert job["state"] == "blocked" and 20 < job["rejected"] < 40
+        again = ferry.producer("resume", "poor", "--max-rejects", "30")
+        assert again.status == NEEDS_PERSON and "more than the 30 allowed" in last_line(again.err), again.err
+        again = ferry.producer("resume", "poor", "--max-rejects", "4%")
+    assert again.status == REJECTS, again.err
+    assert set(rejects(ferry)) == set(bad)
+    job = ferry.job()
+    assert (job["state"], job["verified"], job["rejected"]) == ("succeeded", 960, 40)
+    assert set(ferry.judge().missing) == set(bad)
+
+
+def test_the_limit_is_said_when_the_job_is_submitted(ferry):
+    fill(ferry, 100, {7: shouting, 60: shouting})
+    ferry.setup()
+    with Cloud(ferry.target.url) as cloud:
+        ferry.consumers()
+        wrong = ferry.migrate(target=cloud.url, max_rejects="some")
+        assert wrong.status == USAGE and "--max-rejects" in wrong.err
+        done = ferry.migrate(target=cloud.url, batch_records=50, env={"FERRY_MAX_REJECTS": "1"})
+        assert done.status == NEEDS_PERSON and "2 of 100 records were rejected, more than the 1 allowed" in done.err, done.err

@@ -149,6 +149,7 @@ def live(ledger):
     later = ledger.submit()["job_id"]
     assert ledger.plan(producer, later, ids(15), ids(15))["outcome"] == "planned", "what vanished and was refused"
     ledger.call("cancel", str(later))
+    assert ledger.answer("redrive", str(job), None, None) == 1
     for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated"):
         ledger.all("SELECT * FROM ferry.%s" % view)
     ledger.all("SELECT version, name, sha256 FROM ferry.schema_migrations")

@@ -14,6 +14,7 @@
 
 static const struct option_row rows[] = {
     {.name = "on-existing", .type = OPTION_TEXT},
+    {.name = "max-rejects", .type = OPTION_TEXT},
     {.name = "batch-records", .type = OPTION_NUMBER, .fallback = "300", .min = 1, .max = 300},
 };
 
@@ -65,9 +66,27 @@ static void each_policy_is_taken_and_no_other_word(void **state)
                         "--on-existing must be mirror, skip or fail, not \"Skip\"");
 }
 
+static void most_rejects_are_a_number_or_a_percentage(void **state)
+{
+    static const char *const good[] = {"0", "25", "999999999999", "1%", "100%", "0.5%", "2.125%"};
+    static const char *const bad[] = {"+1",  "many", "1.5", "%",    ".5%",           "5.%",
+                                      "5%%", "5%.",  "1 %", "1e3%", "1234567890123", "1000%"};
+    char wanted[80];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        snprintf(wanted, sizeof wanted, "{\"batch_records\":300,\"max_rejects\":\"%s\"}", good[i]);
+        assert_string_equal(OUTCOME("--max-rejects", good[i]), wanted);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_non_null(strstr(OUTCOME("--max-rejects", bad[i]), "--max-rejects must be"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(most_rejects_are_a_number_or_a_percentage),
         cmocka_unit_test(only_what_was_given_is_handed_over),
         cmocka_unit_test(each_policy_is_taken_and_no_other_word),
     };
