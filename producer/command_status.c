@@ -26,6 +26,10 @@ static void print_job(const struct pg_rows *rows, int i)
         printf("    %s rejected, %s vanished, %s skipped\n", pg_cstr(rows, i, "rejected"),
                pg_cstr(rows, i, "vanished"), pg_cstr(rows, i, "skipped"));
     }
+    if (pg_i64(rows, i, "truncated") > 0) {
+        printf("    %s with a document that was cut (ferry.truncated)\n",
+               pg_cstr(rows, i, "truncated"));
+    }
     if (pg_text(rows, i, "waits_for").len > 0) {
         printf("    waits for %s\n", pg_cstr(rows, i, "waits_for"));
     }

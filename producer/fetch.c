@@ -144,6 +144,10 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
     if (!pick(exporter, cargo, index, picked, &count, err)) {
         return false;
     }
+    if ((int64_t)count > limits_batch_records(&exporter->job->limits, (int64_t)count)) {
+        return error_set(err, ERROR_TOO_LARGE, "%zu records, planned before the target took fewer",
+                         count);
+    }
     cargo->operations = (uint32_t)count;
     if (count == 0) {
         estimate_add(&exporter->estimate, 0, 0);

@@ -256,6 +256,7 @@ def test_documents_are_cut_only_by_name_and_compared_as_cut(ferry):
     [row] = ferry.sql("SELECT * FROM ferry.truncated")
     assert row["id"] == made[7]["id"] and "22 bytes was cut to 18" in row["message"]
     assert ferry.job()["truncated"] == 1 and rejects(ferry) == {}
+    assert "1 with a document that was cut" in ferry.producer("status").out
     again = ferry.migrate(limit="document_bytes=19", on_limit="truncate-document")
     assert again.status == DONE and "0 records to send" in again.out
 
@@ -271,10 +272,8 @@ def test_a_collection_that_the_target_would_not_take_is_refused_before_anything_
     assert ferry.jobs() == [] and ferry.target.collection(ferry.name) is None and ferry.topic.count() == 0
 
 
-def test_a_job_that_goes_on_keeps_its_limits(ferry):
-    """The first producer is killed before it has read a record; the next one gets no limits at all."""
-    made = few(ferry, document=LONG)
-    ferry.consumers()
+def planned_and_killed(ferry, **options):
+    """A job whose producer was killed before it had read a record."""
     gate = Gate()
     gate.close()
 
@@ -283,11 +282,41 @@ def test_a_job_that_goes_on_keeps_its_limits(ferry):
             gate.pass_through()
         return forward(request)
     with Proxy(ferry.source.url, handle) as proxy:
-        first = ferry.start_migrate(source=proxy.url, limit="document_bytes=19", batch_records=10)
+        first = ferry.start_migrate(source=proxy.url, batch_records=10, **options)
         wait_for(lambda: gate.waiting, what="a read")
         first.kill()
         gate.open()
+    return ferry.job()["job"]
+
+
+def test_batches_planned_before_the_target_took_fewer_are_split(ferry):
+    few(ferry)
+    ferry.consumers()
+    job = planned_and_killed(ferry)
+    done = ferry.producer("resume", job, "--source", ferry.source.url, "--limit", "write_records=4")
+    assert done.status == DONE, done.err
+    assert sorted(len(message.lines()) - 1 for message in ferry.topic.messages()) == [2] * 6 + [3] * 6
+    ferry.assert_equal()
+
+
+def test_a_limit_that_was_raised_lets_rejects_go_again(ferry):
+    made = few(ferry, document=LONG)
+    ferry.consumers()
+    assert ferry.migrate(limit="document_bytes=19").status == REJECTS
     job = ferry.job()["job"]
+    again = ferry.producer("retry", job, "--rejected")
+    assert again.status == REJECTS and list(rejects(ferry)) == [made[7]["id"]], again.err
+    done = ferry.producer("retry", job, "--rejected", "--limit", "document_bytes=20")
+    assert done.status == DONE, done.err
+    assert "30 of 30 records verified" in done.out and rejects(ferry) == {}
+    ferry.assert_equal()
+
+
+def test_a_job_that_goes_on_keeps_its_limits(ferry):
+    """The next producer gets no limits at all."""
+    made = few(ferry, document=LONG)
+    ferry.consumers()
+    job = planned_and_killed(ferry, limit="document_bytes=19")
     done = ferry.producer("resume", job, "--source", ferry.source.url)
     assert done.status == REJECTS, done.err
     assert {name: row["reason"] for name, row in rejects(ferry).items()} == {made[7]["id"]: "quota_document_bytes"}
