@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "app/secret.h"
-#include "base/limits.h"
-#include "format/columns.h"
+#include "producer/side_probe.h"
 
 struct asked { /* one request, waited for */
     struct side *side;
@@ -140,40 +139,6 @@ static bool identify(struct side *side, struct runtime *rt, struct error *err)
     return true;
 }
 
-static void on_first_record(void *ctx, const struct http_answer *answer, const struct error *err)
-{
-    struct asked *asked = ctx;
-    struct arena arena;
-    struct record_set set = {0};
-    struct error why = *err;
-    arena_init(&arena, LIMIT_BATCH_ARENA);
-    if (why.kind == ERROR_NONE && columns_scan(answer->body, &arena, &set, &why) && set.count > 0) {
-        asked->side->collection.dimension = (uint32_t)set.records[0].dimension;
-    }
-    arena_deinit(&arena);
-    finish(asked, &why);
-}
-
-/* Servers before 0.5.1 do not say it. Nothing is lost without it but an early warning. */
-static bool learn_dimension(struct side *side, struct runtime *rt, struct error *err)
-{
-    struct asked asked = {.side = side};
-    struct error why = {0};
-    if (side->collection.dimension != 0 || side->chroma.api != CHROMA_API_V1) {
-        return true;
-    }
-    const struct http_request *request =
-        chroma_get_records(&side->chroma, &side->collection.uuid,
-                           SPAN_LITERAL("{\"limit\":1,\"include\":[\"embeddings\"]}"), 0,
-                           on_first_record, &asked, &why);
-    if (wait_for(&asked, rt, request, &why) ||
-        (asked.err.kind != ERROR_NONE && asked.err.kind != ERROR_CANCELLED)) {
-        return true;
-    }
-    *err = why;
-    return false;
-}
-
 bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
                   struct error *err)
 {
@@ -191,7 +156,7 @@ bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool 
         *err = why;
         return false;
     }
-    return !*found || learn_dimension(side, rt, err);
+    return !*found || !chroma_is_old(&side->chroma) || side_probe(side, rt, err);
 }
 
 bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)

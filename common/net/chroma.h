@@ -87,6 +87,8 @@ struct http_request *chroma_ask_version(struct chroma *chroma, enum chroma_api a
  * none that can be a target (chroma->role). */
 MUST_CHECK bool chroma_take_version(struct chroma *chroma, const struct chroma_version *version,
                                     struct error *err);
+/* A server before 1.0; false as long as its version is not known. */
+bool chroma_is_old(const struct chroma *chroma);
 /* "0.5.23", the body of a version answer; false when it is none (exposed for tests). */
 MUST_CHECK bool chroma_read_version(struct span body, struct chroma_version *out);
 /* Is this a Chroma that speaks its API? Wrong servers are named as what they are ("answers 404 …",

@@ -151,6 +151,7 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
     if (!chroma_resolve_index(collection, &index, err)) {
         return false;
     }
+    index.space = source->space; /* by which it is really measured; its metadata may say another */
     buf_append_str(out, "{\"name\":");
     json_write_string(out, span_from_str(target_name));
     buf_append_str(out, ",\"get_or_create\":false,\"configuration\":{");

@@ -185,8 +185,6 @@ static bool refuse_credentials(const struct chroma *chroma, const struct http_an
 bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
                          const char *name)
 {
-    bool is_old = chroma->version.number != 0 && chroma->version.number < 1000000u;
-
     if (answer->status == 404) {
         return name != NULL;
     }
@@ -195,7 +193,7 @@ bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *
                (name != NULL && holds(answer->body, SPAN_LITERAL("does not exist")));
     }
     /* 0.4: of a name, and of a UUID whose segment is looked for. */
-    return is_old && answer->status == 500 &&
+    return chroma_is_old(chroma) && answer->status == 500 &&
            (holds(answer->body, SPAN_LITERAL("StopIteration")) ||
             (holds(answer->body, SPAN_LITERAL("ValueError('Collection ")) &&
              holds(answer->body, SPAN_LITERAL(" does not exist"))));

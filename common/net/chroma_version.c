@@ -119,6 +119,11 @@ static const struct known *find(uint32_t number)
     return &versions[i];
 }
 
+bool chroma_is_old(const struct chroma *chroma)
+{
+    return chroma->version.number != 0 && chroma->version.number < VERSION(1, 0, 0);
+}
+
 bool chroma_take_version(struct chroma *chroma, const struct chroma_version *version,
                          struct error *err)
 {

@@ -80,6 +80,28 @@ def test_a_collection_of_everything_moves(ferry, tmp_path, version, auth):
         assert target.configuration_json["hnsw"]["max_neighbors"] == 8
 
 
+@pytest.mark.parametrize("version", [pytest.param("0.4.24"), pytest.param("0.5.0", marks=pytest.mark.slow)])
+def test_a_collection_keeps_the_distance_by_which_it_is_measured(ferry, tmp_path, version):
+    """Clients overwrote the metadata of what they meant to open, until 0.5.9; the index stayed as it was."""
+    with Legacy(version, tmp_path / "chroma") as chroma:
+        chroma.create(ferry.name, {"hnsw:space": "cosine"})
+        chroma.put(ferry.name, corpus.records(150, 24, arrays=False))
+        chroma.ask("POST", chroma.base, {"name": ferry.name, "metadata": {"title": "opened again"}, "get_or_create": True})
+        chroma.create(ferry.also("ip"), {"hnsw:space": "ip"})
+        chroma.put(ferry.also("ip"), corpus.records(1, 24, arrays=False))
+        chroma.create(ferry.also("empty"), {"hnsw:space": "ip"})
+        ferry.setup()
+        ferry.consumers()
+        for name, space, count in ((ferry.name, "cosine", 150), (ferry.also("ip"), "ip", 1), (ferry.also("empty"), "ip", 0)):
+            process = ferry.migrate(name, source=chroma.url)
+            assert process.status == DONE, process.err
+            target = ferry.target.collection(name)
+            assert target["configuration_json"]["hnsw"]["space"] == space
+            assert len(ferry.target.ids(target)) == count
+            warned = "event=space.differs" in process.err and "declared=l2 measured=cosine" in process.err
+            assert warned == (name == ferry.name), process.err
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
