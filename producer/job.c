@@ -49,7 +49,10 @@ static bool say_not_carried(const struct job *job, enum chroma_index_kind kind, 
     buf_init(&list, LIMIT_CONTROL_DOCUMENT);
     bool ok = chroma_not_carried(&job->source.collection, kind, &list, err);
     if (ok && list.len > 0) {
-        fprintf(stderr, "not carried to Chroma Cloud, which sets its own: %s\n", buf_cstr(&list));
+        fprintf(stderr, "not carried to %s: %s\n",
+                kind == CHROMA_INDEX_SPANN ? "Chroma Cloud, which sets its own"
+                                           : "a Chroma before 1.0, which has none",
+                buf_cstr(&list));
     }
     buf_deinit(&list);
     return ok;
@@ -75,7 +78,7 @@ static bool create_target(struct job *job, struct runtime *rt, const char *name,
             error_clear(err);
             ok = side_resolve(&job->target, rt, name, &found, err) && check_fit(job, err);
         }
-    } else if (ok && needs_metadata) {
+    } else if (ok && needs_metadata && kind != CHROMA_INDEX_METADATA) {
         ok = side_put_metadata(&job->target, rt, buf_span(&metadata), err);
     }
     buf_deinit(&body);

@@ -137,13 +137,15 @@ struct http_request *chroma_delete(struct chroma *chroma, const struct uuid *col
 /* -- creating a target like its source: chroma-api §7 -- */
 
 enum chroma_index_kind {
-    CHROMA_INDEX_HNSW,  /* a single server: every resolved value is carried */
-    CHROMA_INDEX_SPANN, /* Chroma Cloud: of an index only the distance space is carried */
+    CHROMA_INDEX_HNSW,     /* a single server: every resolved value is carried */
+    CHROMA_INDEX_SPANN,    /* Chroma Cloud: of an index only the distance space is carried */
+    CHROMA_INDEX_METADATA, /* a server before 1.0: the index as hnsw:* metadata, which stays there */
 };
-/* Chroma Cloud is known by its host, api.trychroma.com and its regions. */
+/* Chroma Cloud is known by its host, api.trychroma.com and its regions; an old server by its version. */
 enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma);
 
-/* name, configuration of that kind, embedding function, metadata without hnsw:* keys. */
+/* name, configuration of that kind, embedding function, metadata without hnsw:* keys (but for an old server, which has
+ * no configuration and needs no chroma_metadata_body). */
 MUST_CHECK bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
                                    enum chroma_index_kind kind, struct buf *out, struct error *err);
 /* What an index of that kind cannot take from the source: "ef_construction 200, max_neighbors 32"; nothing when all

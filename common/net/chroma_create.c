@@ -1,9 +1,11 @@
 /*
  * The bodies that make a target collection like its source. Metadata and embedding function are
  * copied as the source's own text, so that 1 stays an integer and 1.0 a float. Of an
- * index Chroma Cloud takes the space only; chroma_not_carried() names the rest.
+ * index Chroma Cloud takes the space only, and servers before 1.0 take it as metadata and know no
+ * embedding function; chroma_not_carried() names the rest.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "format/json_write.h"
@@ -13,17 +15,21 @@
 
 struct parameter {
     const char *name;
-    size_t offset; /* of its span in struct chroma_index */
+    size_t offset;       /* of its span in struct chroma_index */
+    const char *old_key; /* its name in metadata, before 1.0 */
+    const char *fallback;
 };
 
 static const struct parameter parameters[] = {
-    {"ef_construction", offsetof(struct chroma_index, ef_construction)},
-    {"ef_search", offsetof(struct chroma_index, ef_search)},
-    {"max_neighbors", offsetof(struct chroma_index, max_neighbors)},
-    {"resize_factor", offsetof(struct chroma_index, resize_factor)},
-    {"sync_threshold", offsetof(struct chroma_index, sync_threshold)},
-    {"batch_size", offsetof(struct chroma_index, batch_size)},
-    {"num_threads", offsetof(struct chroma_index, num_threads)},
+    {"ef_construction", offsetof(struct chroma_index, ef_construction), "hnsw:construction_ef",
+     "100"},
+    {"ef_search", offsetof(struct chroma_index, ef_search), "hnsw:search_ef", "100"},
+    {"max_neighbors", offsetof(struct chroma_index, max_neighbors), "hnsw:M", "16"},
+    {"resize_factor", offsetof(struct chroma_index, resize_factor), "hnsw:resize_factor", "1.2"},
+    {"sync_threshold", offsetof(struct chroma_index, sync_threshold), "hnsw:sync_threshold",
+     "1000"},
+    {"batch_size", offsetof(struct chroma_index, batch_size), "hnsw:batch_size", "100"},
+    {"num_threads", offsetof(struct chroma_index, num_threads), "hnsw:num_threads", ""},
 };
 
 static struct span value_of(const struct chroma_index *index, const struct parameter *parameter)
@@ -40,6 +46,10 @@ enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma)
     size_t host_end = port != NULL ? (size_t)(port - chroma->address.origin) : 0;
     size_t len = sizeof "." CLOUD_DOMAIN - 1;
     bool is_cloud = host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0;
+
+    if (chroma_is_old(chroma)) {
+        return CHROMA_INDEX_METADATA;
+    }
     return is_cloud ? CHROMA_INDEX_SPANN : CHROMA_INDEX_HNSW;
 }
 
@@ -58,14 +68,30 @@ static void write_index(struct buf *out, const struct chroma_index *index,
     buf_append_byte(out, '}');
 }
 
+/* Clients embed queries by this; the server only keeps it. */
+static bool find_embedding_function(struct span collection, struct json_value *out)
+{
+    struct json_value configuration;
+
+    return chroma_member(collection, "configuration_json", &configuration) &&
+           chroma_member(configuration.text, "embedding_function", out) && out->type == JSON_OBJECT;
+}
+
 bool chroma_not_carried(const struct chroma_collection *source, enum chroma_index_kind kind,
                         struct buf *out, struct error *err)
 {
     struct chroma_index index;
+    struct json_value function;
     size_t named = 0;
 
     if (kind == CHROMA_INDEX_HNSW) {
         return true;
+    }
+    if (kind == CHROMA_INDEX_METADATA) {
+        if (find_embedding_function(buf_span(&source->text), &function)) {
+            buf_append_str(out, "the embedding function");
+        }
+        return buf_check(out, "the list of what is not carried", err);
     }
     if (!chroma_resolve_index(buf_span(&source->text), &index, err)) {
         return false;
@@ -80,29 +106,15 @@ bool chroma_not_carried(const struct chroma_collection *source, enum chroma_inde
     return buf_check(out, "the list of what is not carried", err);
 }
 
-/* Clients embed queries by this; the server only keeps it. */
-static void write_embedding_function(struct buf *out, struct span collection)
-{
-    struct json_value configuration, function;
-
-    if (chroma_member(collection, "configuration_json", &configuration) &&
-        chroma_member(configuration.text, "embedding_function", &function) &&
-        function.type == JSON_OBJECT) {
-        buf_append_span(out, function.text);
-    } else {
-        buf_append_str(out, "null");
-    }
-}
-
 /* The metadata without hnsw:* keys: a server parses those strictly and lets them fight with the
  * configuration. They follow by chroma_metadata_body(). Null when nothing is left: an empty object
- * is refused. */
-static bool write_metadata(struct buf *out, struct span metadata, bool *left_out, struct error *err)
+ * is refused. written: members that stand there already, behind a brace. */
+static bool write_metadata(struct buf *out, struct span metadata, size_t written, bool *left_out,
+                           struct error *err)
 {
     struct json_scan scan;
     struct json_value key, value;
     bool more;
-    size_t written = 0;
 
     json_scan_init(&scan, metadata);
     if (!json_open(&scan, '{', err)) {
@@ -128,17 +140,67 @@ static bool write_metadata(struct buf *out, struct span metadata, bool *left_out
     return false;
 }
 
-static bool write_metadata_of(struct buf *out, struct span collection, bool *left_out,
-                              struct error *err)
+static bool write_metadata_of(struct buf *out, struct span collection, size_t written,
+                              bool *left_out, struct error *err)
 {
     struct json_value metadata;
 
     *left_out = false;
     if (!chroma_member(collection, "metadata", &metadata) || metadata.type != JSON_OBJECT) {
-        buf_append_str(out, "null");
+        buf_append_str(out, written == 0 ? "null" : "}");
         return true;
     }
-    return write_metadata(out, metadata.text, left_out, err);
+    return write_metadata(out, metadata.text, written, left_out, err);
+}
+
+static size_t write_member(struct buf *out, const char *key, struct span value, size_t written)
+{
+    buf_printf(out, "%c\"%s\":", written == 0 ? '{' : ',', key);
+    buf_append_span(out, value);
+    return written + 1;
+}
+
+/* The index as a server before 1.0 takes it: what is not the default, and what the source's metadata has. Returns how many
+ * members were written. */
+static size_t write_old_index(struct buf *out, struct span collection,
+                              const struct chroma_index *index)
+{
+    struct json_value metadata, ignored;
+    bool has_metadata = chroma_member(collection, "metadata", &metadata);
+    size_t written = 0;
+
+    if (index->space != SPACE_L2 ||
+        (has_metadata && chroma_member(metadata.text, "hnsw:space", &ignored))) {
+        char space[16];
+        snprintf(space, sizeof space, "\"%s\"", space_name(index->space));
+        written = write_member(out, "hnsw:space", span_from_str(space), written);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        struct span value = value_of(index, &parameters[i]);
+        bool is_kept =
+            has_metadata && chroma_member(metadata.text, parameters[i].old_key, &ignored);
+        if (value.ptr != NULL &&
+            (is_kept || !span_equal(value, span_from_str(parameters[i].fallback)))) {
+            written = write_member(out, parameters[i].old_key, value, written);
+        }
+    }
+    return written;
+}
+
+static void write_configuration(struct buf *out, struct span collection,
+                                const struct chroma_index *index, enum chroma_index_kind kind)
+{
+    struct json_value function;
+
+    buf_append_str(out, "\"configuration\":{");
+    write_index(out, index, kind);
+    buf_append_str(out, ",\"embedding_function\":");
+    if (find_embedding_function(collection, &function)) {
+        buf_append_span(out, function.text);
+    } else {
+        buf_append_str(out, "null");
+    }
+    buf_append_str(out, "},");
 }
 
 bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
@@ -146,6 +208,7 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
 {
     struct span collection = buf_span(&source->text);
     struct chroma_index index;
+    size_t written = 0;
     bool left_out;
 
     if (!chroma_resolve_index(collection, &index, err)) {
@@ -154,12 +217,15 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
     index.space = source->space; /* by which it is really measured; its metadata may say another */
     buf_append_str(out, "{\"name\":");
     json_write_string(out, span_from_str(target_name));
-    buf_append_str(out, ",\"get_or_create\":false,\"configuration\":{");
-    write_index(out, &index, kind);
-    buf_append_str(out, ",\"embedding_function\":");
-    write_embedding_function(out, collection);
-    buf_append_str(out, "},\"metadata\":");
-    if (!write_metadata_of(out, collection, &left_out, err)) {
+    buf_append_str(out, ",\"get_or_create\":false,");
+    if (kind != CHROMA_INDEX_METADATA) {
+        write_configuration(out, collection, &index, kind);
+    }
+    buf_append_str(out, "\"metadata\":");
+    if (kind == CHROMA_INDEX_METADATA) {
+        written = write_old_index(out, collection, &index);
+    }
+    if (!write_metadata_of(out, collection, written, &left_out, err)) {
         return false;
     }
     buf_append_byte(out, '}');
@@ -176,7 +242,7 @@ bool chroma_metadata_body(const struct chroma_collection *source, struct buf *ou
 
     *needed = false;
     buf_init(&rest, source->text.max);
-    is_fine = write_metadata_of(&rest, collection, needed, err);
+    is_fine = write_metadata_of(&rest, collection, 0, needed, err);
     buf_deinit(&rest);
     if (!is_fine || !*needed || !chroma_member(collection, "metadata", &metadata)) {
         return is_fine;

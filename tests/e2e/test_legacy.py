@@ -102,6 +102,27 @@ def test_a_collection_keeps_the_distance_by_which_it_is_measured(ferry, tmp_path
             assert warned == (name == ferry.name), process.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("version, auth", [("0.5.16", "bearer"), ("0.6.3", "basic")])
+def test_a_collection_moves_back_into_an_old_server(ferry, tmp_path, version, auth):
+    """Lists in metadata are what it cannot hold, so there are none here."""
+    with Legacy(version, tmp_path / "chroma", auth) as chroma:
+        ferry.fill(1000, dimension=64, space="ip", arrays=False)
+        ferry.setup()
+        env = dict(chroma.secret("TARGET"), FERRY_TARGET=chroma.url)
+        ferry.consumers(env=env)
+        process = ferry.migrate(env=env)
+        assert process.status == DONE, process.err
+        source = judge.connect(ferry.source.url, "default_tenant", "default_database").get_collection(
+            ferry.name, embedding_function=None)
+        target = chroma.dump(ferry.name)
+        verdict = judge.judge_collections(source, target)
+        assert verdict.equal and verdict.target_count == 1000, str(verdict)
+        assert target.metadata == dict(source.metadata, **{"hnsw:space": "ip", "hnsw:construction_ef": 10, "hnsw:M": 4})
+        again = ferry.migrate(env=env)
+        assert again.status == DONE and len(ferry.jobs()) == 1, again.err
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

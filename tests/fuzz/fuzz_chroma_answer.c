@@ -52,7 +52,7 @@ static void check_collection(struct span text)
         return;
     }
     buf_init(&body, 8u << 20);
-    for (enum chroma_index_kind kind = CHROMA_INDEX_HNSW; kind <= CHROMA_INDEX_SPANN; kind++) {
+    for (enum chroma_index_kind kind = CHROMA_INDEX_HNSW; kind <= CHROMA_INDEX_METADATA; kind++) {
         if (chroma_create_body(&collection, "the \"target\"", kind, &body, &err)) {
             check_json(&body);
         }

@@ -231,6 +231,60 @@ static void on_cloud_only_the_space_is_carried_and_the_rest_is_named(void **stat
     chroma_collection_deinit(&source);
 }
 
+static void an_old_server_takes_its_index_as_metadata(void **state)
+{
+    static const struct {
+        const char *source, *metadata, *not_carried;
+    } rows[] = {
+        {"\"configuration_json\":{\"hnsw\":{\"space\":\"cosine\",\"ef_construction\":200,"
+         "\"ef_search\":100,\"max_neighbors\":32,\"resize_factor\":1.2,\"sync_threshold\":1000},"
+         "\"embedding_function\":{\"type\":\"legacy\"}},\"metadata\":{\"hnsw:M\":8,\"owner\":1.0}",
+         "{\"hnsw:space\":\"cosine\",\"hnsw:construction_ef\":200,\"hnsw:M\":32,\"owner\":1.0}",
+         "the embedding function"},
+        {"\"metadata\":{\"a\":1,\"hnsw:space\":\"l2\",\"hnsw:M\":16}",
+         "{\"hnsw:space\":\"l2\",\"hnsw:M\":16,\"a\":1}", ""},
+        {"\"metadata\":{\"hnsw:space\":\"ip\"}", "{\"hnsw:space\":\"ip\"}", ""},
+        {"\"configuration_json\":{\"hnsw\":{\"space\":\"ip\"}},\"metadata\":null",
+         "{\"hnsw:space\":\"ip\"}", ""},
+        {"\"metadata\":{\"a\":1}", "{\"a\":1}", ""},
+        {"\"metadata\":null", "null", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma_collection source = source_of(rows[i].source);
+        struct error err = {0};
+        struct buf body;
+        char expected[512];
+
+        buf_init(&body, LIMIT_CONTROL_DOCUMENT);
+        assert_true(chroma_create_body(&source, "docs", CHROMA_INDEX_METADATA, &body, &err));
+        snprintf(expected, sizeof expected,
+                 "{\"name\":\"docs\",\"get_or_create\":false,\"metadata\":%s}", rows[i].metadata);
+        assert_string_equal(buf_cstr(&body), expected);
+        buf_clear(&body);
+        assert_true(chroma_not_carried(&source, CHROMA_INDEX_METADATA, &body, &err));
+        assert_string_equal(buf_cstr(&body), rows[i].not_carried);
+        buf_deinit(&body);
+        chroma_collection_deinit(&source);
+    }
+}
+
+static void the_distance_that_was_measured_is_created(void **state)
+{
+    struct chroma_collection source = source_of("\"metadata\":{\"hnsw:space\":\"l2\"}");
+    struct error err = {0};
+    struct buf body;
+
+    (void)state;
+    source.space = SPACE_COSINE;
+    buf_init(&body, LIMIT_CONTROL_DOCUMENT);
+    assert_true(chroma_create_body(&source, "docs", CHROMA_INDEX_HNSW, &body, &err));
+    assert_non_null(strstr(buf_cstr(&body), "{\"hnsw\":{\"space\":\"cosine\""));
+    buf_deinit(&body);
+    chroma_collection_deinit(&source);
+}
+
 static void cloud_is_known_by_its_host(void **state)
 {
     static const struct {
@@ -264,6 +318,8 @@ int main(void)
         cmocka_unit_test(a_batch_size_only_the_schema_shows_is_kept),
         cmocka_unit_test(of_a_distributed_index_only_the_space_is_kept),
         cmocka_unit_test(on_cloud_only_the_space_is_carried_and_the_rest_is_named),
+        cmocka_unit_test(an_old_server_takes_its_index_as_metadata),
+        cmocka_unit_test(the_distance_that_was_measured_is_created),
         cmocka_unit_test(cloud_is_known_by_its_host),
         cmocka_unit_test(a_name_is_written_as_json),
         cmocka_unit_test(metadata_follows_only_when_something_was_left_out),
