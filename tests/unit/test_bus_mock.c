@@ -147,24 +147,6 @@ static void an_outage_stalls_and_says_why_until_it_ends(void **state)
     assert_string_equal(publisher_trouble(f->publisher), "");
 }
 
-static void serve(struct fixture *f, uint32_t time_ms)
-{
-    probe_await_reports(f->publisher, &f->reports, SIZE_MAX, time_ms);
-}
-
-static void send_again(struct fixture *f, uint64_t token, size_t len)
-{
-    int64_t until = clock_boottime_ms() + WAIT_MS;
-    struct error err = {0};
-
-    while (!probe_send(f->publisher, token, len, &err)) {
-        assert_int_equal(err.kind, ERROR_THROTTLED);
-        assert_true(clock_boottime_ms() < until);
-        error_clear(&err);
-        serve(f, 20);
-    }
-}
-
 static void a_fatal_client_error_costs_the_client_and_no_message(void **state)
 {
     struct fixture *f = *state;
@@ -182,7 +164,7 @@ static void a_fatal_client_error_costs_the_client_and_no_message(void **state)
             assert_int_equal(report->times, 1);
             assert_true(report->kind == ERROR_NONE || report->kind == ERROR_UNAVAILABLE);
         }
-        send_again(f, first + 10, 1000);
+        fixture_send_again(f, first + 10, 1000);
         fixture_send_all(f, first + 11, first + 20, 1000);
         assert_true(probe_await_reports(f->publisher, &f->reports, first + 20, WAIT_MS));
         fixture_assert_all_stored(f, first + 10, first + 20);
@@ -200,99 +182,6 @@ static void a_client_that_goes_without_a_word_leaves_no_message_unreported(void 
     assert_int_equal(f->reports.count, 30);
     assert_int_equal(probe_reports_of_kind(&f->reports, ERROR_UNAVAILABLE), 30);
     assert_int_equal(publisher_pending(f->publisher), 0);
-}
-
-/* The broker takes `in_transit` batches, the connection breaks before the answers, and after it one passing refusal:
- * 2.0.2 then believes its sequence broken and ends fatally (librdkafka 4438). */
-static void disconnect_in_transit(struct fixture *f, unsigned in_transit)
-{
-    const size_t len = MIB; /* each a batch of its own */
-    uint64_t failed = 0;
-
-    fixture_publish_and_wait(f, 0, 5, len);
-    for (unsigned i = 0; i < in_transit; i++) {
-        mock_bus_answer_produce(f->bus, 1, MOCK_NONE, 750);
-    }
-    mock_bus_answer_produce(f->bus, 1, MOCK_NOT_ENOUGH_REPLICAS, 750);
-    for (unsigned i = 0; i < 4; i++) {
-        mock_bus_answer_produce(f->bus, 1, MOCK_OUT_OF_ORDER, 1);
-    }
-    fixture_send_all(f, 5, 5 + in_transit, len);
-    serve(f, 250);
-    mock_bus_down(f->bus, 1);
-    serve(f, 250);
-    fixture_send_all(f, 5 + in_transit, 10, len);
-    mock_bus_up(f->bus, 1);
-    assert_true(probe_await_reports(f->publisher, &f->reports, 10, WAIT_MS));
-    for (uint64_t token = 5; token < 10; token++) {
-        assert_int_equal(f->reports.of[token].times, 1);
-        if (f->reports.of[token].kind != ERROR_NONE) {
-            assert_int_equal(f->reports.of[token].kind, ERROR_UNAVAILABLE);
-            send_again(f, 10 + failed++, len);
-        }
-    }
-    print_message("%u in transit: %u messages sent again\n", in_transit, (unsigned)failed);
-    send_again(f, 10 + failed, len);
-    assert_true(probe_await_reports(f->publisher, &f->reports, 11 + failed, WAIT_MS));
-    fixture_assert_all_stored(f, 10, 11 + failed);
-}
-
-static void a_disconnect_with_one_batch_in_transit_is_survived(void **state)
-{
-    disconnect_in_transit(*state, 1);
-}
-
-static void a_disconnect_with_three_batches_in_transit_is_survived(void **state)
-{
-    disconnect_in_transit(*state, 3);
-}
-
-static void a_disconnect_with_five_batches_in_transit_is_survived(void **state)
-{
-    disconnect_in_transit(*state, 5);
-}
-
-/* Disconnects and refusals at random; what was not stored is sent again, as a program would. */
-static void any_order_of_disconnects_ends_with_everything_stored(void **state)
-{
-    struct fixture *f = *state;
-    bool stored[PROBE_TOKENS] = {false};
-    uint64_t token = 0;
-    uint64_t seed;
-    struct rng rng;
-
-    random_bytes(&seed, sizeof seed);
-    print_message("seed %llu\n", (unsigned long long)seed);
-    rng_seed(&rng, seed);
-    for (unsigned round = 0; round < 12; round++) {
-        uint64_t first = token;
-        uint64_t last = token + 5;
-
-        mock_bus_delay(f->bus, 1, (int)rng_below(&rng, 30));
-        for (uint64_t faults = rng_below(&rng, 5); faults > 0; faults--) {
-            if (rng_below(&rng, 2) == 0) {
-                mock_bus_answer_produce(f->bus, 1, MOCK_DISCONNECT, (int)rng_below(&rng, 50));
-            } else {
-                mock_bus_fail_produce(f->bus, MOCK_NOT_LEADER, 1 + (int)rng_below(&rng, 2));
-            }
-        }
-        while (first < last) { /* each round until nothing of it is missing */
-            for (token = first; token < last; token++) {
-                send_again(f, token, 200);
-            }
-            assert_true(probe_await_reports(f->publisher, &f->reports, last, WAIT_MS));
-            first = last;
-            for (uint64_t t = token - 5; t < token && t < last; t++) {
-                assert_int_equal(f->reports.of[t].times, 1);
-                stored[t] = f->reports.of[t].kind == ERROR_NONE;
-                last += !stored[t]; /* a new token in its place */
-            }
-        }
-        assert_true(token < PROBE_TOKENS);
-    }
-    assert_int_equal(publisher_pending(f->publisher), 0);
-    print_message("%zu of %zu reports were failures\n",
-                  probe_reports_of_kind(&f->reports, ERROR_UNAVAILABLE), f->reports.count);
 }
 
 static void closing_reports_everything_and_does_not_wait_for_an_absent_broker(void **state)
@@ -433,10 +322,6 @@ int main(void)
         ON_ONE(an_outage_stalls_and_says_why_until_it_ends),
         ON_ONE(a_fatal_client_error_costs_the_client_and_no_message),
         ON_ONE(a_client_that_goes_without_a_word_leaves_no_message_unreported),
-        ON_ONE_PARTITION(a_disconnect_with_one_batch_in_transit_is_survived),
-        ON_ONE_PARTITION(a_disconnect_with_three_batches_in_transit_is_survived),
-        ON_ONE_PARTITION(a_disconnect_with_five_batches_in_transit_is_survived),
-        ON_ONE(any_order_of_disconnects_ends_with_everything_stored),
         ON_ONE(closing_reports_everything_and_does_not_wait_for_an_absent_broker),
         ON_ONE(closing_flushes_what_can_still_go),
     };

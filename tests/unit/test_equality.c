@@ -10,36 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "format/equality.h"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 4 * MIB);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
-
-static struct json_value json(const char *text)
-{
-    struct json_scan scan;
-    struct json_value value = {0};
-    struct error err = {0};
-    json_scan_init(&scan, span_from_str(text));
-    if (!json_read(&scan, &value, &err) || !json_finish(&scan, &err)) {
-        fail_msg("%s: %s", text, err.message);
-    }
-    return value;
-}
+#include "support/json_of.h"
+#include "support/scratch_arena.h"
 
 static struct record make_record(void)
 {
@@ -75,8 +48,8 @@ static void check_row(const char *field, const char *want, const char *have, enu
         sent_at = &sent.metadata;
         read_at = &read.metadata;
     }
-    *sent_at = json(want);
-    *read_at = json(have);
+    *sent_at = json_of(want);
+    *read_at = json_of(have);
     struct difference difference;
     memset(&difference, 0xA5, sizeof difference);
     enum equality found = equality_compare(&sent, &read, SPACE_L2, &arena, &difference);
@@ -355,7 +328,7 @@ static void a_vector_that_reads_back_without_finite_numbers_is_not_storable(void
                          EQUALITY_NOT_STORABLE);
         assert_string_equal(difference.field, "embedding");
     }
-    have.document = json("\"also different\""); /* what cannot be stored is not to be repaired */
+    have.document = json_of("\"also different\""); /* what cannot be stored is not to be repaired */
     assert_int_equal(equality_compare(&want, &have, SPACE_L2, &arena, NULL), EQUALITY_NOT_STORABLE);
 }
 
@@ -399,8 +372,8 @@ static void a_difference_names_key_and_both_values(void **state)
         struct record want = make_record();
         struct record have = make_record();
         struct difference difference;
-        want.metadata = json(rows[i].want);
-        have.metadata = json(rows[i].have);
+        want.metadata = json_of(rows[i].want);
+        have.metadata = json_of(rows[i].have);
         (void)equality_compare(&want, &have, SPACE_L2, &arena, &difference);
         assert_string_equal(difference.detail, rows[i].detail);
     }
@@ -420,8 +393,8 @@ static void a_difference_is_cut_and_printable(void **state)
     struct record want = make_record();
     struct record have = make_record();
     struct difference difference;
-    want.document = json(long_json);
-    have.document = json(other_json);
+    want.document = json_of(long_json);
+    have.document = json_of(other_json);
     assert_int_equal(equality_compare(&want, &have, SPACE_L2, &arena, &difference),
                      EQUALITY_DIFFERENT);
     assert_string_equal(difference.field, "document");
@@ -437,16 +410,16 @@ static void without_memory_nothing_is_the_same(void **state)
     struct difference difference;
     struct record want = make_record();
     struct record have = make_record();
-    want.metadata = json("{\"a\":1}");
-    have.metadata = json("{\"a\": 1}");
+    want.metadata = json_of("{\"a\":1}");
+    have.metadata = json_of("{\"a\": 1}");
     arena_init(&small, 1);
     assert_int_equal(equality_compare(&want, &have, SPACE_L2, &small, &difference),
                      EQUALITY_DIFFERENT);
     assert_non_null(strstr(difference.detail, "cannot be compared"));
     want = make_record();
     have = make_record();
-    want.document = json("\"\\u0061bc\"");
-    have.document = json("\"abc\"");
+    want.document = json_of("\"\\u0061bc\"");
+    have.document = json_of("\"abc\"");
     assert_int_equal(equality_compare(&want, &have, SPACE_L2, &small, &difference),
                      EQUALITY_DIFFERENT);
     assert_non_null(strstr(difference.detail, "cannot be compared"));
@@ -489,5 +462,5 @@ int main(void)
         cmocka_unit_test(without_memory_nothing_is_the_same),
         cmocka_unit_test(spaces_have_the_names_that_servers_use),
     };
-    return cmocka_run_group_tests_name("equality", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("equality", tests, arena_set_up, arena_tear_down);
 }

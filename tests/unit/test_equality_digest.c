@@ -10,25 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "format/columns.h"
 #include "format/equality.h"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 4 * MIB);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
+#include "support/scratch_arena.h"
 
 static struct digest digest_answer(const char *answer)
 {
@@ -186,5 +170,5 @@ int main(void)
         cmocka_unit_test(the_form_is_the_one_that_ledgers_hold),
         cmocka_unit_test(without_memory_there_is_no_digest),
     };
-    return cmocka_run_group_tests_name("equality_digest", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("equality_digest", tests, arena_set_up, arena_tear_down);
 }

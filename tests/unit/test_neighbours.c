@@ -11,22 +11,7 @@
 #include "base/limits.h"
 #include "format/neighbours.h"
 #include "support/expect.h"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, LIMIT_BATCH_ARENA);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
+#include "support/scratch_arena.h"
 
 static void a_query_holds_the_vector_in_its_shortest_decimals(void **state)
 {
@@ -35,8 +20,9 @@ static void a_query_holds_the_vector_in_its_shortest_decimals(void **state)
     (void)state;
     buf_init(&text, KIB);
     neighbours_write_query(&text, vector, 3, 10);
-    assert_string_equal(buf_cstr(&text), "{\"query_embeddings\":[[0.1,-2.5e-07,3]],\"n_results\":10,"
-                                         "\"include\":[\"distances\"]}");
+    assert_string_equal(buf_cstr(&text),
+                        "{\"query_embeddings\":[[0.1,-2.5e-07,3]],\"n_results\":10,"
+                        "\"include\":[\"distances\"]}");
     buf_deinit(&text);
 }
 
@@ -105,5 +91,5 @@ int main(void)
         cmocka_unit_test(no_neighbours_and_no_distances_are_answers),
         cmocka_unit_test(anything_else_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

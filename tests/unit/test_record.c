@@ -9,26 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "format/record.h"
+#include "support/scratch_arena.h"
 
 #define COUNT 300
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, 4 * MIB);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_deinit(&arena);
-    return 0;
-}
 
 static struct record_set make_set(size_t count, char (*ids)[16], struct record *records)
 {
@@ -156,5 +140,5 @@ int main(void)
         cmocka_unit_test(an_id_that_comes_twice_is_named),
         cmocka_unit_test(without_memory_there_is_no_index),
     };
-    return cmocka_run_group_tests_name("record", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("record", tests, arena_set_up, arena_tear_down);
 }

@@ -10,17 +10,7 @@
 #include "consumer/surplus.h"
 #include "format/equality.h"
 #include "support/expect.h"
-
-static struct json_value value_of(const char *text)
-{
-    struct json_scan scan;
-    struct json_value value;
-    struct error err = {0};
-
-    json_scan_init(&scan, span_from_str(text));
-    expect_ok(json_read(&scan, &value, &err), &err);
-    return value;
-}
+#include "support/json_of.h"
 
 static struct record record_of(const char *metadata, const char *uri)
 {
@@ -29,8 +19,8 @@ static struct record record_of(const char *metadata, const char *uri)
     record_init(&record);
     record.id = SPAN_LITERAL("a");
     record.id_json = SPAN_LITERAL("\"a\"");
-    record.metadata = value_of(metadata);
-    record.uri = value_of(uri);
+    record.metadata = json_of(metadata);
+    record.uri = json_of(uri);
     return record;
 }
 
@@ -49,7 +39,7 @@ static void expect_cleared(const char *want_text, const char *want_uri, const ch
     expect_ok(surplus_clear(&want, &have, &arena, &scratch, &err), &err);
     arena_reset(&scratch); /* the result must not live there */
     expect_text(want.metadata.text, result);
-    (void)value_of(result);
+    (void)json_of(result);
     /* What clears is as good as what is asked for. */
     assert_int_equal(equality_compare(&source, &want, SPACE_L2, &scratch, NULL), EQUALITY_SAME);
     arena_deinit(&arena);

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 static struct fixture *fixture_new(int brokers, int partitions)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -80,4 +82,22 @@ void fixture_publish_and_wait(struct fixture *f, uint64_t from, uint64_t to, siz
     fixture_send_all(f, from, to, len);
     assert_true(probe_await_reports(f->publisher, &f->reports, to, WAIT_MS));
     fixture_assert_all_stored(f, from, to);
+}
+
+void fixture_serve(struct fixture *f, uint32_t time_ms)
+{
+    probe_await_reports(f->publisher, &f->reports, SIZE_MAX, time_ms);
+}
+
+void fixture_send_again(struct fixture *f, uint64_t token, size_t len)
+{
+    int64_t until = clock_boottime_ms() + WAIT_MS;
+    struct error err = {0};
+
+    while (!probe_send(f->publisher, token, len, &err)) {
+        assert_int_equal(err.kind, ERROR_THROTTLED);
+        assert_true(clock_boottime_ms() < until);
+        error_clear(&err);
+        fixture_serve(f, 20);
+    }
 }

@@ -35,6 +35,9 @@ void fixture_send_all(struct fixture *f, uint64_t from, uint64_t to, size_t len)
 void fixture_assert_all_stored(const struct fixture *f, uint64_t from, uint64_t to);
 /* `to` is also the number of reports to wait for: tokens are counted from 0 without a gap. */
 void fixture_publish_and_wait(struct fixture *f, uint64_t from, uint64_t to, size_t len);
+void fixture_serve(struct fixture *f, uint32_t time_ms); /* takes reports for so long */
+/* Until the queue takes it. */
+void fixture_send_again(struct fixture *f, uint64_t token, size_t len);
 
 #define ON_ONE(test) cmocka_unit_test_setup_teardown(test, fixture_one_broker, fixture_tear_down)
 #define ON_THREE(test)                                                                             \

@@ -1,6 +1,12 @@
 /* Watching the bus from outside; the messages are self-describing, so that any reader can tell right from wrong. */
 #include "support/bus_probe.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -208,4 +214,12 @@ void probe_leave(struct probe_member *member)
 {
     subscriber_close(member->subscriber, 5000);
     member->subscriber = NULL;
+}
+
+void probe_assert_seen(const uint8_t *seen, uint64_t from, uint64_t to, unsigned least,
+                       unsigned most)
+{
+    for (uint64_t token = from; token < to; token++) {
+        assert_in_range(seen[token], least, most);
+    }
 }

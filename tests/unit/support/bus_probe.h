@@ -53,5 +53,8 @@ bool probe_turn(struct probe_member *member, bool want, uint32_t wait_ms);
 bool probe_await_messages(struct probe_member *member, size_t count, uint32_t timeout_ms);
 bool probe_await_assignment(struct probe_member *member, uint32_t timeout_ms);
 void probe_leave(struct probe_member *member);
+/* Each of the tokens [from, to) was seen so often; fails the running test otherwise. */
+void probe_assert_seen(const uint8_t *seen, uint64_t from, uint64_t to, unsigned least,
+                       unsigned most);
 
 #endif
