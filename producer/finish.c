@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 #include "app/log.h"
-#include "producer/listing.h"
+#include "producer/compare.h"
+#include "producer/deletions.h"
 #include "producer/reread.h"
 #include "producer/sweep.h"
 
 #define POSITIONS_MAX        1024
-#define POSITIONS_TIMEOUT_MS 2000             /* the loop stands still meanwhile */
-#define PATIENCE_MS          (20 * 60 * 1000) /* millions of ids are compared in one statement */
+#define POSITIONS_TIMEOUT_MS 2000 /* the loop stands still meanwhile */
 
 static bool take(struct runtime *rt, const struct job *job, bool *is_mine, struct error *err)
 {
@@ -102,20 +102,6 @@ bool finish_sweep(struct runtime *rt, const struct job *job, const struct bus_se
 
 /* ---- the end ---- */
 
-struct ending {
-    struct runtime *rt;
-    struct job *job;
-    char side;
-};
-
-static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count, pg_done_fn *fn,
-                  void *fn_ctx, struct error *err)
-{
-    struct ending *ending = ctx;
-    return ledger_finish_add(&ending->rt->ledger, ending->job->job_id, ending->job->collection_no,
-                             ending->side, first, ids, count, fn, fn_ctx, err);
-}
-
 static bool set_state(struct runtime *rt, const struct job *job, const char *state, const char *why,
                       bool *refused, struct error *err)
 {
@@ -146,46 +132,55 @@ static bool fail_with_mismatches(struct runtime *rt, const struct job *job, int6
     return ok;
 }
 
-/* Anew, also when an earlier end was broken off and the collection is empty now. */
-static bool list_again(struct ending *ending, struct side *side, char side_mark, struct error *err)
+/* Why what was found forbids success; "" when nothing does. */
+static void judge(const struct job *job, const struct progress *progress,
+                  const struct comparison *c, char *why, size_t size)
 {
-    struct listing_result listed;
-    struct answer answer = {0};
-    ending->side = side_mark;
-    bool ok = stage(ending, 0, NULL, 0, runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(ending->rt, &answer, err);
-    answer_deinit(&answer);
-    return (ok && listing_run(ending->rt, side, stage, ending, &listed, err)) ||
-           error_wrap(err, "list the ids of the %s again", side->chroma.role);
+    why[0] = '\0';
+    if (c->missing > 0) {
+        snprintf(why, size,
+                 "%" PRId64
+                 " verified records are not at the target any more; first: id \"%.200s\"",
+                 c->missing, c->first_missing);
+    } else if (c->existing > 0) {
+        snprintf(why, size,
+                 "%" PRId64 " of the records that were added to the source meanwhile exist at the "
+                 "target already (--on-existing %s)",
+                 c->existing, job->on_existing);
+    } else if (progress->is_exact && c->extra > 0) {
+        snprintf(why, size,
+                 "the target holds %" PRId64 " records that are not of this job; first: id %.400s",
+                 c->extra, c->first_extra);
+    }
 }
 
-/* Is every verified id still there; what else is; what came and went at the source meanwhile. */
-static bool compare(struct runtime *rt, struct job *job, int64_t *missing, char *first,
-                    size_t first_size, struct error *err)
+/* Open deletions, then the comparison, again and again until it decides nothing or something is to be exported. */
+static bool settle_drift(struct runtime *rt, struct job *job, struct comparison *c,
+                         struct error *err)
 {
-    struct ending ending = {rt, job, 'e'};
-    struct answer answer = {0};
-    bool ok = runtime_set_patience(rt, PATIENCE_MS, err) &&
-              list_again(&ending, &job->target, 'e', err) &&
-              list_again(&ending, &job->source, 'd', err) &&
-              ledger_finish_compare(&rt->ledger, job->job_id, job->collection_no, runtime_answer_fn,
-                                    &answer, err) &&
-              runtime_await_answer(rt, &answer, err);
-    if (ok) {
-        *missing = pg_i64(answer.rows, 0, "missing");
-        snprintf(first, first_size, "%s", pg_cstr(answer.rows, 0, "first_missing"));
-    }
-    answer_deinit(&answer);
-    return ok && runtime_set_patience(rt, 0, err);
+    do {
+        int64_t deleted = 0;
+        if (!deletions_run(rt, job, &deleted, err)) {
+            return false;
+        }
+        if (deleted > 0) {
+            fprintf(stderr, "job %s: %" PRId64 " records deleted at the target\n", job->name,
+                    deleted);
+        }
+        if (!compare_run(rt, job, c, err)) {
+            return false;
+        }
+    } while (c->is_decided && c->planned == 0);
+    int64_t deleted = 0;
+    return deletions_run(rt, job, &deleted, err);
 }
 
 bool finish_end(struct runtime *rt, struct job *job, const struct progress *progress, bool *refused,
                 struct error *err)
 {
     bool is_mine = false;
-    int64_t missing = 0;
-    char first[256] = "";
-    char why[512];
+    struct comparison comparison;
+    char why[700];
 
     *refused = false;
     if (!take(rt, job, &is_mine, err) || !is_mine) {
@@ -198,15 +193,12 @@ bool finish_end(struct runtime *rt, struct job *job, const struct progress *prog
     if (progress->mismatches > 0) {
         return fail_with_mismatches(rt, job, progress->mismatches, refused, err);
     }
-    if (!compare(rt, job, &missing, first, sizeof first, err)) {
+    if (!settle_drift(rt, job, &comparison, err)) {
         return false;
     }
-    if (missing > 0) {
-        snprintf(why, sizeof why,
-                 "%" PRId64
-                 " verified records are not at the target any more; first: id \"%.200s\"",
-                 missing, first);
-        return set_state(rt, job, "failed", why, refused, err);
+    if (comparison.is_decided) {
+        return true; /* the job goes on with what was added */
     }
-    return set_state(rt, job, "succeeded", "", refused, err);
+    judge(job, progress, &comparison, why, sizeof why);
+    return set_state(rt, job, why[0] != '\0' ? "failed" : "succeeded", why, refused, err);
 }

@@ -77,7 +77,30 @@
         TEXT(                                                                                      \
             "max-rejects", "FERRY_MAX_REJECTS", "N|P%", NULL, "Job",                               \
             "with more rejected records than this the job is blocked: N, or P% of those planned, " \
-            "but then never less than 20 (default: 1%); given again, it changes a job's own")
+            "but then never less than 20 (default: 1%); given again, it changes a job's own"),     \
+        {.name = "catch-up",                                                                       \
+         .env = "FERRY_CATCH_UP",                                                                  \
+         .type = OPTION_FLAG,                                                                      \
+         .group = "End",                                                                           \
+         .help = "copy what was added to the source meanwhile, and delete at the target what was " \
+                 "deleted from it after it was copied, until nothing is new"},                     \
+        {.name = "catch-up-rounds",                                                                \
+         .env = "FERRY_CATCH_UP_ROUNDS",                                                           \
+         .type = OPTION_NUMBER,                                                                    \
+         .placeholder = "N",                                                                       \
+         .min = 1,                                                                                 \
+         .max = 1000,                                                                              \
+         .group = "End",                                                                           \
+         .help = "rounds of it at most (5); what is new then is only reported"},                   \
+        {.name = "exact-target",                                                                   \
+         .env = "FERRY_EXACT_TARGET",                                                              \
+         .type = OPTION_FLAG,                                                                      \
+         .group = "End",                                                                           \
+         .help = "fail, exit 5, when the target holds records that are not of the job"},           \
+    {                                                                                              \
+        .name = "delete-extra", .type = OPTION_FLAG, .group = "End",                               \
+        .help = "delete those at the target: makes it a mirror; not with --on-existing skip"       \
+    }
 
 static const struct option_row migrate_rows[] = {
     URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),

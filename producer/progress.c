@@ -42,6 +42,12 @@ bool progress_read(struct progress *out, const struct pg_rows *rows, struct erro
     p.deleted = pg_i64(rows, 0, "deleted");
     p.skipped = pg_i64(rows, 0, "skipped");
     p.truncated = pg_i64(rows, 0, "truncated");
+    p.is_exact = pg_bool(rows, 0, "is_exact");
+    p.caught_up = pg_i64(rows, 0, "caught_up");
+    p.removed = pg_i64(rows, 0, "removed");
+    p.removed_extra = pg_i64(rows, 0, "removed_extra");
+    p.rounds = pg_i64(rows, 0, "rounds");
+    copy_text(p.first_extra, sizeof p.first_extra, rows, "first_extra");
     copy_text(p.last_error, sizeof p.last_error, rows, "last_error");
     copy_text(p.target_cause, sizeof p.target_cause, rows, "target_cause");
     copy_text(p.worker_waits, sizeof p.worker_waits, rows, "worker_waits");
@@ -114,7 +120,8 @@ void progress_say(struct progress_lines *lines, const struct job *job, const str
 static enum exit_code conclude_failed(const struct job *job, const struct progress *p)
 {
     fprintf(stderr, "ferry-producer: job %s failed: %s\n", job->name, p->last_error);
-    return p->mismatches > 0 || p->missing > 0 ? EXIT_MISMATCH : EXIT_NEEDS_PERSON;
+    return p->mismatches > 0 || p->missing > 0 || (p->is_exact && p->extra > 0) ? EXIT_MISMATCH
+                                                                                : EXIT_NEEDS_PERSON;
 }
 
 static enum exit_code conclude_succeeded(const struct progress *p)
@@ -134,6 +141,16 @@ static enum exit_code conclude_succeeded(const struct progress *p)
                "SELECT id, message FROM ferry.truncated\n",
                p->truncated);
     }
+    if (p->caught_up > 0 || p->removed > 0) {
+        printf("caught up with the source in %" PRId64 " rounds: %" PRId64
+               " records that were added to it were copied, %" PRId64
+               " that were deleted from it were deleted at the target\n",
+               p->rounds, p->caught_up, p->removed);
+    }
+    if (p->removed_extra > 0) {
+        printf("%" PRId64 " records that were not of this job were deleted at the target\n",
+               p->removed_extra);
+    }
     if (p->vanished > 0) {
         printf("%" PRId64 " records vanished from the source after they were listed\n",
                p->vanished);
@@ -144,7 +161,8 @@ static enum exit_code conclude_succeeded(const struct progress *p)
                p->added, p->deleted);
     }
     if (p->extra > 0) {
-        printf("the target holds %" PRId64 " records that are not of this job\n", p->extra);
+        printf("the target holds %" PRId64 " records that are not of this job: %s%s\n", p->extra,
+               p->first_extra, p->extra > 3 ? ", …" : "");
     }
     if (p->rejected > 0) {
         printf("%" PRId64 " records were rejected: SELECT id, reason, message FROM ferry.rejects\n",

@@ -18,9 +18,12 @@ struct progress {
     char worker_waits[256];
     bool is_missing_secret;
     char secret_origin[300];
-    int64_t missing, extra, added, deleted; /* of the end's comparison */
-    int64_t skipped;                        /* left as the target had them */
-    int64_t truncated;                      /* verified, with a document that was cut as wanted */
+    int64_t missing, extra, added, deleted;            /* of the end's comparison */
+    char first_extra[512];                             /* some of the extra ids, quoted */
+    bool is_exact;                                     /* extra records forbid success */
+    int64_t caught_up, removed, removed_extra, rounds; /* what the end copied and deleted */
+    int64_t skipped;                                   /* left as the target had them */
+    int64_t truncated; /* verified, with a document that was cut as wanted */
 };
 
 MUST_CHECK bool progress_read(struct progress *out, const struct pg_rows *rows, struct error *err);

@@ -34,7 +34,11 @@ bool settings_read(struct settings *out, const struct option_set *options, struc
 {
     *out = (struct settings){.on_existing = option_text(options, "on-existing"),
                              .max_rejects = option_text(options, "max-rejects"),
-                             .batch_records = option_number(options, "batch-records")};
+                             .batch_records = option_number(options, "batch-records"),
+                             .catch_up = option_flag(options, "catch-up"),
+                             .exact_target = option_flag(options, "exact-target"),
+                             .delete_extra = option_flag(options, "delete-extra"),
+                             .catch_up_rounds = option_number(options, "catch-up-rounds")};
     if (out->on_existing != NULL && !is_policy(out->on_existing)) {
         return error_set(err, ERROR_USAGE,
                          "--on-existing must be mirror, skip or fail, not \"%.40s\"",
@@ -46,7 +50,23 @@ bool settings_read(struct settings *out, const struct option_set *options, struc
             "--max-rejects must be a number, or a percentage like 2%% or 0.5%%, not \"%.40s\"",
             out->max_rejects);
     }
+    if (out->delete_extra && out->on_existing != NULL && strcmp(out->on_existing, "skip") == 0) {
+        return error_set(err, ERROR_USAGE,
+                         "--delete-extra makes the target a mirror of the source, --on-existing "
+                         "skip leaves records as they are: choose one");
+    }
+    if (out->catch_up_rounds != 0 && !out->catch_up &&
+        option_origin(options, "catch-up-rounds") == OPTION_COMMAND_LINE) {
+        return error_set(err, ERROR_USAGE, "--catch-up-rounds needs --catch-up");
+    }
     return true;
+}
+
+static void write_flag(struct buf *out, const char *name, bool is_set)
+{
+    if (is_set) {
+        buf_printf(out, ",\"%s\":true", name);
+    }
 }
 
 void settings_write(const struct settings *settings, struct buf *out)
@@ -61,6 +81,12 @@ void settings_write(const struct settings *settings, struct buf *out)
     if (settings->limits != NULL) {
         buf_append_str(out, ",\"limits\":");
         limits_write(settings->limits, out);
+    }
+    write_flag(out, "catch_up", settings->catch_up);
+    write_flag(out, "exact_target", settings->exact_target);
+    write_flag(out, "delete_extra", settings->delete_extra);
+    if (settings->catch_up && settings->catch_up_rounds != 0) {
+        buf_printf(out, ",\"catch_up_rounds\":%" PRId64, settings->catch_up_rounds);
     }
     buf_append_byte(out, '}');
 }

@@ -15,6 +15,8 @@ struct settings {
     const char *max_rejects; /* "N" or "P%", or NULL: not given; borrowed from the options */
     int64_t batch_records;
     const struct target_limits *limits; /* or NULL: not chosen yet; borrowed */
+    bool catch_up, exact_target, delete_extra;
+    int64_t catch_up_rounds; /* 0: not given */
 };
 
 /* ERROR_USAGE: not a value, or two that contradict each other. */

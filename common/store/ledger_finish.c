@@ -71,6 +71,32 @@ bool ledger_finish_compare(struct ledger *ledger, int64_t job_id, int64_t collec
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_next_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                           int64_t max, pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.next_deletions($1,$2,$3,$4,$5)");
+    statement_uuid(&st, &ledger->worker);
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, max);
+    statement_interval_ms(&st, ledger->lease_ms);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_settle_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                             int64_t fence, bool is_done, pg_done_fn *fn, void *ctx,
+                             struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.settle_deletions($1,$2,$3,$4)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, fence);
+    statement_text(&st, is_done ? "true" : "false");
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_finish_job(struct ledger *ledger, int64_t job_id, const char *state,
                        const char *last_error, pg_done_fn *fn, void *ctx, struct error *err)
 {

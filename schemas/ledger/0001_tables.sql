@@ -82,8 +82,13 @@ CREATE TABLE ferry.job_collections (
     n_skipped          bigint,
     n_missing          bigint,
     n_extra            bigint,
+    first_extra        text,
     n_added            bigint,
     n_deleted          bigint,
+    n_rounds           integer NOT NULL DEFAULT 0,
+    n_caught_up        bigint NOT NULL DEFAULT 0,
+    n_removed          bigint NOT NULL DEFAULT 0,
+    n_removed_extra    bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (job_id, collection_no)
 );
 CREATE UNIQUE INDEX job_collections_open_pair ON ferry.job_collections (source_uuid, target_uuid, selection) WHERE is_open;
@@ -92,7 +97,7 @@ CREATE INDEX job_collections_target ON ferry.job_collections (target_uuid);
 CREATE TABLE ferry.plan_ids (
     job_id        bigint NOT NULL,
     collection_no integer NOT NULL,
-    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'o', 'e', 'd')),
+    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'o', 'e', 'd', 'v')),
     ordinal       bigint NOT NULL,
     id            bytea NOT NULL
 );
@@ -109,6 +114,21 @@ CREATE TABLE ferry.skipped_ids (
     PRIMARY KEY (job_id, collection_no, first_ordinal),
     FOREIGN KEY (job_id, collection_no) REFERENCES ferry.job_collections ON DELETE CASCADE
 );
+
+-- What the end of a job deletes at the target: written before it is asked to, and kept as the record of it.
+CREATE TABLE ferry.deletions (
+    job_id          bigint NOT NULL,
+    collection_no   integer NOT NULL,
+    id              bytea NOT NULL,
+    cause           text NOT NULL CHECK (cause IN ('deleted', 'extra')),
+    decided_at      timestamptz NOT NULL DEFAULT now(),
+    fence           bigint,
+    in_flight_until timestamptz,
+    deleted_at      timestamptz,
+    FOREIGN KEY (job_id, collection_no) REFERENCES ferry.job_collections ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX deletions_id ON ferry.deletions (job_id, collection_no, sha256(id));
+CREATE INDEX deletions_open ON ferry.deletions (job_id, collection_no) WHERE deleted_at IS NULL;
 
 CREATE TABLE ferry.batches (
     job_id          bigint NOT NULL REFERENCES ferry.jobs ON DELETE CASCADE,

@@ -46,6 +46,12 @@ CREATE FUNCTION ferry.on_existing(p_job bigint) RETURNS text LANGUAGE sql STABLE
     SELECT coalesce(settings->>'on_existing', 'mirror') FROM ferry.jobs WHERE job_id = p_job
 $$;
 
+-- catch_up: what came and went at the source while the job ran is copied and deleted at the target. exact_target: the job fails
+-- when the target has records that it should not have. delete_extra: those are deleted first.
+CREATE FUNCTION ferry.wants(p_job bigint, p_setting text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT coalesce((settings->>p_setting)::boolean, false) FROM ferry.jobs WHERE job_id = p_job
+$$;
+
 CREATE FUNCTION ferry.check_settings(p_settings jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF coalesce(p_settings->>'on_existing', 'mirror') NOT IN ('mirror', 'skip', 'fail') THEN
@@ -56,6 +62,24 @@ BEGIN
         RAISE EXCEPTION '--max-rejects must be a number, or a percentage like 2%% or 0.5%%, not "%"', p_settings->>'max_rejects'
             USING ERRCODE = 'FE001';
     END IF;
+    IF p_settings->>'on_existing' = 'skip' AND (p_settings->>'delete_extra')::boolean THEN
+        RAISE EXCEPTION '--delete-extra makes the target a mirror of the source, --on-existing skip leaves records as they are: choose one'
+            USING ERRCODE = 'FE001';
+    END IF;
+END
+$$;
+
+-- A job that goes on: how it treats what existed stays, what concerns its end only may be added.
+CREATE FUNCTION ferry.add_settings(p_job bigint, p_settings jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_old jsonb;
+    v_new jsonb;
+BEGIN
+    SELECT settings INTO v_old FROM ferry.jobs WHERE job_id = p_job;
+    SELECT v_old || coalesce(jsonb_object_agg(key, value), '{}') INTO v_new FROM jsonb_each(p_settings)
+        WHERE key IN ('catch_up', 'catch_up_rounds', 'exact_target', 'delete_extra');
+    PERFORM ferry.check_settings(v_new);
+    UPDATE ferry.jobs SET settings = v_new WHERE job_id = p_job AND settings <> v_new;
 END
 $$;
 
@@ -86,6 +110,7 @@ BEGIN
             RAISE EXCEPTION 'job % already moves this collection: resume it, or leave --job out', v_other.name
                 USING ERRCODE = 'FE001';
         END IF;
+        PERFORM ferry.add_settings(v_other.job_id, coalesce(p->'settings', '{}'));
         -- Only when it changes: whoever plans holds the row for as long as a step takes.
         v_endpoint := ferry.put_endpoint(p->'source');
         UPDATE ferry.job_collections c SET source_endpoint_id = v_endpoint
@@ -401,7 +426,9 @@ BEGIN
     PERFORM ferry.end_long_step(plan_owner) FROM ferry.job_collections
         WHERE job_id = p_job AND collection_no = p_collection;
     DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
-    IF v_manifest = 0 AND v_prior THEN
+    -- A job that is to look at its end has something to do.
+    IF v_manifest = 0 AND v_prior AND NOT (ferry.wants(p_job, 'catch_up') OR ferry.wants(p_job, 'exact_target')
+                                           OR ferry.wants(p_job, 'delete_extra')) THEN
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
         DELETE FROM ferry.events WHERE job_id = p_job;
         DELETE FROM ferry.jobs WHERE job_id = p_job;

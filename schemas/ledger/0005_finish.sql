@@ -17,7 +17,7 @@ BEGIN
     END IF;
     PERFORM ferry.begin_long_step(p_worker);
     DELETE FROM ferry.plan_ids WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd') LIMIT v_at_once));
+        SELECT ctid FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd', 'v') LIMIT v_at_once));
     GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE ferry.jobs SET finish_owner = p_worker, finish_lease_until = clock_timestamp() + p_lease WHERE job_id = p_job;
     PERFORM ferry.end_long_step(p_worker);
@@ -68,7 +68,8 @@ RETURNS TABLE (state text, last_error text, planned bigint, published bigint, ve
                vanished bigint, rounded bigint, mismatches bigint, batches bigint, open_batches bigint, sent_batches bigint,
                waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
                worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
-               secret_origin text, skipped bigint, truncated bigint)
+               secret_origin text, skipped bigint, truncated bigint, first_extra text, is_exact boolean, caught_up bigint,
+               removed bigint, removed_extra bigint, rounds bigint)
 LANGUAGE sql STABLE AS $$
     SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
         (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
@@ -84,12 +85,15 @@ LANGUAGE sql STABLE AS $$
                               AND e.origin = ANY (w.missing_secrets))
                   AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
                                   AND e.origin <> ALL (w.missing_secrets))),
-        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated
+        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated, c.first_extra,
+        ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'), c.caught_up, c.removed, c.removed_extra, c.rounds
     FROM ferry.jobs j
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
                coalesce(sum(x.n_added), 0) AS added, coalesce(sum(x.n_deleted), 0) AS deleted,
-               coalesce(sum(x.n_skipped), 0) AS skipped,
+               coalesce(sum(x.n_skipped), 0) AS skipped, max(x.first_extra) AS first_extra,
+               sum(x.n_caught_up)::bigint AS caught_up, sum(x.n_removed)::bigint AS removed,
+               sum(x.n_removed_extra)::bigint AS removed_extra, max(x.n_rounds)::bigint AS rounds,
                max(e.origin) FILTER (WHERE e.auth_style <> 'none') AS secret_origin
         FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
         JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id WHERE x.job_id = p_job
@@ -141,15 +145,240 @@ END
 $$;
 
 -- §8's comparison: is every verified id at the target; what else is there; what came and went at the source meanwhile. One
--- grouping by digest instead of joins: its cost does not hang on what the planner believes about freshly staged rows. Bits:
--- 1 in a batch of this job, 2 rejected or vanished, 4 in a batch of an earlier job, 8 at the target, 16 at the source, 32
--- skipped because it existed.
+-- grouping by digest instead of joins: its cost does not hang on what the planner believes about freshly staged rows. Answers
+-- the digests of ids that are not as they should be. Bits of a verdict:
+--    1 missing: verified by this job, not at the target         2 extra: at the target, and no business of the pair's
+--    4 added: at the source, and in no plan                     8 deleted: verified by this job, not at the source
+--   16 the ferry's own (this job's or an earlier one's), not at the source
+--   32 at the target, and not the ferry's                      64 at the source
+CREATE FUNCTION ferry.finish_verdicts(p_job bigint, p_collection integer) RETURNS TABLE (hash bytea, verdict integer)
+LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
+    WITH listed (hash, what) AS (
+        SELECT sha256(u.id), CASE WHEN b.job_id = p_job THEN 'mine' ELSE 'earlier' END
+        FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
+        JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
+        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+        UNION ALL
+        SELECT sha256(r.id), CASE WHEN o.job_id = p_job THEN 'rejected' ELSE 'not earlier' END
+        FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
+        JOIN ferry.rejected_records r ON r.job_id = b.job_id AND r.batch_no = b.batch_no
+        WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+        UNION ALL
+        SELECT sha256(v.id), CASE WHEN o.job_id = p_job THEN 'vanished' ELSE 'not earlier' END
+        FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
+        JOIN ferry.vanished_records v ON v.job_id = b.job_id AND v.batch_no = b.batch_no
+        WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+        UNION ALL
+        SELECT sha256(u.id), 'skipped' FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
+        WHERE k.job_id = p_job AND k.collection_no = p_collection
+        UNION ALL
+        SELECT sha256(d.id), 'removed' FROM ferry.deletions d
+        WHERE d.job_id = p_job AND d.collection_no = p_collection AND d.cause = 'deleted'
+        UNION ALL
+        SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 'target' ELSE 'source' END FROM ferry.plan_ids s
+        WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side IN ('e', 'd')
+    ), counted AS (
+        -- An id may be in several batches: vanished and come back, moved by one job and again by the next.
+        SELECT listed.hash,
+            count(*) FILTER (WHERE what = 'mine') > count(*) FILTER (WHERE what IN ('rejected', 'vanished')) AS verified,
+            count(*) FILTER (WHERE what = 'rejected') > 0 AS rejected,
+            count(*) FILTER (WHERE what = 'vanished') > 0 AS vanished,
+            count(*) FILTER (WHERE what = 'earlier') > count(*) FILTER (WHERE what = 'not earlier') AS earlier,
+            count(*) FILTER (WHERE what = 'skipped') > 0 AS skipped,
+            count(*) FILTER (WHERE what = 'removed') > 0 AS removed,
+            count(*) FILTER (WHERE what = 'target') > 0 AS at_target,
+            count(*) FILTER (WHERE what = 'source') > 0 AS at_source
+        FROM listed GROUP BY listed.hash
+    ), judged AS (
+        SELECT c.*, verified OR rejected AS is_known, (vanished OR earlier) AND NOT verified AND NOT rejected AS is_former
+        FROM counted c
+    )
+    SELECT j.hash,
+        CASE WHEN verified AND NOT at_target THEN 1 ELSE 0 END |
+        CASE WHEN at_target AND NOT is_known AND NOT skipped AND NOT (is_former AND at_source) THEN 2 ELSE 0 END |
+        CASE WHEN at_source AND NOT is_known AND NOT skipped AND NOT (earlier AND NOT vanished AND at_target) THEN 4 ELSE 0 END |
+        CASE WHEN verified AND NOT at_source THEN 8 ELSE 0 END |
+        CASE WHEN NOT at_source AND NOT skipped AND (verified OR at_target AND NOT rejected AND (earlier OR removed))
+             THEN 16 ELSE 0 END |
+        CASE WHEN at_target AND NOT is_known AND NOT is_former THEN 32 ELSE 0 END |
+        CASE WHEN at_source THEN 64 ELSE 0 END
+    FROM judged j
+    WHERE verified AND NOT at_target OR verified AND NOT at_source
+       OR NOT is_known AND NOT skipped AND (at_target AND NOT (is_former AND at_source)
+                                            OR at_source AND NOT (earlier AND NOT vanished AND at_target))
+$$;
+
+-- A verdict's id, from the end's listing of one side. By index: see ferry.plan_wanted.
+CREATE FUNCTION ferry.finish_listed(p_job bigint, p_collection integer, p_side text, p_bits integer, p_not integer)
+RETURNS TABLE (ordinal bigint, id bytea, verdict integer) LANGUAGE sql STABLE AS $$
+    SELECT x.ordinal, x.id, v.ordinal::integer FROM ferry.plan_ids v
+    CROSS JOIN LATERAL (SELECT l.ordinal, l.id FROM ferry.plan_ids l WHERE l.job_id = p_job AND l.collection_no = p_collection
+                        AND l.side = p_side::"char" AND sha256(l.id) = v.id LIMIT 1) x
+    WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
+      AND v.ordinal & p_bits = p_bits AND v.ordinal & p_not = 0
+$$;
+
+-- What was added at the source becomes further batches, after the last one and by the rules of the plan. The bitmap says what
+-- the target had that this job did not write.
+CREATE FUNCTION ferry.finish_plan_added(p_job bigint, p_collection integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_records integer;
+    v_skips boolean := ferry.on_existing(p_job) = 'skip';
+    v_first bigint;
+    v_planned bigint;
+    v_skipped bigint;
+BEGIN
+    SELECT least(coalesce((j.settings->>'batch_records')::integer, 300), t.max_batch_records) INTO v_records
+        FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id) JOIN ferry.target_collections t USING (target_uuid)
+        WHERE c.job_id = p_job AND c.collection_no = p_collection;
+    SELECT coalesce(max(batch_no), 0) INTO v_first FROM ferry.batches WHERE job_id = p_job;
+    WITH added AS MATERIALIZED (
+        SELECT a.ordinal, a.id, a.existed, a.existed AND v_skips AS is_skipped,
+               (count(*) OVER (PARTITION BY a.existed AND v_skips ORDER BY a.ordinal) - 1) / v_records AS piece
+        FROM (SELECT l.ordinal, l.id, l.verdict & 32 <> 0 AS existed
+              FROM ferry.finish_listed(p_job, p_collection, 'd', 4, 0) l) a
+    ), pieces AS (
+        SELECT piece, count(*) AS n, array_agg(id ORDER BY ordinal) AS ids,
+               string_agg(CASE WHEN existed THEN '1' ELSE '0' END, '' ORDER BY ordinal)::bit varying AS bits
+        FROM added WHERE NOT is_skipped GROUP BY piece
+    ), put_batches AS (
+        INSERT INTO ferry.batches (job_id, batch_no, collection_no, n_records)
+        SELECT p_job, v_first + 1 + piece, p_collection, n FROM pieces
+    ), put_ids AS (
+        INSERT INTO ferry.batch_ids (job_id, batch_no, ids, existed)
+        SELECT p_job, v_first + 1 + piece, ids, bits FROM pieces
+    ), put_skipped AS (
+        INSERT INTO ferry.skipped_ids (job_id, collection_no, first_ordinal, ids)
+        SELECT p_job, p_collection, k.top + 1 + piece, ids
+        FROM (SELECT piece, array_agg(id ORDER BY ordinal) AS ids FROM added WHERE is_skipped GROUP BY piece) s
+        CROSS JOIN (SELECT coalesce(max(first_ordinal), -1) AS top FROM ferry.skipped_ids
+                    WHERE job_id = p_job AND collection_no = p_collection) k
+    )
+    SELECT count(*) FILTER (WHERE NOT is_skipped), count(*) FILTER (WHERE is_skipped) INTO v_planned, v_skipped FROM added;
+    UPDATE ferry.job_collections SET n_planned = n_planned + v_planned, n_caught_up = n_caught_up + v_planned,
+            n_skipped = coalesce(n_skipped, 0) + v_skipped
+        WHERE job_id = p_job AND collection_no = p_collection;
+    RETURN v_planned;
+END
+$$;
+
+-- What went from the source after it was copied: from now on it counts as vanished, in its batch too, and is deleted at the
+-- target when it is there. Only what this job or an earlier one of the pair has written.
+CREATE FUNCTION ferry.finish_decide_deleted(p_job bigint, p_collection integer) RETURNS void LANGUAGE sql AS $$
+    WITH gone AS MATERIALIZED (
+        SELECT b.batch_no, u.id FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no)
+        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        CROSS JOIN LATERAL (SELECT v.ordinal FROM ferry.plan_ids v WHERE v.job_id = p_job AND v.collection_no = p_collection
+                            AND v.side = 'v' AND sha256(v.id) = sha256(sha256(u.id)) LIMIT 1) v
+        WHERE b.job_id = p_job AND b.collection_no = p_collection AND b.state = 'verified' AND v.ordinal & 8 = 8
+          AND NOT EXISTS (SELECT FROM ferry.vanished_records x WHERE x.job_id = p_job AND x.batch_no = b.batch_no
+                          AND sha256(x.id) = sha256(u.id))
+    ), put_vanished AS (
+        INSERT INTO ferry.vanished_records (job_id, batch_no, id) SELECT p_job, batch_no, id FROM gone
+    ), counted AS (
+        UPDATE ferry.batches b SET n_verified = b.n_verified - g.n, n_vanished = b.n_vanished + g.n,
+            n_rounded = least(b.n_rounded, b.n_verified - g.n), readback_sha256 = NULL
+        FROM (SELECT batch_no, count(*)::integer AS n FROM gone GROUP BY batch_no) g
+        WHERE b.job_id = p_job AND b.batch_no = g.batch_no
+    )
+    INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
+    SELECT p_job, p_collection, l.id, 'deleted' FROM ferry.finish_listed(p_job, p_collection, 'e', 16, 0) l
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'deleted', decided_at = now(), deleted_at = NULL
+$$;
+
+-- What the target has beyond the manifest, unless the source has it by now.
+CREATE FUNCTION ferry.finish_decide_extra(p_job bigint, p_collection integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
+    SELECT p_job, p_collection, l.id, 'extra' FROM ferry.finish_listed(p_job, p_collection, 'e', 2, 64) l
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET decided_at = now(), deleted_at = NULL
+$$;
+
+-- Compares, notes what it found, and decides what a job that catches up or deletes does about it, all at once: afterwards there
+-- are further batches or open deletions (is_decided), or the job may end. planned, to_delete: what was decided now. existing: of
+-- what was added, what --on-existing fail forbids. Nothing is decided when a record is lost. The rounds are counted here, so that
+-- no restart gives more of them.
 CREATE FUNCTION ferry.finish_compare(p_worker uuid, p_job bigint, p_collection integer)
-RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, first_missing text)
+RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, existing bigint, planned bigint, to_delete bigint,
+               is_decided boolean, round integer, first_missing text, first_extra text)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-    v_first bytea;
+    v_rounds integer;
+    v_limit integer;
+    v_catch_up boolean := ferry.wants(p_job, 'catch_up');
+    v_delete_extra boolean := ferry.wants(p_job, 'delete_extra');
+    v_lost bigint;
+    v_removable bigint;
+BEGIN
+    PERFORM ferry.finish_check(p_worker, p_job, p_collection);
+    PERFORM ferry.begin_long_step(p_worker);
+    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, 'v', v.verdict, v.hash FROM ferry.finish_verdicts(p_job, p_collection) v;
+    SELECT count(*) FILTER (WHERE ordinal & 1 = 1), count(*) FILTER (WHERE ordinal & 2 = 2),
+           count(*) FILTER (WHERE ordinal & 4 = 4), count(*) FILTER (WHERE ordinal & 8 = 8),
+           count(*) FILTER (WHERE ordinal & 36 = 36), count(*) FILTER (WHERE ordinal & 66 = 2),
+           count(*) FILTER (WHERE ordinal & 9 = 1)
+        INTO missing, extra, added, deleted, existing, v_removable, v_lost
+        FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = 'v';
+    SELECT left(ferry.printable(i.id), 200) INTO first_missing FROM ferry.batches b JOIN ferry.batch_ids i0 USING (job_id, batch_no)
+        CROSS JOIN LATERAL unnest(i0.ids) AS i (id)
+        WHERE missing > 0 AND b.job_id = p_job AND b.collection_no = p_collection AND b.state = 'verified'
+          AND EXISTS (SELECT FROM ferry.plan_ids v WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
+                      AND sha256(v.id) = sha256(sha256(i.id)) AND v.ordinal & 1 = 1)
+        ORDER BY b.batch_no LIMIT 1;
+    SELECT string_agg('"' || left(ferry.printable(f.id), 128) || '"', ', ' ORDER BY f.ordinal) INTO first_extra FROM (
+        SELECT l.ordinal, l.id FROM ferry.finish_listed(p_job, p_collection, 'e', 2, 0) l ORDER BY l.ordinal LIMIT 3) f;
+    SELECT c.n_rounds, coalesce((j.settings->>'catch_up_rounds')::integer, 5) INTO v_rounds, v_limit
+        FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id)
+        WHERE c.job_id = p_job AND c.collection_no = p_collection;
+    existing := CASE WHEN v_catch_up AND ferry.on_existing(p_job) = 'fail' THEN existing ELSE 0 END;
+    planned := 0;
+    to_delete := 0;
+    IF v_rounds < v_limit AND existing = 0 AND v_lost = 0 THEN
+        IF v_catch_up AND added > 0 THEN
+            planned := ferry.finish_plan_added(p_job, p_collection);
+        END IF;
+        IF v_delete_extra AND v_removable > 0 THEN
+            PERFORM ferry.finish_decide_extra(p_job, p_collection);
+        END IF;
+        IF v_catch_up THEN -- the ferry's own among the extra ones are deleted as its own
+            PERFORM ferry.finish_decide_deleted(p_job, p_collection);
+        END IF;
+        SELECT count(*) INTO to_delete FROM ferry.deletions
+            WHERE job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL;
+        is_decided := planned > 0 OR to_delete > 0 OR (v_catch_up AND deleted > 0);
+    END IF;
+    is_decided := coalesce(is_decided, false);
+    round := v_rounds + is_decided::integer;
+    -- What has been decided is compared again before the job can succeed.
+    UPDATE ferry.job_collections c SET n_missing = CASE WHEN NOT is_decided THEN missing END, n_extra = extra,
+            first_extra = finish_compare.first_extra, n_added = added, n_deleted = deleted, n_rounds = round
+        WHERE c.job_id = p_job AND c.collection_no = p_collection;
+    PERFORM ferry.finish_note(p_worker, p_job, extra, first_extra, is_decided, round, planned, to_delete);
+    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd', 'v');
+    -- This took longer than a lease, perhaps, and its renewal waits behind it.
+    UPDATE ferry.jobs SET finish_lease_until = greatest(finish_lease_until, clock_timestamp() + ferry.lease_of(p_worker))
+        WHERE job_id = p_job;
+    PERFORM ferry.end_long_step(p_worker);
+    RETURN NEXT;
+END
+$$;
+
+-- The comparison's conditions; locks the pair and the job.
+CREATE FUNCTION ferry.finish_check(p_worker uuid, p_job bigint, p_collection integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM ferry.job_collections c WHERE c.job_id = p_job AND c.collection_no = p_collection FOR UPDATE;
     PERFORM FROM ferry.jobs WHERE job_id = p_job AND finish_owner = p_worker AND state = 'running' FOR NO KEY UPDATE;
@@ -159,57 +388,91 @@ BEGIN
     IF EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')) THEN
         RAISE EXCEPTION 'a batch of job % is open again', p_job USING ERRCODE = 'FE002';
     END IF;
-    PERFORM ferry.begin_long_step(p_worker);
-    SELECT count(*) FILTER (WHERE (bits & 11) = 1), count(*) FILTER (WHERE (bits & 45) = 8),
-           count(*) FILTER (WHERE (bits & 53) = 16), count(*) FILTER (WHERE (bits & 19) = 1)
-    INTO missing, extra, added, deleted
-    FROM (
-        SELECT bit_or(listed.bit) AS bits FROM (
-            SELECT sha256(u.id) AS hash, CASE WHEN b.job_id = p_job THEN 1 ELSE 4 END AS bit
-            FROM ferry.job_collections me
-            JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                          = (me.source_uuid, me.target_uuid, me.selection)
-            JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
-            JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
-            JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
-            CROSS JOIN LATERAL unnest(i.ids) AS u (id)
-            WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
-            UNION ALL
-            SELECT sha256(r.id), 2 FROM ferry.rejected_records r JOIN ferry.batches b USING (job_id, batch_no)
-            WHERE r.job_id = p_job AND b.collection_no = p_collection
-            UNION ALL
-            SELECT sha256(v.id), 2 FROM ferry.vanished_records v JOIN ferry.batches b USING (job_id, batch_no)
-            WHERE v.job_id = p_job AND b.collection_no = p_collection
-            UNION ALL
-            SELECT sha256(u.id), 32 FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
-            WHERE k.job_id = p_job AND k.collection_no = p_collection
-            UNION ALL
-            SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 8 ELSE 16 END FROM ferry.plan_ids s
-            WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side IN ('e', 'd')
-        ) AS listed (hash, bit)
-        GROUP BY listed.hash
-    ) AS grouped;
-    UPDATE ferry.job_collections c SET n_missing = missing, n_extra = extra, n_added = added, n_deleted = deleted
-        WHERE c.job_id = p_job AND c.collection_no = p_collection;
-    IF missing > 0 THEN
-        SELECT u.id INTO v_first FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no)
-            CROSS JOIN LATERAL unnest(i.ids) AS u (id)
-            LEFT JOIN LATERAL (SELECT x.side FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
-                               AND x.side = 'e' AND sha256(x.id) = sha256(u.id) LIMIT 1) t ON true
-            WHERE b.job_id = p_job AND b.collection_no = p_collection AND b.state = 'verified' AND t.side IS NULL
-              AND NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.batch_no = b.batch_no
-                              AND sha256(r.id) = sha256(u.id))
-              AND NOT EXISTS (SELECT FROM ferry.vanished_records v WHERE v.job_id = p_job AND v.batch_no = b.batch_no
-                              AND sha256(v.id) = sha256(u.id))
-            LIMIT 1;
-        first_missing := ferry.printable(v_first);
+    IF EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL) THEN
+        RAISE EXCEPTION 'a deletion of job % is open', p_job USING ERRCODE = 'FE002';
     END IF;
-    DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd');
-    -- This took longer than a lease, perhaps, and its renewal waits behind it.
-    UPDATE ferry.jobs SET finish_lease_until = greatest(finish_lease_until, clock_timestamp() + ferry.lease_of(p_worker))
-        WHERE job_id = p_job;
-    PERFORM ferry.end_long_step(p_worker);
-    RETURN NEXT;
+END
+$$;
+
+CREATE FUNCTION ferry.finish_note(p_worker uuid, p_job bigint, p_extra bigint, p_first_extra text, p_new boolean, p_round integer,
+                                  p_planned bigint, p_to_delete bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_extra > 0 THEN
+        PERFORM ferry.log_event('job.extra', p_job, NULL, p_worker,
+                                format('%s records at the target are not of this job; first: %s', p_extra, p_first_extra));
+    END IF;
+    IF p_new THEN
+        PERFORM ferry.log_event('job.round', p_job, NULL, p_worker,
+                                format('round %s: %s records planned, %s to be deleted at the target', p_round, p_planned, p_to_delete));
+    END IF;
+END
+$$;
+
+-- ---- deleting at the target ----
+
+-- The next open deletions, under a write slot. state: delete (ids and the fence), done (none is open), busy (no slot is free), or
+-- wait: a request for them may still be in flight, and might come after the record has been copied again.
+CREATE FUNCTION ferry.next_deletions(p_worker uuid, p_job bigint, p_collection integer, p_max integer, p_lease interval)
+RETURNS TABLE (state text, fence bigint, ids text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_target uuid;
+    v_fence bigint;
+    v_ids text;
+BEGIN
+    PERFORM FROM ferry.jobs j WHERE j.job_id = p_job AND j.finish_owner = p_worker AND j.state = 'running' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another producer is finishing job %', p_job USING ERRCODE = 'FE002';
+    END IF;
+    IF NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection
+                   AND d.deleted_at IS NULL) THEN
+        RETURN QUERY SELECT 'done'::text, NULL::bigint, NULL::text;
+        RETURN;
+    END IF;
+    v_fence := nextval('ferry.fences');
+    SELECT c.target_uuid INTO v_target FROM ferry.job_collections c
+        WHERE c.job_id = p_job AND c.collection_no = p_collection;
+    IF NOT ferry.take_slot(v_target, p_worker, v_fence, p_lease) THEN
+        RETURN QUERY SELECT 'busy'::text, NULL::bigint, NULL::text;
+        RETURN;
+    END IF;
+    WITH picked AS (
+        UPDATE ferry.deletions SET fence = v_fence, in_flight_until = ferry.quiet_after(NULL, true, p_lease)
+        WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ferry.deletions d WHERE d.job_id = p_job
+                                AND d.collection_no = p_collection AND d.deleted_at IS NULL
+                                AND (d.in_flight_until IS NULL OR d.in_flight_until < now()) LIMIT p_max))
+        RETURNING id
+    )
+    SELECT string_agg(encode(id, 'hex'), ',') INTO v_ids FROM picked;
+    IF v_ids IS NULL THEN
+        PERFORM ferry.free_slots(ARRAY[v_fence]);
+    END IF;
+    RETURN QUERY SELECT CASE WHEN v_ids IS NULL THEN 'wait' ELSE 'delete' END, v_fence, v_ids;
+END
+$$;
+
+-- The target has answered, or has not: then the same ids come again once no request can be in flight any more.
+CREATE FUNCTION ferry.settle_deletions(p_job bigint, p_collection integer, p_fence bigint, p_is_done boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM ferry.job_collections WHERE job_id = p_job AND collection_no = p_collection FOR UPDATE;
+    WITH settled AS (
+        UPDATE ferry.deletions SET deleted_at = now(), in_flight_until = NULL
+        WHERE p_is_done AND job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND fence = p_fence
+        RETURNING cause
+    )
+    UPDATE ferry.job_collections c SET n_removed = c.n_removed + s.deleted, n_removed_extra = c.n_removed_extra + s.extra
+        FROM (SELECT count(*) FILTER (WHERE cause = 'deleted') AS deleted, count(*) FILTER (WHERE cause = 'extra') AS extra
+              FROM settled) s
+        WHERE c.job_id = p_job AND c.collection_no = p_collection AND s.deleted + s.extra > 0;
+    IF FOUND AND NOT EXISTS (SELECT FROM ferry.deletions WHERE job_id = p_job AND collection_no = p_collection
+                             AND deleted_at IS NULL) THEN
+        PERFORM ferry.log_event('job.removed', p_job, NULL, NULL, format(
+            '%s records deleted at the target so far: %s that the source has no more, %s that were not of this job',
+            n_removed + n_removed_extra, n_removed, n_removed_extra))
+        FROM ferry.job_collections WHERE job_id = p_job AND collection_no = p_collection;
+    END IF;
+    PERFORM ferry.free_slots(ARRAY[p_fence]);
 END
 $$;
 
@@ -232,6 +495,9 @@ BEGIN
                                    AND b.state IN ('verified', 'rejected'))))
           AND (p_state <> 'succeeded'
                OR NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch')
+              AND NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL)
+              AND NOT EXISTS (SELECT FROM ferry.job_collections c WHERE c.job_id = p_job AND c.n_extra > 0
+                              AND (ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra')))
               AND NOT EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state = 'verified'
                               AND b.must_reread AND b.n_verified > 0)
               AND NOT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL));

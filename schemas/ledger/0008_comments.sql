@@ -83,8 +83,13 @@ COMMENT ON COLUMN ferry.job_collections.n_target_ids IS 'Distinct ids listed at 
 COMMENT ON COLUMN ferry.job_collections.n_planned IS 'Records in the manifest: what the job must move';
 COMMENT ON COLUMN ferry.job_collections.n_skipped IS 'Source ids that are not moved because the target had them before: --on-existing skip';
 COMMENT ON COLUMN ferry.job_collections.n_missing IS 'At the end: verified ids that are no longer at the target';
-COMMENT ON COLUMN ferry.job_collections.n_extra IS 'At the end: target ids that no job of the pair knows';
+COMMENT ON COLUMN ferry.job_collections.n_extra IS 'At the end: target ids that are neither in the manifest nor skipped, nor moved by an earlier job and still at the source';
+COMMENT ON COLUMN ferry.job_collections.first_extra IS 'The first few of those ids, for people';
 COMMENT ON COLUMN ferry.job_collections.n_added IS 'At the end: source ids that appeared after the listing';
+COMMENT ON COLUMN ferry.job_collections.n_rounds IS 'How often the end found something to copy or to delete, and began again';
+COMMENT ON COLUMN ferry.job_collections.n_caught_up IS 'Of the records planned: added to the source after its listing, and planned by --catch-up';
+COMMENT ON COLUMN ferry.job_collections.n_removed IS 'Records deleted at the target because the source has them no more: --catch-up';
+COMMENT ON COLUMN ferry.job_collections.n_removed_extra IS 'Records deleted at the target that were not of this job: --delete-extra';
 COMMENT ON COLUMN ferry.job_collections.n_deleted IS 'At the end: verified ids that have gone from the source';
 
 COMMENT ON TABLE ferry.skipped_ids IS 'Ids that a job leaves as they are, because the target had them before: --on-existing skip.';
@@ -93,10 +98,20 @@ COMMENT ON COLUMN ferry.skipped_ids.collection_no IS 'Collection pair within the
 COMMENT ON COLUMN ferry.skipped_ids.first_ordinal IS 'Position of the first of them in the source''s listing';
 COMMENT ON COLUMN ferry.skipped_ids.ids IS 'Ids of records, their UTF-8 bytes, in the order of the source';
 
+COMMENT ON TABLE ferry.deletions IS 'What the end of a job deletes at the target, with --catch-up or --delete-extra: decided first, then done.';
+COMMENT ON COLUMN ferry.deletions.job_id IS 'The job';
+COMMENT ON COLUMN ferry.deletions.collection_no IS 'Collection pair within the job';
+COMMENT ON COLUMN ferry.deletions.id IS 'Id of the record, its UTF-8 bytes';
+COMMENT ON COLUMN ferry.deletions.cause IS 'deleted (from the source, after the ferry had copied it) or extra (at the target, not of this job)';
+COMMENT ON COLUMN ferry.deletions.decided_at IS 'When, database time: before any request';
+COMMENT ON COLUMN ferry.deletions.fence IS 'Fence of the request that last carried it';
+COMMENT ON COLUMN ferry.deletions.in_flight_until IS 'Until when that request may be in flight; null: none was sent, or it was answered';
+COMMENT ON COLUMN ferry.deletions.deleted_at IS 'When the target answered that it is deleted; null: open';
+
 COMMENT ON TABLE ferry.plan_ids IS 'Ids staged by the producer that plans or ends a job; empty otherwise. May hold millions of rows.';
 COMMENT ON COLUMN ferry.plan_ids.job_id IS 'The job';
 COMMENT ON COLUMN ferry.plan_ids.collection_no IS 'Collection pair within the job';
-COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs, o sent by earlier jobs; at the end: e target, d source';
+COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs, o sent by earlier jobs; at the end: e target, d source, v verdicts (the digest of an id, and bits)';
 COMMENT ON COLUMN ferry.plan_ids.ordinal IS 'Position in the listing, from 0; with gaps where an id came twice';
 COMMENT ON COLUMN ferry.plan_ids.id IS 'Id of a record, its UTF-8 bytes';
 
@@ -342,7 +357,18 @@ COMMENT ON FUNCTION ferry.sweep_candidates(bigint) IS 'Batches whose messages ma
 COMMENT ON FUNCTION ferry.sweep_replan(uuid,bigint,bigint[],bigint[],text) IS 'Plans batches again whose messages cannot come any more';
 COMMENT ON FUNCTION ferry.job_progress(bigint) IS 'How far a job is, for the producer that follows it';
 COMMENT ON FUNCTION ferry.finish_add(uuid,bigint,integer,text,bigint,bytea[]) IS 'Stages one piece of a listing at the end';
-COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the listings at the end with what was verified';
+COMMENT ON FUNCTION ferry.wants(bigint,text) IS 'Is this setting of a job on: catch_up, exact_target, delete_extra?';
+COMMENT ON FUNCTION ferry.add_settings(bigint,jsonb) IS 'Adds what a resuming person wants of the job''s end';
+COMMENT ON FUNCTION ferry.finish_verdicts(bigint,integer) IS 'The ids that are not as they should be at the end, by digest';
+COMMENT ON FUNCTION ferry.finish_listed(bigint,integer,text,integer,integer) IS 'The ids of verdicts, from the end''s listing of one side';
+COMMENT ON FUNCTION ferry.finish_plan_added(bigint,integer) IS 'Plans what was added to the source after its listing';
+COMMENT ON FUNCTION ferry.finish_decide_deleted(bigint,integer) IS 'Decides to delete at the target what the source has no more';
+COMMENT ON FUNCTION ferry.finish_decide_extra(bigint,integer) IS 'Decides to delete at the target what is not of the job';
+COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the listings at the end with what was verified, and decides what follows';
+COMMENT ON FUNCTION ferry.finish_check(uuid,bigint,integer) IS 'Raises when the end cannot be compared now';
+COMMENT ON FUNCTION ferry.finish_note(uuid,bigint,bigint,text,boolean,integer,bigint,bigint) IS 'Events about what the comparison found';
+COMMENT ON FUNCTION ferry.next_deletions(uuid,bigint,integer,integer,interval) IS 'Hands out decided deletions under a write slot';
+COMMENT ON FUNCTION ferry.settle_deletions(bigint,integer,bigint,boolean) IS 'Notes the target''s answer to a deletion';
 COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of a job; answers its state';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';

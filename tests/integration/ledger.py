@@ -27,6 +27,11 @@ def ids(count, start=0):
     return [b"id-%06d" % number for number in range(start, start + count)]
 
 
+def found(compared):
+    """What the end's comparison counted."""
+    return tuple(compared[name] for name in ("missing", "extra", "added", "deleted", "first_missing"))
+
+
 def digest(job, batch, rev):
     return hashlib.sha256(b"%d/%d/%d" % (job, batch, rev)).hexdigest()
 
@@ -289,6 +294,15 @@ class Ledger:
         self.call("finish_add", worker, job, 1, "e", 0, list(target))
         self.call("finish_add", worker, job, 1, "d", 0, list(source))
         return self.call("finish_compare", worker, job, 1)[0]
+
+    def next_deletions(self, worker, job, most=300):
+        """state, fence and ids."""
+        row = self.call("next_deletions", worker, job, 1, most, LEASE)[0]
+        listed = [bytes.fromhex(one) for one in row["ids"].split(",")] if row["ids"] else []
+        return row["state"], row["fence"], sorted(listed)
+
+    def settle_deletions(self, job, fence, done=True):
+        self.call("settle_deletions", job, 1, fence, done)
 
     def end(self, worker, job, state="succeeded", error=""):
         return self.answer("finish_job", worker, job, state, error)

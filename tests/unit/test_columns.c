@@ -365,6 +365,9 @@ static void a_get_body_names_ids_and_all_columns(void **state)
     columns_write_get(&text, NULL, 0);
     assert_string_equal(buf_cstr(&text), "{\"ids\":[],\"include\":[\"embeddings\",\"documents\","
                                          "\"metadatas\",\"uris\"]}");
+    buf_clear(&text);
+    columns_write_delete(&text, ids, 3);
+    assert_string_equal(buf_cstr(&text), "{\"ids\":[\"a\",\"q\\\"\\\\\\n\\u0000/\xc3\xa9\",\"\"]}");
 }
 
 static void an_upsert_body_carries_values_as_they_are(void **state)

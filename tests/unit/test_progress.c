@@ -262,6 +262,35 @@ static void success_names_what_is_worth_knowing_and_stays_0(void **state)
     expect_part(out.text, "10 records were skipped");
 }
 
+static void success_names_what_the_end_copied_and_deleted(void **state)
+{
+    struct progress p = ended(JOB_SUCCEEDED);
+    (void)state;
+    p.rounds = 2;
+    p.caught_up = 11;
+    p.removed = 12;
+    p.removed_extra = 13;
+    p.extra = 4;
+    snprintf(p.first_extra, sizeof p.first_extra, "\"a\", \"b\", \"c\"");
+    assert_int_equal(conclude(&p), EXIT_DONE);
+    expect_part(out.text, "in 2 rounds: 11 records that were added to it were copied, 12 that");
+    expect_part(out.text, "13 records that were not of this job were deleted");
+    expect_part(out.text, "4 records that are not of this job: \"a\", \"b\", \"c\", …\n");
+    expect_no_part(out.text, "since they were listed");
+}
+
+static void extra_records_are_5_only_when_an_exact_target_was_wanted(void **state)
+{
+    struct progress p = ended(JOB_FAILED);
+    (void)state;
+    p.extra = 1;
+    assert_int_equal(conclude(&p), EXIT_NEEDS_PERSON);
+    p.is_exact = true;
+    assert_int_equal(conclude(&p), EXIT_MISMATCH);
+    p.extra = 0;
+    assert_int_equal(conclude(&p), EXIT_NEEDS_PERSON);
+}
+
 static void failure_is_5_with_a_mismatch_or_a_missing_record_and_4_otherwise(void **state)
 {
     struct progress p = ended(JOB_FAILED);
@@ -316,6 +345,8 @@ int main(void)
         cmocka_unit_test_setup(success_is_0_and_says_nothing_on_stderr, fresh),
         cmocka_unit_test_setup(success_with_rejects_is_1_and_says_where_they_are, fresh),
         cmocka_unit_test_setup(success_names_what_is_worth_knowing_and_stays_0, fresh),
+        cmocka_unit_test_setup(success_names_what_the_end_copied_and_deleted, fresh),
+        cmocka_unit_test_setup(extra_records_are_5_only_when_an_exact_target_was_wanted, fresh),
         cmocka_unit_test_setup(failure_is_5_with_a_mismatch_or_a_missing_record_and_4_otherwise,
                                fresh),
         cmocka_unit_test_setup(blocked_and_cancelled_are_4_with_the_reason_or_the_way_on, fresh),

@@ -15,6 +15,10 @@
 static const struct option_row rows[] = {
     {.name = "on-existing", .type = OPTION_TEXT},
     {.name = "max-rejects", .type = OPTION_TEXT},
+    {.name = "catch-up", .type = OPTION_FLAG},
+    {.name = "catch-up-rounds", .type = OPTION_NUMBER, .min = 1, .max = 1000},
+    {.name = "exact-target", .type = OPTION_FLAG},
+    {.name = "delete-extra", .type = OPTION_FLAG},
     {.name = "batch-records", .type = OPTION_NUMBER, .fallback = "300", .min = 1, .max = 300},
 };
 
@@ -83,11 +87,29 @@ static void most_rejects_are_a_number_or_a_percentage(void **state)
     }
 }
 
+static void what_the_end_is_to_do_is_handed_over(void **state)
+{
+    (void)state;
+    assert_string_equal(OUTCOME("--catch-up", "--catch-up-rounds", "3", "--exact-target"),
+                        "{\"batch_records\":300,\"catch_up\":true,\"exact_target\":true,"
+                        "\"catch_up_rounds\":3}");
+    assert_string_equal(OUTCOME("--delete-extra"), "{\"batch_records\":300,\"delete_extra\":true}");
+}
+
+static void what_contradicts_itself_is_refused(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(OUTCOME("--delete-extra", "--on-existing", "skip"), "choose one"));
+    assert_string_equal(OUTCOME("--catch-up-rounds", "3"), "--catch-up-rounds needs --catch-up");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_rejects_are_a_number_or_a_percentage),
         cmocka_unit_test(only_what_was_given_is_handed_over),
+        cmocka_unit_test(what_the_end_is_to_do_is_handed_over),
+        cmocka_unit_test(what_contradicts_itself_is_refused),
         cmocka_unit_test(each_policy_is_taken_and_no_other_word),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
