@@ -116,7 +116,7 @@ def test_ferry_app_may_do_all_that_the_programs_do(ledger, dsn):
 def live(ledger):
     """A job's life, with every function of the programs in it."""
     producer, consumer = ledger.worker(), ledger.worker("consumer")
-    job = ledger.planned_job(producer, ids(15))
+    job = ledger.planned_job(producer, ids(15), pair={"delete_extra": True})
     messages = ledger.publish(producer, job, 3, [(1, ids(1)[0], "vanished")])
     (claim,) = ledger.claim_exports(producer, job, 1)
     ledger.call("split_export", job, 4, claim["fence"])
@@ -144,6 +144,8 @@ def live(ledger):
     ledger.settle(job)
     assert ledger.call("job_progress", job)[0]["open_batches"] == 0
     ledger.call("follow_job", job)
+    assert ledger.compare(producer, job, ids(15) + [b"extra"], ids(15))["to_delete"] == 1
+    ledger.settle_deletions(job, ledger.next_deletions(producer, job)[1])
     ledger.compare(producer, job, ids(15), ids(15))
     assert ledger.end(producer, job) == "succeeded"
     later = ledger.submit()["job_id"]
