@@ -153,55 +153,39 @@ $$;
 --   32 at the target, and not the ferry's                      64 at the source
 CREATE FUNCTION ferry.finish_verdicts(p_job bigint, p_collection integer) RETURNS TABLE (hash bytea, verdict integer)
 LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
-    WITH listed (hash, what) AS (
-        SELECT sha256(u.id), CASE WHEN b.job_id = p_job THEN 'mine' ELSE 'earlier' END
+    WITH pair AS (
+        SELECT b.job_id, b.batch_no, b.job_id = p_job AS is_mine
         FROM ferry.job_collections me
         JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
                                       = (me.source_uuid, me.target_uuid, me.selection)
         JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
         JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
-        JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
-        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
         WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+    ), listed (hash, bit, mine, earlier) AS (
+        -- An id may be in several batches, vanished and come back, or moved by one job and again by the next: it is verified
+        -- when it was planned more often than left out. Bits: 1 rejected, 2 vanished, 4 skipped, 8 removed, 16 target, 32 source.
+        SELECT sha256(u.id), 0, is_mine::integer, 1 - is_mine::integer
+        FROM pair JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS u (id)
         UNION ALL
-        SELECT sha256(r.id), CASE WHEN o.job_id = p_job THEN 'rejected' ELSE 'not earlier' END
-        FROM ferry.job_collections me
-        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                      = (me.source_uuid, me.target_uuid, me.selection)
-        JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
-        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
-        JOIN ferry.rejected_records r ON r.job_id = b.job_id AND r.batch_no = b.batch_no
-        WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+        SELECT sha256(r.id), is_mine::integer, - is_mine::integer, is_mine::integer - 1
+        FROM pair JOIN ferry.rejected_records r USING (job_id, batch_no)
         UNION ALL
-        SELECT sha256(v.id), CASE WHEN o.job_id = p_job THEN 'vanished' ELSE 'not earlier' END
-        FROM ferry.job_collections me
-        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                      = (me.source_uuid, me.target_uuid, me.selection)
-        JOIN ferry.jobs j ON j.job_id = o.job_id AND (j.job_id = p_job OR j.state = 'succeeded')
-        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
-        JOIN ferry.vanished_records v ON v.job_id = b.job_id AND v.batch_no = b.batch_no
-        WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
+        SELECT sha256(v.id), is_mine::integer * 2, - is_mine::integer, is_mine::integer - 1
+        FROM pair JOIN ferry.vanished_records v USING (job_id, batch_no)
         UNION ALL
-        SELECT sha256(u.id), 'skipped' FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
+        SELECT sha256(u.id), 4, 0, 0 FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
         WHERE k.job_id = p_job AND k.collection_no = p_collection
         UNION ALL
-        SELECT sha256(d.id), 'removed' FROM ferry.deletions d
+        SELECT sha256(d.id), 8, 0, 0 FROM ferry.deletions d
         WHERE d.job_id = p_job AND d.collection_no = p_collection AND d.cause = 'deleted'
         UNION ALL
-        SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 'target' ELSE 'source' END FROM ferry.plan_ids s
+        SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 16 ELSE 32 END, 0, 0 FROM ferry.plan_ids s
         WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side IN ('e', 'd')
     ), counted AS (
-        -- An id may be in several batches: vanished and come back, moved by one job and again by the next.
-        SELECT listed.hash,
-            count(*) FILTER (WHERE what = 'mine') > count(*) FILTER (WHERE what IN ('rejected', 'vanished')) AS verified,
-            count(*) FILTER (WHERE what = 'rejected') > 0 AS rejected,
-            count(*) FILTER (WHERE what = 'vanished') > 0 AS vanished,
-            count(*) FILTER (WHERE what = 'earlier') > count(*) FILTER (WHERE what = 'not earlier') AS earlier,
-            count(*) FILTER (WHERE what = 'skipped') > 0 AS skipped,
-            count(*) FILTER (WHERE what = 'removed') > 0 AS removed,
-            count(*) FILTER (WHERE what = 'target') > 0 AS at_target,
-            count(*) FILTER (WHERE what = 'source') > 0 AS at_source
-        FROM listed GROUP BY listed.hash
+        SELECT g.hash, mine > 0 AS verified, earlier > 0 AS earlier, bits & 1 <> 0 AS rejected, bits & 2 <> 0 AS vanished,
+            bits & 4 <> 0 AS skipped, bits & 8 <> 0 AS removed, bits & 16 <> 0 AS at_target, bits & 32 <> 0 AS at_source
+        FROM (SELECT listed.hash, bit_or(bit) AS bits, sum(mine) AS mine, sum(earlier) AS earlier
+              FROM listed GROUP BY listed.hash) g
     ), judged AS (
         SELECT c.*, verified OR rejected AS is_known, (vanished OR earlier) AND NOT verified AND NOT rejected AS is_former
         FROM counted c
@@ -321,6 +305,7 @@ DECLARE
     v_catch_up boolean := ferry.wants(p_job, 'catch_up');
     v_delete_extra boolean := ferry.wants(p_job, 'delete_extra');
     v_lost bigint;
+    v_own bigint;
     v_removable bigint;
 BEGIN
     PERFORM ferry.finish_check(p_worker, p_job, p_collection);
@@ -330,8 +315,8 @@ BEGIN
     SELECT count(*) FILTER (WHERE ordinal & 1 = 1), count(*) FILTER (WHERE ordinal & 2 = 2),
            count(*) FILTER (WHERE ordinal & 4 = 4), count(*) FILTER (WHERE ordinal & 8 = 8),
            count(*) FILTER (WHERE ordinal & 36 = 36), count(*) FILTER (WHERE ordinal & 66 = 2),
-           count(*) FILTER (WHERE ordinal & 9 = 1)
-        INTO missing, extra, added, deleted, existing, v_removable, v_lost
+           count(*) FILTER (WHERE ordinal & 9 = 1), count(*) FILTER (WHERE ordinal & 24 <> 0)
+        INTO missing, extra, added, deleted, existing, v_removable, v_lost, v_own
         FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = 'v';
     SELECT left(ferry.printable(i.id), 200) INTO first_missing FROM ferry.batches b JOIN ferry.batch_ids i0 USING (job_id, batch_no)
         CROSS JOIN LATERAL unnest(i0.ids) AS i (id)
@@ -354,7 +339,7 @@ BEGIN
         IF v_delete_extra AND v_removable > 0 THEN
             PERFORM ferry.finish_decide_extra(p_job, p_collection);
         END IF;
-        IF v_catch_up THEN -- the ferry's own among the extra ones are deleted as its own
+        IF v_catch_up AND v_own > 0 THEN -- the ferry's own among the extra ones are deleted as its own
             PERFORM ferry.finish_decide_deleted(p_job, p_collection);
         END IF;
         SELECT count(*) INTO to_delete FROM ferry.deletions
