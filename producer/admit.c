@@ -22,7 +22,10 @@ static bool is_unfit(uint32_t dimension, const struct record *record, struct adm
     } else if (!record->is_finite) {
         leave_out(out, "not_finite", "the vector has a component that is not a finite number");
     } else if (dimension != 0 && record->dimension != dimension) {
-        leave_out(out, "wrong_dimension", "the vector's length is not the collection's dimension");
+        leave_out(out, "wrong_dimension", "");
+        snprintf(out->message, sizeof out->message,
+                 "the vector has %zu components, the collection's dimension is %" PRIu32,
+                 record->dimension, dimension);
     }
     return out->outcome == ADMIT_LEFT_OUT;
 }

@@ -6,6 +6,8 @@
 #define BACKOFF_BASE_MS 200
 #define BACKOFF_CAP_MS  30000
 #define SEND_AGAIN_MS   20
+#define SUSPICIONS_MAX                                                                             \
+    3 /* the same batch in a row, with waits between, until its records are looked at */
 
 void export_core_init(struct export_core *core, const struct export_settings *settings,
                       uint64_t seed)
@@ -123,9 +125,19 @@ static void on_claimed(struct export_core *core, const struct export_event *even
     act(core, EXPORT_ACTION_FETCH, event->slot, 0);
 }
 
+static void wait_for_source(struct export_core *core, const struct export_event *event,
+                            int64_t now_ms)
+{
+    struct export_slot *slot = &core->slots[event->slot];
+    uint32_t wait_ms = backoff_ms(&core->rng, slot->attempts++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+    set_state(core, event->slot, EXPORT_WAITING);
+    slot->due_ms = now_ms + (wait_ms > event->retry_after_ms ? wait_ms : event->retry_after_ms);
+}
+
 static void on_fetched(struct export_core *core, const struct export_event *event, int64_t now_ms)
 {
     struct export_slot *slot = &core->slots[event->slot];
+    slot->suspicions = event->is_suspicious ? slot->suspicions + 1 : 0;
     if (event->error == ERROR_NONE) {
         set_state(core, event->slot, EXPORT_RECORDING);
         act(core, EXPORT_ACTION_RECORD, event->slot, 0);
@@ -136,14 +148,27 @@ static void on_fetched(struct export_core *core, const struct export_event *even
         drop(core, event->slot);
         return;
     }
-    if (error_disposition(event->error) == DISPOSITION_RETRY) {
-        uint32_t wait_ms =
-            backoff_ms(&core->rng, slot->attempts++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
-        set_state(core, event->slot, EXPORT_WAITING);
-        slot->due_ms = now_ms + (wait_ms > event->retry_after_ms ? wait_ms : event->retry_after_ms);
+    if (event->is_suspicious || error_disposition(event->error) == DISPOSITION_RETRY) {
+        wait_for_source(core, event, now_ms);
         return;
     }
     refuse(core, event->slot, event->error);
+}
+
+/* A search that could say nothing is made again when the batch fails once more: waiting costs one read each time. */
+static void on_searched(struct export_core *core, const struct export_event *event, int64_t now_ms)
+{
+    struct export_slot *slot = &core->slots[event->slot];
+    if (event->error == ERROR_NONE) {
+        slot->suspicions = 0;
+        set_state(core, event->slot, EXPORT_FETCHING);
+        act(core, EXPORT_ACTION_FETCH, event->slot, 0);
+    } else if (error_disposition(event->error) == DISPOSITION_RETRY) {
+        slot->suspicions = SUSPICIONS_MAX - 1;
+        wait_for_source(core, event, now_ms);
+    } else {
+        refuse(core, event->slot, event->error);
+    }
 }
 
 static void on_recorded(struct export_core *core, const struct export_event *event)
@@ -194,6 +219,7 @@ static void lose(struct export_core *core, size_t slot)
 {
     switch (core->slots[slot].state) {
     case EXPORT_FETCHING:
+    case EXPORT_SEARCHING:
         act(core, EXPORT_ACTION_ABORT, slot, 0);
         drop(core, slot);
         break;
@@ -236,8 +262,9 @@ static void tick_slot(struct export_core *core, size_t i, int64_t now_ms)
         return;
     }
     if (slot->state == EXPORT_WAITING) {
-        set_state(core, i, EXPORT_FETCHING);
-        act(core, EXPORT_ACTION_FETCH, i, 0);
+        bool searches = slot->suspicions >= SUSPICIONS_MAX;
+        set_state(core, i, searches ? EXPORT_SEARCHING : EXPORT_FETCHING);
+        act(core, searches ? EXPORT_ACTION_SEARCH : EXPORT_ACTION_FETCH, i, 0);
     } else if (slot->state == EXPORT_SENDING && slot->due_ms > 0) {
         slot->due_ms = 0;
         act(core, EXPORT_ACTION_SEND, i, 0);
@@ -251,10 +278,11 @@ static void stop_slots(struct export_core *core)
 {
     for (size_t i = 0; i < EXPORT_SLOTS; i++) {
         enum export_state state = core->slots[i].state;
-        if (state == EXPORT_FETCHING) {
+        if (state == EXPORT_FETCHING || state == EXPORT_SEARCHING) {
             act(core, EXPORT_ACTION_ABORT, i, 0);
         }
-        if (state == EXPORT_FETCHING || state == EXPORT_WAITING || state == EXPORT_SENDING) {
+        if (state == EXPORT_FETCHING || state == EXPORT_SEARCHING || state == EXPORT_WAITING ||
+            state == EXPORT_SENDING) {
             release(core, i);
         }
     }
@@ -279,6 +307,8 @@ static bool is_awaited(const struct export_core *core, const struct export_event
     switch (event->kind) {
     case EXPORT_EVENT_FETCHED:
         return state == EXPORT_FETCHING;
+    case EXPORT_EVENT_SEARCHED:
+        return state == EXPORT_SEARCHING;
     case EXPORT_EVENT_RECORDED:
         return state == EXPORT_RECORDING;
     case EXPORT_EVENT_SENT:
@@ -314,6 +344,9 @@ void export_handle(struct export_core *core, const struct export_event *event, i
         break;
     case EXPORT_EVENT_FETCHED:
         on_fetched(core, event, now_ms);
+        break;
+    case EXPORT_EVENT_SEARCHED:
+        on_searched(core, event, now_ms);
         break;
     case EXPORT_EVENT_RECORDED:
         on_recorded(core, event);
@@ -355,6 +388,6 @@ bool export_is_idle(const struct export_core *core)
 const char *export_state_name(enum export_state state)
 {
     static const char *const names[EXPORT_STATE_COUNT] = {
-        "free", "fetching", "waiting", "recording", "sending", "sent", "reporting"};
+        "free", "fetching", "waiting", "searching", "recording", "sending", "sent", "reporting"};
     return names[state];
 }

@@ -17,6 +17,11 @@ static void step_bus(void *ctx)
     publisher_step(exporter->publisher, 0);
     exporter_step(exporter); /* reports that have come, before a tick may give their slots up */
     exporter_handle(exporter, &(struct export_event){.kind = EXPORT_EVENT_TICK});
+    for (size_t i = 0; i < EXPORT_SLOTS; i++) {
+        if (exporter->core.slots[i].state == EXPORT_SEARCHING) {
+            search_step(exporter, i);
+        }
+    }
     exporter_step(exporter);
 }
 
@@ -27,6 +32,7 @@ bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *jo
     exporter->rt = rt;
     exporter->job = job;
     arena_init(&exporter->arena, LIMIT_BATCH_ARENA);
+    buf_init(&exporter->good_id, LIMIT_RECORD_ID);
     struct export_settings settings = {
         .lease_ms = rt->lease_ms,
         .lease_margin_ms = rt->lease_ms - (runtime_lease_deadline_ms(rt, 0)),
@@ -59,11 +65,13 @@ void exporter_close(struct exporter *exporter)
     exporter->publisher = NULL;
     exporter_stop(exporter, 0);
     arena_deinit(&exporter->arena);
+    buf_deinit(&exporter->good_id);
 }
 
 void cargo_drop(struct cargo *cargo)
 {
     ids_deinit(&cargo->ids);
+    search_free(cargo->search);
     free(cargo->value);
     free(cargo->words);
     memset(cargo, 0, sizeof *cargo);
@@ -120,6 +128,9 @@ static void carry_out(struct exporter *exporter, const struct export_action *act
     case EXPORT_ACTION_FETCH:
         fetch_start(exporter, action->slot);
         break;
+    case EXPORT_ACTION_SEARCH:
+        search_start(exporter, action->slot);
+        break;
     case EXPORT_ACTION_RECORD:
         exporter->to_record[exporter->to_record_count++] = action->slot;
         break;
@@ -165,6 +176,13 @@ void exporter_handle(struct exporter *exporter, const struct export_event *event
 void exporter_step(struct exporter *exporter)
 {
     record_flush(exporter);
+}
+
+void exporter_note_good(struct exporter *exporter, struct span id)
+{
+    if (exporter->good_id.len == 0) {
+        buf_append_span(&exporter->good_id, id);
+    }
 }
 
 void exporter_note_failure(struct exporter *exporter, const struct error *err)

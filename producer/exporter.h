@@ -1,7 +1,7 @@
 /*
  * The edge around the exporting machine (export.h): carries its actions to source, ledger and bus, and brings their
- * answers back. One station per file: fetch.c (E2), record.c (E1, E3, E5 in the ledger), publish.c (E4).
- * Thread: the loop's.
+ * answers back. One station per file: request.c, fetch.c, search.c (E2), record.c (E1, E3, E5 in the ledger), publish.c
+ * (E4). Thread: the loop's.
  */
 #ifndef PRODUCER_EXPORTER_H
 #define PRODUCER_EXPORTER_H
@@ -14,6 +14,7 @@
 #include "producer/export.h"
 #include "producer/ids.h"
 #include "producer/job.h"
+#include "producer/search.h"
 
 struct cargo { /* what one slot carries through the stations */
     int64_t batch_no, fence, rev;
@@ -30,8 +31,10 @@ struct cargo { /* what one slot carries through the stations */
     size_t truncated_count;
     char (*words)[ADMIT_MESSAGE]; /* what is said of records, one each; NULL before the first */
     size_t words_count;
-    char too_large[300]; /* what is said of the one record that does not fit */
-    int partition;       /* of the report */
+    char too_large[300];      /* what is said of the one record that does not fit */
+    struct search *search;    /* for records that cannot be read; NULL before the first */
+    int64_t failing_since_ms; /* the source answers, but not with this batch; 0: it does not so */
+    int partition;            /* of the report */
     int64_t offset;
     struct error err; /* why the last step failed */
 };
@@ -52,8 +55,9 @@ struct exporter {
     char release_cause[256];
     int64_t asked_fences[EXPORT_SLOTS]; /* of the renewal under way */
     char trouble[256];                  /* what the source is failing with, or "" */
-    struct estimate estimate;           /* of the first batches */
-    int statements;                     /* ledger statements under way */
+    struct buf good_id;       /* of a record that could be read: a control for those that cannot */
+    struct estimate estimate; /* of the first batches */
+    int statements;           /* ledger statements under way */
     struct error failure; /* what no retry mends and no job is to blame for: the program must end */
     bool is_carrying;     /* actions are being carried out: events meanwhile add to the queue */
 };
@@ -77,7 +81,20 @@ void exporter_renewed(struct exporter *exporter, int64_t started_ms,
 void exporter_handle(struct exporter *exporter, const struct export_event *event);
 void exporter_note_failure(struct exporter *exporter, const struct error *err);
 void cargo_drop(struct cargo *cargo);
-void fetch_start(struct exporter *exporter, size_t slot);
+/* Keeps one such id. */
+void exporter_note_good(struct exporter *exporter, struct span id);
+void fetch_start(struct exporter *exporter, size_t slot); /* request.c */
+/* Did the source fail as it does when a record is at fault: 500, or a malformed answer? */
+bool fetch_is_suspicious(const struct error *err);
+/* Makes a failure that has lasted too long one that needs a person (--patience). */
+void fetch_judge_patience(const struct exporter *exporter, const struct cargo *cargo,
+                          struct error *err);
+/* The answer's records into the cargo: value, operations, left_out. ERROR_TOO_LARGE: must be split. */
+MUST_CHECK bool fetch_encode(struct exporter *exporter, struct cargo *cargo, struct span answer,
+                             struct error *err);
+void fetch_leave_out_all(struct cargo *cargo); /* when none of them can be read */
+/* A get request for the records from … from + count - 1 but the bad ones; returns how many those are. */
+size_t fetch_write_get(const struct cargo *cargo, size_t from, size_t count, struct buf *out);
 void record_claim(struct exporter *exporter, size_t count);
 void record_flush(struct exporter *exporter); /* E3, E5 and releases that have gathered */
 void record_split(struct exporter *exporter, size_t slot);

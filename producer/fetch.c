@@ -1,6 +1,7 @@
 /*
- * E2: a batch's records by id from the source, and their encoding. Ids that do not come are vanished; a record that no
- * target could take is left out with a reason. The answer is gone when this returns, only the encoded batch stays.
+ * E2: what of a batch's records travels, and their encoding. Ids that do not come are vanished; a record that no target
+ * could take, or that cannot be read, is left out with a reason. The answer is gone when this returns, only the encoded
+ * batch stays.
  */
 #include "producer/exporter.h"
 
@@ -47,13 +48,12 @@ static bool refuse(const struct target_limits *limits, struct span id,
 }
 
 /* One record that came: into *record as it travels, or left out. */
-static bool take(struct exporter *exporter, struct cargo *cargo, struct span id,
+static bool take(struct exporter *exporter, struct cargo *cargo, uint32_t dimension, struct span id,
                  struct record *record, bool *travels, struct error *err)
 {
     const struct job *job = exporter->job;
     struct admit_verdict verdict;
-    if (!admit_record(&job->limits, job->source.collection.dimension, &exporter->arena, record,
-                      &verdict, err)) {
+    if (!admit_record(&job->limits, dimension, &exporter->arena, record, &verdict, err)) {
         return false;
     }
     *travels = false;
@@ -81,20 +81,30 @@ static bool take(struct exporter *exporter, struct cargo *cargo, struct span id,
 static bool pick(struct exporter *exporter, struct cargo *cargo, const struct record_index *index,
                  struct record *out, size_t *count, struct error *err)
 {
+    uint32_t dimension = exporter->job->source.collection.dimension;
+    dimension = dimension != 0 ? dimension : exporter->job->target.collection.dimension;
     *count = 0;
     cargo->left_out_count = cargo->truncated_count = cargo->words_count = 0;
     for (size_t i = 0; i < cargo->ids.count; i++) {
-        const struct record *record = record_index_find(index, cargo->ids.list[i]);
+        const char *reason = "";
+        const char *message = "";
         bool travels = false;
+        if (search_is_bad(cargo->search, i, &reason, &message)) {
+            leave_out(cargo, cargo->ids.list[i], reason, message);
+            continue;
+        }
+        const struct record *record = record_index_find(index, cargo->ids.list[i]);
         if (record == NULL) {
             leave_out(cargo, cargo->ids.list[i], "vanished", "");
             continue;
         }
         out[*count] = *record;
-        if (!take(exporter, cargo, cargo->ids.list[i], &out[*count], &travels, err)) {
+        if (!take(exporter, cargo, dimension, cargo->ids.list[i], &out[*count], &travels, err)) {
             return false;
         }
-        *count += travels;
+        if (travels) { /* one message carries vectors of one length */
+            dimension = (uint32_t)out[(*count)++].dimension;
+        }
     }
     return true;
 }
@@ -128,6 +138,18 @@ static void settle_too_large(struct cargo *cargo, struct error *err)
     error_clear(err);
 }
 
+void fetch_leave_out_all(struct cargo *cargo)
+{
+    cargo->left_out_count = cargo->truncated_count = cargo->words_count = 0;
+    cargo->operations = 0;
+    for (size_t i = 0; i < cargo->ids.count; i++) {
+        const char *reason = "";
+        const char *message = "";
+        (void)search_is_bad(cargo->search, i, &reason, &message);
+        leave_out(cargo, cargo->ids.list[i], reason, message);
+    }
+}
+
 static bool encode(struct exporter *exporter, struct cargo *cargo, struct span answer,
                    struct error *err)
 {
@@ -153,6 +175,7 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
         estimate_add(&exporter->estimate, 0, 0);
         return true;
     }
+    exporter_note_good(exporter, picked[0].id);
     struct batch_header header = {.ledger = exporter->rt->ledger.uuid,
                                   .job_id = exporter->job->job_id,
                                   .batch_no = cargo->batch_no,
@@ -173,81 +196,13 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
     return ok;
 }
 
-struct fetch { /* lives as long as its request */
-    struct exporter *exporter;
-    size_t slot;
-    int64_t fence;
-    struct buf body; /* the request's; it may outlive the slot's cargo */
-};
-
-static void on_answer(void *ctx, const struct http_answer *answer, const struct error *err)
+bool fetch_encode(struct exporter *exporter, struct cargo *cargo, struct span answer,
+                  struct error *err)
 {
-    struct fetch *fetch = ctx;
-    struct exporter *exporter = fetch->exporter;
-    size_t slot = fetch->slot;
-    struct cargo *cargo = &exporter->cargo[slot];
-    bool is_late = cargo->fence != fetch->fence;
-    buf_deinit(&fetch->body);
-    free(fetch);
-    if (is_late) {
-        return; /* aborted; the slot may carry another batch by now */
+    bool ok = encode(exporter, cargo, answer, err);
+    if (!ok && err->kind == ERROR_LIMIT) {
+        settle_too_large(cargo, err);
     }
-    cargo->request = NULL;
-    struct error why = *err;
-    if (why.kind == ERROR_NONE) {
-        if (!encode(exporter, cargo, answer->body, &why) && why.kind == ERROR_LIMIT) {
-            settle_too_large(cargo, &why);
-        } else if (why.kind == ERROR_FORMAT) {
-            error_wrap(&why, "source %s", exporter->job->source.chroma.address.base);
-        }
-        arena_reset(&exporter->arena);
-    } else if (why.kind == ERROR_LIMIT && cargo->ids.count > 1) {
-        why.kind = ERROR_TOO_LARGE; /* the answer itself */
-    }
-    cargo->err = why;
-    if (error_disposition(why.kind) == DISPOSITION_STOP) {
-        exporter_note_failure(exporter, &why);
-    }
-    if (why.kind == ERROR_NONE || why.kind == ERROR_TOO_LARGE) {
-        exporter->trouble[0] = '\0';
-    } else {
-        error_wrap(&cargo->err, "read batch %lld", (long long)cargo->batch_no);
-        snprintf(exporter->trouble, sizeof exporter->trouble, "%.250s", why.message);
-    }
-    exporter_handle(exporter, &(struct export_event){.kind = EXPORT_EVENT_FETCHED,
-                                                     .slot = slot,
-                                                     .error = why.kind,
-                                                     .retry_after_ms = answer->retry_after_ms});
-}
-
-void fetch_start(struct exporter *exporter, size_t slot)
-{
-    struct cargo *cargo = &exporter->cargo[slot];
-    struct error err = {0};
-    struct fetch *fetch = calloc(1, sizeof *fetch);
-    if (fetch == NULL) {
-        error_set(&err, ERROR_NOMEM, "out of memory");
-    } else {
-        *fetch = (struct fetch){.exporter = exporter, .slot = slot, .fence = cargo->fence};
-        buf_init(&fetch->body, LIMIT_REQUEST_BODY);
-        columns_write_get(&fetch->body, cargo->ids.list, cargo->ids.count);
-        if (buf_check(&fetch->body, "a request for records", &err)) {
-            cargo->request = chroma_get_records(&exporter->job->source.chroma,
-                                                &exporter->job->source.collection.uuid,
-                                                buf_span(&fetch->body), 0, on_answer, fetch, &err);
-        }
-    }
-    if (cargo->request == NULL) {
-        if (fetch != NULL) {
-            buf_deinit(&fetch->body);
-        }
-        free(fetch);
-        cargo->err = err;
-        if (error_disposition(err.kind) == DISPOSITION_STOP) {
-            exporter_note_failure(exporter, &err);
-        }
-        exporter_handle(
-            exporter,
-            &(struct export_event){.kind = EXPORT_EVENT_FETCHED, .slot = slot, .error = err.kind});
-    }
+    arena_reset(&exporter->arena);
+    return err->kind == ERROR_NONE;
 }

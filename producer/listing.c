@@ -133,11 +133,31 @@ static bool list_once(struct runtime *rt, struct side *side, struct listing *lis
     return true;
 }
 
+/* Which of the waits has gone on for too long; *since_ms: of the first 500 in a row, 0: there is none. */
+static bool is_beyond_patience(struct runtime *rt, int64_t *since_ms, struct error *err)
+{
+    int64_t now_ms = clock_boottime_ms();
+    int64_t patience_ms = option_number(rt->options, "patience");
+    if (err->native != 500) { /* an outage, which may take its time */
+        *since_ms = 0;
+        return false;
+    }
+    *since_ms = *since_ms == 0 ? now_ms : *since_ms;
+    if (now_ms - *since_ms < patience_ms) {
+        return false;
+    }
+    err->kind = ERROR_REJECTED;
+    error_wrap(err, "every time for longer than --patience (%lld s)",
+               (long long)patience_ms / 1000);
+    return true;
+}
+
 bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage, void *ctx,
                  struct listing_result *out, struct error *err)
 {
     struct listing *listing = calloc(1, sizeof *listing);
     int64_t distinct = 0;
+    int64_t failing_since_ms = 0;
     bool ok = false;
     if (listing == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory");
@@ -149,7 +169,8 @@ bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage,
         error_clear(err);
         ok = list_once(rt, side, listing, err);
         distinct += listing->distinct;
-        if (ok || listing->is_ledgers || error_disposition(err->kind) != DISPOSITION_RETRY) {
+        if (ok || listing->is_ledgers || error_disposition(err->kind) != DISPOSITION_RETRY ||
+            is_beyond_patience(rt, &failing_since_ms, err)) {
             break;
         }
         log_event(LOG_WARN, "listing.waits", LOG_TEXT("why", err->message));

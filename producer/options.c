@@ -46,6 +46,12 @@
         .placeholder = "N", .fallback = "2", .min = 1, .max = 8, .group = "Source",                \
         .help = (help_)                                                                            \
     }
+#define PATIENCE                                                                                   \
+    {                                                                                              \
+        .name = "patience", .env = "FERRY_PATIENCE", .type = OPTION_DURATION,                      \
+        .placeholder = "TIME", .fallback = "10m", .min = 1000, .max = 86400000, .group = "Source", \
+        .help = "how long a server is waited for that answers, but with errors (500) only"         \
+    }
 #define LIST(name_, env_, placeholder_, group_, help_)                                             \
     {                                                                                              \
         .name = (name_), .env = (env_), .type = OPTION_LIST, .placeholder = (placeholder_),        \
@@ -63,7 +69,7 @@
              "truncate-document cuts documents. A job that goes on keeps its limits; what is "     \
              "given again changes them")
 #define WORK                                                                                       \
-    READING("batches read from the source at a time"), LIMITS,                                     \
+    READING("batches read from the source at a time"), PATIENCE, LIMITS,                           \
     {                                                                                              \
         .name = "batch-records", .env = "FERRY_BATCH_RECORDS", .type = OPTION_NUMBER,              \
         .placeholder = "N", .fallback = "300", .min = 1, .max = LIMIT_BATCH_RECORDS,               \

@@ -1,6 +1,8 @@
 /* The steps P1 to P4, straight through; see plan.h. The conditions are in schemas/ledger/0002_planning.sql. */
 #include "producer/plan.h"
 
+#include <stdio.h>
+
 #include "app/log.h"
 #include "base/limits.h"
 #include "producer/listing.h"
@@ -38,6 +40,26 @@ static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count
                            err);
 }
 
+/* A server that lists an id twice has one record of it, or answers two when it is read: then that is a reject. */
+static bool tell_duplicates(struct plan *plan, const struct side *side, int64_t count,
+                            struct error *err)
+{
+    struct answer answer = {0};
+    char detail[160];
+    snprintf(detail, sizeof detail,
+             "the %s listed %lld ids more than once; each is taken as one record",
+             side->chroma.role, (long long)count);
+    log_event(LOG_WARN, "plan.duplicates", LOG_TEXT("side", side->chroma.role),
+              LOG_NUMBER("ids", count));
+    fprintf(stderr, "%s\n", detail);
+    bool ok = asked(plan,
+                    ledger_log_event(&plan->rt->ledger, "plan.duplicates", plan->job->job_id, 0,
+                                     detail, runtime_answer_fn, &answer, err),
+                    &answer, err);
+    answer_deinit(&answer);
+    return ok;
+}
+
 static bool list_side(struct plan *plan, char side_mark, struct side *side, int64_t *distinct,
                       struct error *err)
 {
@@ -50,6 +72,9 @@ static bool list_side(struct plan *plan, char side_mark, struct side *side, int6
     *distinct = listed.distinct;
     log_event(LOG_INFO, "plan.listed", LOG_TEXT("side", side->chroma.role),
               LOG_NUMBER("ids", listed.distinct));
+    if (listed.listed > listed.distinct) {
+        return tell_duplicates(plan, side, listed.listed - listed.distinct, err);
+    }
     return true;
 }
 

@@ -12,7 +12,8 @@
 
 /* Scans a get answer into records. `answer` must outlive them. ERROR_FORMAT: malformed, ids missing, a column whose
  * length is not that of ids (embeddings too: a legacy server that leaves one out shifts the rest). A column that is null
- * or absent gives null documents, uris, metadata, and no embeddings. The same id twice: ERROR_FORMAT. */
+ * or absent gives null documents, uris, metadata, and no embeddings. The same id twice: ERROR_FORMAT. Vectors may differ in
+ * length: each record has its own dimension. */
 MUST_CHECK bool columns_scan(struct span answer, struct arena *arena, struct record_set *out, struct error *err);
 
 /* {"ids":[…],"include":["embeddings","documents","metadatas","uris"]} ; ids are raw characters */

@@ -23,7 +23,7 @@ struct reader {
     struct arena *arena;
     struct record *records;
     size_t room;      /* records allocated, all initialised as empty ones */
-    size_t dimension; /* of the vectors so far; 0 before the first */
+    size_t dimension; /* of the vector before; 0 before the first */
     bool is_seen[COLUMN_COUNT];
     bool has_rows[COLUMN_COUNT]; /* the column is an array, not null */
     size_t rows[COLUMN_COUNT];

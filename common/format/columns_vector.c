@@ -1,6 +1,6 @@
 /*
- * Decimal vectors straight into the arena, each of its exact size: only the first row is looked at
- * twice, to count it.
+ * Decimal vectors straight into the arena. Rows are as long as the one before, as a rule: only the first one and longer
+ * ones are looked at twice, to count them. Whether lengths agree is the caller's question.
  */
 #include "format/columns_vector.h"
 
@@ -32,25 +32,29 @@ static bool measure_row(const struct json_scan *scan, size_t *out, struct error 
     return true;
 }
 
+/* *dimension: of the row before, a guess. A row that is longer is counted first. */
 static bool read_vector(struct json_scan *scan, struct arena *arena, size_t *dimension,
                         struct record *record, struct error *err)
 {
+    struct json_scan start = *scan;
+    struct error why = {0};
     size_t room = *dimension;
-    if (room == 0 && !measure_row(scan, &room, err)) {
-        return false;
-    }
-    float *values = scratch_alloc(arena, room * sizeof *values, err);
     size_t count = 0;
     bool is_finite = true;
-    if (values == NULL || !json_read_floats(scan, values, room, &count, &is_finite, err)) {
+    float *values = room > 0 ? scratch_alloc(arena, room * sizeof *values, err) : NULL;
+    if (room > 0 && values == NULL) {
         return false;
+    }
+    if (room == 0 || !json_read_floats(scan, values, room, &count, &is_finite, &why)) {
+        *scan = start;
+        values =
+            measure_row(scan, &room, err) ? scratch_alloc(arena, room * sizeof *values, err) : NULL;
+        if (values == NULL || !json_read_floats(scan, values, room, &count, &is_finite, err)) {
+            return false;
+        }
     }
     if (count == 0) {
         return true;
-    }
-    if (*dimension != 0 && count != *dimension) {
-        return error_set(err, ERROR_FORMAT, "%zu components, those before have %zu", count,
-                         *dimension);
     }
     *dimension = count;
     record->embedding = values;

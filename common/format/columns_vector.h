@@ -8,8 +8,7 @@
 #include "format/record.h"
 
 /* Consumes an array of numbers into the record's embedding; null or [] leaves it without one.
- * *dimension is that of the vectors so far, 0 before the first, which sets it; another one later is
- * an ERROR_FORMAT. */
+ * *dimension is that of the vector before, 0 before the first: what to expect, no more. */
 MUST_CHECK bool columns_read_embedding(struct json_scan *scan, struct arena *arena,
                                        size_t *dimension, struct record *record, struct error *err);
 

@@ -170,7 +170,7 @@ bool ledger_log_event(struct ledger *ledger, const char *kind, int64_t job_id, i
 {
     struct statement st;
     struct span text = span_from_str(detail);
-    statement_begin(&st, "SELECT ferry.log_event($1,$2,$3,$4,($5::text[])[1])");
+    statement_begin(&st, "SELECT ferry.log_event($1,$2,nullif($3,0),$4,($5::text[])[1])");
     statement_text(&st, kind);
     statement_i64(&st, job_id);
     statement_i64(&st, batch_no);

@@ -33,8 +33,8 @@ static int fresh(void **state)
 /* What waits to be carried out, in order, and takes it: "claim 2; fetch 0". */
 static const char *done(void)
 {
-    static const char *const names[] = {"claim",   "fetch", "record", "send",  "report",
-                                        "release", "split", "block",  "abort", "drop"};
+    static const char *const names[] = {"claim",   "fetch", "search", "record", "send", "report",
+                                        "release", "split", "block",  "abort",  "drop"};
     static char text[4096];
     struct export_action action;
     size_t len = 0;
@@ -110,6 +110,16 @@ static void bring_to(enum export_state state)
     if (state == EXPORT_WAITING) {
         struct export_event failed = about(EXPORT_EVENT_FETCHED, 0, ERROR_UNAVAILABLE);
         export_handle(&core, &failed, now_ms);
+    } else if (state == EXPORT_SEARCHING) {
+        struct export_event failed = about(EXPORT_EVENT_FETCHED, 0, ERROR_UNAVAILABLE);
+        struct export_event later = about(EXPORT_EVENT_TICK, 0, ERROR_NONE);
+        failed.is_suspicious = true;
+        for (int i = 0; i < 3; i++) {
+            export_handle(&core, &failed, now_ms);
+            now_ms = core.slots[0].due_ms;
+            export_handle(&core, &later, now_ms);
+        }
+        core.slots[0].lease_start_ms = core.slots[1].lease_start_ms = now_ms;
     } else if (state != EXPORT_FETCHING) {
         struct export_event steps[] = {
             about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE), recorded(0, true, false),
@@ -220,6 +230,46 @@ static void what_waiting_does_not_mend_blocks_the_job_but_our_own_failures_do_no
     }
 }
 
+/* Slot 0 fetches; the answer comes, and the wait passes. */
+static void fail_and_wait(enum error_kind error, bool is_suspicious, const char *want)
+{
+    struct export_event failed = about(EXPORT_EVENT_FETCHED, 0, error);
+    failed.is_suspicious = is_suspicious;
+    tell(failed, "");
+    expect_state(0, EXPORT_WAITING);
+    tick(core.slots[0].due_ms - now_ms, want);
+}
+
+static void a_batch_that_fails_alone_again_and_again_is_searched(void **state)
+{
+    (void)state;
+    bring_to(EXPORT_FETCHING);
+    fail_and_wait(ERROR_UNAVAILABLE, true, "fetch 0");
+    fail_and_wait(ERROR_FORMAT, true, "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, false, "fetch 0"); /* an outage between: it says nothing */
+    fail_and_wait(ERROR_UNAVAILABLE, true, "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, true, "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, true, "search 0");
+    expect_state(0, EXPORT_SEARCHING);
+    tick(1000, "");
+    tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_NONE), "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, true, "fetch 0"); /* counted anew */
+    tell(about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE), "record 0");
+}
+
+static void a_search_that_says_nothing_is_made_again_and_one_that_needs_a_person_blocks(void **s)
+{
+    (void)s;
+    bring_to(EXPORT_SEARCHING);
+    tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_UNAVAILABLE), "");
+    expect_state(0, EXPORT_WAITING);
+    tick(core.slots[0].due_ms - now_ms, "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, true, "search 0");
+    tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_REJECTED), "block 0; release 0; drop 0");
+    bring_to(EXPORT_SEARCHING);
+    tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_NOMEM), "release 0; drop 0");
+}
+
 static void a_full_bus_is_tried_again_a_refusing_one_gives_the_batch_back(void **state)
 {
     (void)state;
@@ -257,11 +307,10 @@ static void an_answer_that_nobody_waits_for_changes_nothing(void **state)
     static const struct {
         enum export_event_kind kind;
         enum export_state awaited_in;
-    } answers[] = {{EXPORT_EVENT_FETCHED, EXPORT_FETCHING},
-                   {EXPORT_EVENT_RECORDED, EXPORT_RECORDING},
-                   {EXPORT_EVENT_SENT, EXPORT_SENDING},
-                   {EXPORT_EVENT_REPORT, EXPORT_SENT},
-                   {EXPORT_EVENT_REPORTED, EXPORT_REPORTING}};
+    } answers[] = {
+        {EXPORT_EVENT_FETCHED, EXPORT_FETCHING},   {EXPORT_EVENT_SEARCHED, EXPORT_SEARCHING},
+        {EXPORT_EVENT_RECORDED, EXPORT_RECORDING}, {EXPORT_EVENT_SENT, EXPORT_SENDING},
+        {EXPORT_EVENT_REPORT, EXPORT_SENT},        {EXPORT_EVENT_REPORTED, EXPORT_REPORTING}};
     (void)state;
     for (int at = EXPORT_FREE; at < EXPORT_STATE_COUNT; at++) {
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
@@ -279,9 +328,10 @@ static void an_answer_that_nobody_waits_for_changes_nothing(void **state)
 
 /* What losing the lease does, by state: sent and half-told batches stay, the rest goes. */
 static const char *const lost[EXPORT_STATE_COUNT] = {
-    [EXPORT_FREE] = "",      [EXPORT_FETCHING] = "abort 0; drop 0", [EXPORT_WAITING] = "drop 0",
-    [EXPORT_RECORDING] = "", [EXPORT_SENDING] = "drop 0",           [EXPORT_SENT] = "",
-    [EXPORT_REPORTING] = "",
+    [EXPORT_FREE] = "",          [EXPORT_FETCHING] = "abort 0; drop 0",
+    [EXPORT_WAITING] = "drop 0", [EXPORT_RECORDING] = "",
+    [EXPORT_SENDING] = "drop 0", [EXPORT_SENT] = "",
+    [EXPORT_REPORTING] = "",     [EXPORT_SEARCHING] = "abort 0; drop 0",
 };
 
 static void a_lease_that_runs_out_ends_what_has_not_been_sent(void **state)
@@ -323,6 +373,7 @@ static void stopping_gives_back_what_is_not_on_the_bus_and_waits_for_the_rest(vo
         [EXPORT_FREE] = "",
         [EXPORT_FETCHING] = "abort 0; release 0; drop 0",
         [EXPORT_WAITING] = "release 0; drop 0",
+        [EXPORT_SEARCHING] = "abort 0; release 0; drop 0",
         [EXPORT_RECORDING] = "",
         [EXPORT_SENDING] = "release 0; drop 0",
         [EXPORT_SENT] = "",
@@ -399,6 +450,9 @@ int main(void)
             a_source_that_fails_is_asked_again_after_a_growing_wait_or_as_it_says, fresh),
         cmocka_unit_test_setup(
             what_waiting_does_not_mend_blocks_the_job_but_our_own_failures_do_not, fresh),
+        cmocka_unit_test_setup(a_batch_that_fails_alone_again_and_again_is_searched, fresh),
+        cmocka_unit_test_setup(
+            a_search_that_says_nothing_is_made_again_and_one_that_needs_a_person_blocks, fresh),
         cmocka_unit_test_setup(a_full_bus_is_tried_again_a_refusing_one_gives_the_batch_back,
                                fresh),
         cmocka_unit_test_setup(

@@ -20,11 +20,13 @@
 
 /* What one claim has been through. */
 struct shadow {
-    bool is_claimed, has_payload, is_fetching, is_fetched, is_too_large, is_refused;
+    bool is_claimed, has_payload, is_fetching, is_searching, is_fetched, is_too_large, is_refused;
     bool is_recording, is_recorded, is_unmatched, is_unstorable; /* E3: matched; moved on; failed */
     bool wants_send, is_sent, is_good, is_bad;                   /* E4 and its report */
     bool is_reporting, is_reported;
     bool is_released, is_lost;
+    uint32_t suspicions; /* in a row, since the last search */
+    bool has_searched;   /* and nothing was known afterwards */
     int64_t lease_until_ms;
 };
 
@@ -34,6 +36,7 @@ static struct shadow slots[EXPORT_SLOTS];
 static int64_t now_ms, next_fence;
 static size_t asked_for; /* batches of the claim under way; 0: none */
 static bool is_stopped;
+static uint64_t searches;
 static uint64_t ends[8]; /* how claims ended, over all schedules: every way must have been taken */
 
 enum end {
@@ -137,8 +140,13 @@ static void carry_out(const struct export_action *action)
     case EXPORT_ACTION_CLAIM:
         break;
     case EXPORT_ACTION_FETCH:
-        assert_false(slot->is_fetching || slot->is_fetched);
+        assert_false(slot->is_fetching || slot->is_searching || slot->is_fetched);
         slot->is_fetching = true;
+        break;
+    case EXPORT_ACTION_SEARCH: /* never on one failure alone */
+        assert_false(slot->is_fetching || slot->is_searching || slot->is_fetched);
+        assert_true(slot->suspicions >= (slot->has_searched ? 1 : 3));
+        slot->is_searching = true;
         break;
     case EXPORT_ACTION_RECORD:
         assert_true(slot->is_fetched && !slot->is_recording && !slot->is_recorded);
@@ -161,11 +169,11 @@ static void carry_out(const struct export_action *action)
         assert_true(slot->is_refused);
         break;
     case EXPORT_ACTION_ABORT:
-        assert_true(slot->is_fetching);
-        slot->is_fetching = false;
+        assert_true(slot->is_fetching || slot->is_searching);
+        slot->is_fetching = slot->is_searching = false;
         break;
     case EXPORT_ACTION_DROP:
-        assert_false(slot->is_fetching); /* its answer would find nothing */
+        assert_false(slot->is_fetching || slot->is_searching); /* its answer would find nothing */
         check_drop(slot);
         break;
     }
@@ -227,6 +235,29 @@ static void answer_fetch(size_t i)
     slot->is_fetched = event.error == ERROR_NONE;
     slot->is_too_large = event.error == ERROR_TOO_LARGE;
     slot->is_refused = event.error == ERROR_AUTH || event.error == ERROR_NOT_FOUND;
+    /* As a batch with a bad record does: it fails so for a while. */
+    if (event.error == ERROR_UNAVAILABLE || (slot->suspicions > 0 && !chance(4))) {
+        event.error = chance(2) ? ERROR_UNAVAILABLE : ERROR_FORMAT;
+        slot->is_fetched = slot->is_too_large = slot->is_refused = false;
+        event.is_suspicious = true;
+    }
+    slot->suspicions = event.is_suspicious ? slot->suspicions + 1 : 0;
+    slot->has_searched = slot->has_searched && event.is_suspicious;
+    tell(&event);
+}
+
+static void answer_search(size_t i)
+{
+    static const enum error_kind answers[] = {ERROR_NONE, ERROR_UNAVAILABLE, ERROR_REJECTED,
+                                              ERROR_NOMEM};
+    struct shadow *slot = &slots[i];
+    struct export_event event =
+        about(EXPORT_EVENT_SEARCHED, i, answers[rng_below(&dice, ARRAY_LEN(answers))]);
+    slot->is_searching = false;
+    slot->suspicions = 0;
+    slot->has_searched = event.error == ERROR_UNAVAILABLE;
+    slot->is_refused = event.error == ERROR_REJECTED;
+    searches++;
     tell(&event);
 }
 
@@ -272,6 +303,8 @@ static void answer_slot(size_t i)
     }
     if (slot->is_fetching) {
         answer_fetch(i);
+    } else if (slot->is_searching) {
+        answer_search(i);
     } else if (slot->is_recording) {
         answer_record(i);
     } else if (slot->is_sent && !slot->is_good) {
@@ -284,9 +317,9 @@ static void answer_slot(size_t i)
 /* An answer for what a slot does not wait for: the slot was dropped, or the answer came twice. */
 static void answer_late(size_t i)
 {
-    static const enum export_event_kind kinds[] = {EXPORT_EVENT_FETCHED, EXPORT_EVENT_RECORDED,
-                                                   EXPORT_EVENT_SENT, EXPORT_EVENT_REPORT,
-                                                   EXPORT_EVENT_REPORTED};
+    static const enum export_event_kind kinds[] = {EXPORT_EVENT_FETCHED,  EXPORT_EVENT_SEARCHED,
+                                                   EXPORT_EVENT_RECORDED, EXPORT_EVENT_SENT,
+                                                   EXPORT_EVENT_REPORT,   EXPORT_EVENT_REPORTED};
     struct export_event event = about(kinds[rng_below(&dice, ARRAY_LEN(kinds))], i,
                                       chance(2) ? ERROR_NONE : ERROR_UNAVAILABLE);
     if (slots[i].is_claimed) {
@@ -404,6 +437,8 @@ static void every_way_to_end_was_taken(void **state)
         printf("# end %d: %llu times\n", i, (unsigned long long)ends[i]);
         assert_true(ends[i] > SCHEDULES / 20);
     }
+    printf("# %llu searches\n", (unsigned long long)searches);
+    assert_true(searches > SCHEDULES / 40);
 }
 
 int main(void)
