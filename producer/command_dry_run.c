@@ -149,6 +149,7 @@ static bool read_all(struct dry_run *run, struct error *err)
         return false;
     }
     run->started_ms = clock_boottime_ms();
+    run->rehearsal.max_rejects = settings_max_rejects(&run->job.wanted, (int64_t)run->ids.count);
     bool ok = verify_pass_run(&pass, &run->rt, err);
     run->rehearsal.elapsed_ms = clock_boottime_ms() - run->started_ms;
     loop_cancel(run->rt.loop, run);

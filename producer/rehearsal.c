@@ -117,7 +117,8 @@ int64_t rehearsal_violations(const struct rehearsal *rehearsal)
 
 bool rehearsal_is_refused(const struct rehearsal *rehearsal)
 {
-    return rehearsal->collection.count > 0 || rehearsal->failing > 0;
+    return rehearsal->collection.count > 0 || rehearsal->failing > 0 ||
+           rehearsal->rejected > rehearsal->max_rejects;
 }
 
 static double price_of(int64_t bytes, double per_gib)

@@ -32,6 +32,7 @@ struct rehearsal {
     struct quota_findings collection; /* what would refuse the whole job */
     int64_t read;                     /* records that came */
     int64_t vanished, rejected, truncated, failing;
+    int64_t max_rejects;   /* with more of them the job would be blocked */
     int64_t travelling;    /* records that would be sent */
     int64_t batches;       /* messages; and requests to write them */
     int64_t reads;         /* requests for records */
@@ -54,7 +55,7 @@ void rehearsal_add_batch(struct rehearsal *rehearsal, const struct record *recor
 const char *rehearsal_reason_name(enum rehearsal_reason reason);
 int64_t rehearsal_violations(
     const struct rehearsal *rehearsal); /* records with any, and the collection's */
-/* Would the job be refused, or held by --on-limit fail? */
+/* Would the job be refused, or blocked: by --on-limit fail, or by more rejects than it bears? */
 bool rehearsal_is_refused(const struct rehearsal *rehearsal);
 
 struct rehearsal_cost { /* in the profile's currency; below 0: not known */

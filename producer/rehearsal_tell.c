@@ -146,6 +146,12 @@ void rehearsal_tell(const struct rehearsal *r, const struct rehearsal_setting *s
             " of them with a cut document), %" PRId64 " be rejected, %" PRId64
             " hold the job; %" PRId64 " vanished meanwhile\n",
             r->read, r->travelling, r->truncated, r->rejected, r->failing, r->vanished);
+    if (r->rejected > r->max_rejects) {
+        fprintf(out,
+                "so many rejects would block the job, which bears %" PRId64
+                " of them (--max-rejects)\n",
+                r->max_rejects);
+    }
     fprintf(out, "to send, if all of it is new at the target:\n");
     tell_size("through the topic", r->message_bytes, "compressed", out);
     tell_size("to the target", r->body_bytes, "bodies of the requests that write", out);
@@ -247,6 +253,7 @@ static void write_sums(const struct rehearsal *r, const struct rehearsal_setting
     write_number(out, "read", r->read);
     write_number(out, "travelling", r->travelling);
     write_number(out, "rejected", r->rejected);
+    write_number(out, "max_rejects", r->max_rejects);
     write_number(out, "truncated", r->truncated);
     write_number(out, "failing", r->failing);
     write_number(out, "vanished", r->vanished);

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/number.h"
+
+#define DEFAULT_MAX_REJECTS "1%"
+#define LEAST_MAX_REJECTS   20 /* of a percentage */
 
 static bool is_policy(const char *text)
 {
@@ -60,6 +64,39 @@ bool settings_read(struct settings *out, const struct option_set *options, struc
         return error_set(err, ERROR_USAGE, "--catch-up-rounds needs --catch-up");
     }
     return true;
+}
+
+/* Of a percentage that is_max_rejects() has let pass: millionths of a percent, so that nothing is rounded. */
+static int64_t parse_percent(const char *text)
+{
+    int64_t value = 0;
+    int decimals = -1; /* before the point */
+    for (; *text != '%'; text++) {
+        if (*text == '.') {
+            decimals = 0;
+            continue;
+        }
+        value = value * 10 + (*text - '0');
+        decimals += decimals >= 0;
+    }
+    for (decimals = decimals < 0 ? 0 : decimals; decimals < 6; decimals++) {
+        value *= 10;
+    }
+    return value;
+}
+
+int64_t settings_max_rejects(const struct settings *settings, int64_t planned)
+{
+    const char *text = settings->max_rejects != NULL ? settings->max_rejects : DEFAULT_MAX_REJECTS;
+    int64_t most = 0;
+    if (strchr(text, '%') == NULL) {
+        return number_parse_i64(span_from_str(text), &most) ? most : 0;
+    }
+    if (__builtin_mul_overflow(planned, parse_percent(text), &most)) {
+        return INT64_MAX;
+    }
+    most /= 100 * 1000000;
+    return most > LEAST_MAX_REJECTS ? most : LEAST_MAX_REJECTS;
 }
 
 static void write_flag(struct buf *out, const char *name, bool is_set)

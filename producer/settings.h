@@ -22,6 +22,8 @@ struct settings {
 /* ERROR_USAGE: not a value, or two that contradict each other. */
 MUST_CHECK bool settings_read(struct settings *out, const struct option_set *options,
                               struct error *err);
+/* How many rejected records such a job bears, of so many planned: as ferry.max_rejects() reckons. */
+int64_t settings_max_rejects(const struct settings *settings, int64_t planned);
 /* As the JSON object that ferry.submit takes. */
 void settings_write(const struct settings *settings, struct buf *out);
 

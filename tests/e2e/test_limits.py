@@ -344,6 +344,8 @@ def test_a_dry_run_says_what_would_hold_or_refuse_the_job(ferry):
     assert told.status == NEEDS_PERSON
     assert [(row["rule"], row["policy"], row["examples"]) for row in json.loads(told.out)["violations"]] == [
         ("document_bytes", "fail", [made[7]["id"]])]
+    told = dry_run(ferry, limit="document_bytes=19", max_rejects=0)
+    assert told.status == NEEDS_PERSON and "so many rejects would block the job, which bears 0" in told.out
     told = dry_run(ferry, "--json", limit="collection_records=29")
     assert told.status == NEEDS_PERSON
     assert [(row["rule"], row["limit"], row["worst"]) for row in json.loads(told.out)["violations"]] == [("collection_records", 29, 30)]

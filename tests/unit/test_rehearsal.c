@@ -21,6 +21,7 @@ static int fresh(void **state)
 {
     (void)state;
     memset(&rehearsal, 0, sizeof rehearsal);
+    rehearsal.max_rejects = 20;
     memset(&limits, 0, sizeof limits);
     memset(&verdict, 0, sizeof verdict);
     quota_profile_none(&limits.profile);
@@ -89,6 +90,15 @@ static void a_collection_that_is_refused_is_a_violation(void **state)
     (void)state;
     rehearsal.collection.count = 1;
     assert_int_equal(rehearsal_violations(&rehearsal), 1);
+    assert_true(rehearsal_is_refused(&rehearsal));
+}
+
+static void more_rejects_than_the_job_bears_block_it(void **state)
+{
+    (void)state;
+    rehearsal.rejected = 20;
+    assert_false(rehearsal_is_refused(&rehearsal));
+    rehearsal.rejected = 21;
     assert_true(rehearsal_is_refused(&rehearsal));
 }
 
@@ -175,6 +185,7 @@ int main(void)
         TEST(a_record_counts_once_and_under_every_rule_that_it_breaks),
         TEST(examples_are_bounded_and_counts_are_not),
         TEST(a_collection_that_is_refused_is_a_violation),
+        TEST(more_rejects_than_the_job_bears_block_it),
         TEST(bytes_are_those_of_what_travels),
         TEST(a_price_that_is_not_known_stays_unknown),
         TEST(the_rate_is_measured),

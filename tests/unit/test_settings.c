@@ -103,10 +103,35 @@ static void what_contradicts_itself_is_refused(void **state)
     assert_string_equal(OUTCOME("--catch-up-rounds", "3"), "--catch-up-rounds needs --catch-up");
 }
 
+static int64_t borne(const char *max_rejects, int64_t planned)
+{
+    const struct settings settings = {.max_rejects = max_rejects};
+    return settings_max_rejects(&settings, planned);
+}
+
+/* As ferry.max_rejects(): a percentage is rounded down and never below 20, a number is what it is. */
+static void so_many_rejects_are_borne(void **state)
+{
+    (void)state;
+    assert_int_equal(borne(NULL, 100), 20);
+    assert_int_equal(borne(NULL, 2099), 20);
+    assert_int_equal(borne(NULL, 2100), 21);
+    assert_int_equal(borne(NULL, 5000000), 50000);
+    assert_int_equal(borne("0", 5000000), 0);
+    assert_int_equal(borne("17", 10), 17);
+    assert_int_equal(borne("0%", 5000000), 20);
+    assert_int_equal(borne("2.5%", 1000), 25);
+    assert_int_equal(borne("0.000001%", 5000000000), 50);
+    assert_int_equal(borne("12.345678%", 100000000), 12345678);
+    assert_int_equal(borne("999%", 1000), 9990);
+    assert_true(borne("100%", INT64_MAX) == INT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_rejects_are_a_number_or_a_percentage),
+        cmocka_unit_test(so_many_rejects_are_borne),
         cmocka_unit_test(only_what_was_given_is_handed_over),
         cmocka_unit_test(what_the_end_is_to_do_is_handed_over),
         cmocka_unit_test(what_contradicts_itself_is_refused),
