@@ -3,6 +3,7 @@
 
 #include "format/columns.h"
 #include "format/equality.h"
+#include "format/quota.h"
 
 #define ARENA_MAX (16u << 20)
 
@@ -52,6 +53,39 @@ static void check_records(const struct record_set *set, struct arena *arena)
     }
 }
 
+/* Any record can be held against limits; a document that is cut fits, is a whole string, and is as long as it may be. */
+static void check_limits(const struct record_set *set, int64_t most, struct arena *arena)
+{
+    struct quota_limits limits;
+    struct quota_findings found;
+    struct error err = {0};
+
+    quota_limits_init(&limits);
+    for (size_t i = 0; i < set->count; i++) {
+        struct record record = set->records[i];
+        struct json_scan scan;
+        struct json_value again;
+
+        REQUIRE(quota_check_record(&limits, &record, &found, &err) && found.count == 0);
+        for (size_t rule = 0; rule < QUOTA_RULE_COUNT; rule++) {
+            limits.most[rule] = most;
+        }
+        REQUIRE(quota_check_record(&limits, &record, &found, &err));
+        REQUIRE(found.count <= QUOTA_RECORD_RULES);
+        int64_t before = (int64_t)json_string_bytes(record.document);
+        REQUIRE(quota_truncate(record.document, most, arena, &record.document, &err));
+        int64_t after = (int64_t)json_string_bytes(record.document);
+        REQUIRE(before <= most ? after == before : after <= most && after > most - 4);
+        json_scan_init(&scan, record.document.text);
+        REQUIRE(json_read(&scan, &again, &err) && json_finish(&scan, &err));
+        REQUIRE(quota_check_record(&limits, &record, &found, &err));
+        for (size_t k = 0; k < found.count; k++) {
+            REQUIRE(found.list[k].rule != QUOTA_DOCUMENT_BYTES);
+        }
+        quota_limits_init(&limits);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
@@ -65,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ok) {
         check_records(&set, &arena);
         check_upsert(&set, &arena);
+        check_limits(&set, (int64_t)(size % 13), &arena);
     }
     arena_deinit(&arena);
     return 0;
