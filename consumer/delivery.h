@@ -4,11 +4,10 @@
  * the actions out and report back with events, each delivery by its slot number.
  *
  *   ARRIVED ─claim→ CLAIMING ─claimed→ READY ─→ UPSERTING ─→ READING ─→ MARKING ─→ (acknowledged, free)
- *      │                                    ↑ refused: bisect ┘          │ fence lost ─→ HOLDING
- *      ↑ hold, busy │ stale ─→ free         ↑ retry: WAITING ┘
- *      │            │                       ├─ REPAIRING ←──────── a document must vanish
- *      │            │                       └─→ DELETING ─→ UPSERTING
- *      └─ HOLDING ←─┤ park ─→ PARKING ─→ (acknowledged, free)
+ *      ↑ hold, busy │ stale ─→ free         ↑ refused: bisect ┘ │          │ fence lost ─→ HOLDING
+ *      │            │                       ↑ retry: WAITING ───┘
+ *      │            │                       └ a document must vanish: REPAIRING, then READY ─→ DELETING ─→ UPSERTING
+ *      └─ HOLDING ←─┤ park ─→ PARKING ─→ (acknowledged, free; held while a repair is open)
  *                   └ poison ─→ NOTING ─→ (acknowledged, free)
  */
 #ifndef CONSUMER_DELIVERY_H

@@ -1,5 +1,5 @@
 /* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn),
- * delivery_outcome.c (answers) and delivery_slot.c (the moves of one slot). Nobody else's. */
+ * delivery_outcome.c (answers), delivery_failure.c (failures) and delivery_slot.c (the moves of one slot). Nobody else's. */
 #ifndef CONSUMER_DELIVERY_INTERNAL_H
 #define CONSUMER_DELIVERY_INTERNAL_H
 
@@ -33,6 +33,12 @@ int64_t delivery_deadline_ms(const struct delivery_core *core, const struct deli
 void delivery_take_turns(struct delivery_core *core, int64_t now_ms);
 /* Nothing new is begun; what is in flight may end until the grace does. */
 void delivery_wind_down(struct delivery_core *core, int64_t now_ms);
+
+/* -- delivery_failure.c -- */
+/* probed: so many records, each alone, were refused alike; 0: it is not about records. */
+void delivery_block(struct delivery_core *core, size_t slot, uint32_t probed, int64_t now_ms);
+/* A request failed, and no record is to blame. */
+void delivery_fail(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms);
 
 /* -- delivery_outcome.c -- */
 void delivery_park(struct delivery_core *core, size_t slot, const char *reason);

@@ -1,13 +1,8 @@
 /*
- * What an answer means for its slot: PROTOCOL §3's tables, row by row, and what a kind of error leads to. Looks at one
- * slot only; whose turn it is next is delivery.c's business.
+ * What an answer means for its slot: PROTOCOL §3's tables, row by row, and what it refuses. Looks at one
+ * slot only; whose turn it is next is delivery_turn.c's business, what a failure leads to delivery_failure.c's.
  */
 #include "consumer/delivery_internal.h"
-
-#define RETRY_BASE_MS  200
-#define RETRY_CAP_MS   30000
-#define REFUSE_BASE_MS 2000 /* never less than half of it */
-#define REFUSE_CAP_MS  60000
 
 void delivery_park(struct delivery_core *core, size_t slot, const char *reason)
 {
@@ -79,85 +74,6 @@ void delivery_on_claim(struct delivery_core *core, const struct delivery_event *
     }
 }
 
-/* The same again, under the same claim. */
-static void wait(struct delivery_core *core, size_t slot, int64_t due_ms)
-{
-    delivery_set_state(core, slot, DELIVERY_WAITING);
-    core->slots[slot].due_ms = due_ms;
-}
-
-/* Nothing else of the job is begun either: what is claimed already would only meet the same. In the middle of a repair
- * the batch is kept and tried on, whatever becomes of the job: something is missing at the target. */
-static void block(struct delivery_core *core, size_t slot, uint32_t probed, int64_t now_ms)
-{
-    struct delivery *delivery = &core->slots[slot];
-
-    delivery_act(core, ACTION_BLOCK_JOB, slot)->probed = probed;
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        core->slots[i].is_blocked =
-            core->slots[i].is_blocked || (core->slots[i].job_id == delivery->job_id &&
-                                          (delivery_has_claim(core->slots[i].state) ||
-                                           core->slots[i].state == DELIVERY_REPAIRING ||
-                                           core->slots[i].state == DELIVERY_CLAIMING));
-    }
-    if (!delivery->is_repairing) {
-        delivery_park(core, slot, DELIVERY_JOB_BLOCKED);
-        return;
-    }
-    if (delivery->attempts == 0) {
-        delivery->trouble_since_ms = now_ms;
-    }
-    if (probed > 0) {
-        bisect_begin(&delivery->bisect, delivery->bisect.count);
-    }
-    wait(core, slot,
-         now_ms + backoff_ms(&core->rng, delivery->attempts++, REFUSE_BASE_MS, REFUSE_CAP_MS));
-}
-
-/* The same again after a wait; a target that goes on failing is left alone by everyone, so that its batches stand in
- * nobody's way (decision 9). */
-static void retry_later(struct delivery_core *core, const struct delivery_event *event,
-                        int64_t now_ms)
-{
-    struct delivery *delivery = &core->slots[event->slot];
-
-    if (delivery->attempts == 0) {
-        delivery->trouble_since_ms = now_ms;
-    }
-    uint32_t wait_ms = backoff_ms(&core->rng, delivery->attempts++, RETRY_BASE_MS, RETRY_CAP_MS);
-    if (event->retry_after_ms > wait_ms) {
-        wait_ms = event->retry_after_ms;
-    }
-    if (now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms &&
-        event->retry_after_ms < core->settings.refuse_after_ms) {
-        wait(core, event->slot, now_ms + wait_ms);
-        return;
-    }
-    wait_ms = backoff_ms(&core->rng, delivery->attempts, REFUSE_BASE_MS, REFUSE_CAP_MS);
-    if (event->retry_after_ms > wait_ms) {
-        wait_ms = event->retry_after_ms;
-    }
-    delivery_act(core, ACTION_REFUSE_TARGET, event->slot)->wait_ms = wait_ms;
-    if (delivery->is_repairing) {
-        wait(core, event->slot, now_ms + wait_ms);
-    } else {
-        delivery_park(core, event->slot, "the target refuses");
-    }
-}
-
-/* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows
- * more. */
-static void fail(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms)
-{
-    enum disposition disposition = error_disposition(event->error);
-
-    if (disposition == DISPOSITION_RETRY || disposition == DISPOSITION_STOP) {
-        retry_later(core, event, now_ms);
-        return;
-    }
-    block(core, event->slot, 0, now_ms);
-}
-
 /* 400 and 422 may speak of a record. Other refusals, such as 501 or a redirection, speak of the request. */
 static bool may_concern_a_record(const struct delivery_event *event)
 {
@@ -189,7 +105,7 @@ static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next
         delivery_start(core, slot, DELIVERY_READING);
         break;
     case BISECT_BLOCKED:
-        block(core, slot, delivery->bisect.probed, now_ms);
+        delivery_block(core, slot, delivery->bisect.probed, now_ms);
         break;
     }
 }
@@ -230,7 +146,7 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
         reject(core, event->slot, record, "refused");
         go_on(core, event->slot, next, now_ms);
     } else {
-        fail(core, event, now_ms);
+        delivery_fail(core, event, now_ms);
     }
 }
 
@@ -240,7 +156,7 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
     struct delivery *delivery = &core->slots[event->slot];
 
     if (event->error != ERROR_NONE) {
-        fail(core, event, now_ms);
+        delivery_fail(core, event, now_ms);
         return;
     }
     delivery->attempts = 0;
@@ -288,7 +204,7 @@ void delivery_on_delete(struct delivery_core *core, const struct delivery_event 
         return;
     }
     delivery->is_doubtful = true;
-    fail(core, event, now_ms);
+    delivery_fail(core, event, now_ms);
 }
 
 void delivery_on_mark(struct delivery_core *core, const struct delivery_event *event,

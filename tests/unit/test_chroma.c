@@ -287,6 +287,10 @@ static void the_calls_by_uuid_have_their_paths(void **state)
     expect_request("POST " RECORDS "/get HTTP/1.1\r\n", "{\"x\":1}");
     assert_string_equal(result.body, " 17\n");
     result = (struct result){0};
+    finish(world, chroma_delete(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
+    expect_request("POST " RECORDS "/delete HTTP/1.1\r\n", "{\"x\":1}");
+    assert_int_equal(result.err.kind, ERROR_NONE);
+    result = (struct result){0};
     finish(world, chroma_upsert(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
     expect_request("POST " RECORDS "/upsert HTTP/1.1\r\n", "{\"x\":1}");
     assert_int_equal(result.err.kind, ERROR_NONE);

@@ -378,6 +378,9 @@ static void a_get_body_names_ids_and_all_columns(void **state)
                         "{\"ids\":[\"a\",\"q\\\"\\\\\\n\\u0000/\xc3\xa9\",\"\"],\"include\":"
                         "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}");
     buf_clear(&text);
+    columns_write_delete(&text, ids, 2);
+    assert_string_equal(buf_cstr(&text), "{\"ids\":[\"a\",\"q\\\"\\\\\\n\\u0000/\xc3\xa9\"]}");
+    buf_clear(&text);
     columns_write_get(&text, NULL, 0);
     assert_string_equal(buf_cstr(&text), "{\"ids\":[],\"include\":[\"embeddings\",\"documents\","
                                          "\"metadatas\",\"uris\"]}");

@@ -143,9 +143,34 @@ static void what_is_no_batch_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_refusal_keeps_the_words_and_status_of_its_error(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    expect_ok(parcel_decode(&parcel, &ledger, &err), &err);
+    error_set(&parcel.error, ERROR_REJECTED, "422: the first");
+    parcel.error.native = 422;
+    expect_ok(parcel_refuse(&parcel, 1, "refused", &err), &err);
+    error_clear(&parcel.error);
+    error_set(&parcel.error, ERROR_TOO_LARGE, "413: the second");
+    parcel.error.native = 413;
+    expect_ok(parcel_refuse(&parcel, 0, "record_too_large", &err), &err);
+    assert_int_equal(parcel.refusal_count, 2);
+    assert_true(span_equal(parcel.refusals[0].id, SPAN_LITERAL("b")));
+    assert_true(span_equal(parcel.refusals[0].message, SPAN_LITERAL("422: the first")));
+    assert_int_equal(parcel.refusals[0].status, 422);
+    assert_true(span_equal(parcel.refusals[1].id, SPAN_LITERAL("a")));
+    assert_string_equal(parcel.refusals[1].reason, "record_too_large");
+    parcel_unpack_again(&parcel);
+    assert_int_equal(parcel.refusal_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_refusal_keeps_the_words_and_status_of_its_error, set_up,
+                                        tear_down),
         TEST(a_good_one_is_decoded_once),
         TEST(numbers_unlike_the_envelopes_are_the_producers_fault),
         TEST(a_count_unlike_the_ledgers_is_refused),
