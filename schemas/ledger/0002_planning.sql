@@ -79,7 +79,7 @@ BEGIN
     SELECT v_old || coalesce(jsonb_object_agg(key, value), '{}') INTO v_new FROM jsonb_each(p_settings)
         WHERE key IN ('catch_up', 'catch_up_rounds', 'exact_target', 'delete_extra');
     PERFORM ferry.check_settings(v_new);
-    UPDATE ferry.jobs SET settings = v_new WHERE job_id = p_job AND settings <> v_new;
+    PERFORM ferry.change_settings(p_job, v_new);
 END
 $$;
 

@@ -519,7 +519,8 @@ BEGIN
         RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other
             USING ERRCODE = 'FE005';
     END IF;
-    UPDATE ferry.job_collections SET is_open = true, n_missing = NULL, n_extra = NULL, n_added = NULL, n_deleted = NULL
+    UPDATE ferry.job_collections SET is_open = true, n_missing = NULL, n_extra = NULL, n_added = NULL, n_deleted = NULL,
+            n_rounds = 0
         WHERE job_id = p_job;
     UPDATE ferry.jobs SET state = 'running', finished_at = NULL, last_error = NULL, finish_owner = NULL, finish_lease_until = NULL
         WHERE job_id = p_job AND state <> 'running';
