@@ -272,9 +272,13 @@ CREATE FUNCTION ferry.finish_decide_deleted(p_job bigint, p_collection integer) 
                           AND sha256(x.id) = sha256(u.id))
     ), put_vanished AS (
         INSERT INTO ferry.vanished_records (job_id, batch_no, id) SELECT p_job, batch_no, id FROM gone
+    ), uncut AS (
+        DELETE FROM ferry.truncated_records x USING gone
+        WHERE x.job_id = p_job AND x.batch_no = gone.batch_no AND sha256(x.id) = sha256(gone.id) RETURNING x.batch_no
     ), counted AS (
         UPDATE ferry.batches b SET n_verified = b.n_verified - g.n, n_vanished = b.n_vanished + g.n,
-            n_rounded = least(b.n_rounded, b.n_verified - g.n), readback_sha256 = NULL
+            n_rounded = least(b.n_rounded, b.n_verified - g.n), readback_sha256 = NULL,
+            n_truncated = b.n_truncated - (SELECT count(*)::integer FROM uncut WHERE uncut.batch_no = b.batch_no)
         FROM (SELECT batch_no, count(*)::integer AS n FROM gone GROUP BY batch_no) g
         WHERE b.job_id = p_job AND b.batch_no = g.batch_no
     )

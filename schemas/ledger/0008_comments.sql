@@ -290,6 +290,14 @@ COMMENT ON COLUMN ferry.rejects.at IS 'When, database time';
 COMMENT ON COLUMN ferry.rejects.redriven IS 'How often it has been redriven and was rejected again; 0: never redriven';
 COMMENT ON COLUMN ferry.rejects.id_bytes IS 'The id itself, for ferry.redrive(job, ARRAY[id_bytes])';
 
+COMMENT ON VIEW ferry.removals IS 'Which records were deleted at the target: only with --catch-up or --delete-extra.';
+COMMENT ON COLUMN ferry.removals.job IS 'Name of the job';
+COMMENT ON COLUMN ferry.removals.collection IS 'Name of the source collection';
+COMMENT ON COLUMN ferry.removals.id IS 'Id of the record; escaped where it is not printable text';
+COMMENT ON COLUMN ferry.removals.cause IS 'deleted (from the source, after the ferry had copied it) or extra (at the target, not of this job)';
+COMMENT ON COLUMN ferry.removals.decided_at IS 'When, database time: before any request';
+COMMENT ON COLUMN ferry.removals.deleted_at IS 'When the target answered that it is deleted; null: not yet';
+
 COMMENT ON VIEW ferry.truncated IS 'Which records went with a shorter document than the source has; only where a job was told to cut.';
 COMMENT ON COLUMN ferry.truncated.job IS 'Name of the job';
 COMMENT ON COLUMN ferry.truncated.collection IS 'Name of the source collection';

@@ -96,7 +96,17 @@ def test_what_was_deleted_is_deleted_and_counts_as_vanished(ledger, producer, ru
     assert ledger.end(producer, job) == "succeeded"
     progress = ledger.call("job_progress", job)[0]
     assert (progress["removed"], progress["removed_extra"], progress["rounds"]) == (4, 0, 1)
+    removals = ledger.all("SELECT id, cause, deleted_at > decided_at AS done FROM ferry.removals ORDER BY id")
+    assert [(row["id"], row["cause"], row["done"]) for row in removals] == [
+        ("id-%06d" % number, "deleted", True) for number in (0, 1, 2, 8)]
     assert "4 records deleted at the target" in ledger.value("SELECT detail FROM ferry.events WHERE kind = 'job.removed'")
+
+
+def test_a_cut_document_that_was_deleted_is_cut_no_more(ledger, producer, run):
+    job = run(CATCH_UP, ids(3), left_out=[(1, one, "truncated") for one in ids(2)])
+    compare(ledger, producer, job, ids(3), ids(2, 1))
+    assert ledger.batch(job, 1)["n_truncated"] == 1 and set(ledger.left_out("truncated_records", job)) == {(1, ids(1, 1)[0])}
+    assert sums(ledger, job) == (3, 2, 0, 1)
 
 
 def test_what_went_from_both_sides_only_changes_the_counts(ledger, producer, run):

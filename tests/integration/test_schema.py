@@ -152,7 +152,7 @@ def live(ledger):
     assert ledger.plan(producer, later, ids(15), ids(15))["outcome"] == "planned", "what vanished and was refused"
     ledger.call("cancel", str(later))
     assert ledger.answer("redrive", str(job), None, None) == 1
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated"):
+    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         ledger.all("SELECT * FROM ferry.%s" % view)
     ledger.all("SELECT version, name, sha256 FROM ferry.schema_migrations")
     ledger.call("stop_worker", consumer)
@@ -193,7 +193,7 @@ def test_ferry_monitor_gets_42501_on_everything_but_the_views(ledger, dsn, job):
     for call in ("pause('1')", "cancel('1')", "find_job('1')"):
         assert sqlstate("SELECT ferry." + call) == "42501"
     assert sqlstate("SELECT nextval('ferry.fences')") == "42501"
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated"):
+    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         assert monitor.all("SELECT * FROM ferry." + view) is not None
     assert monitor.value("SELECT planned FROM ferry.job_status") == 9
     monitor.close()
