@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-VIEWS = {"job_status", "batch_status", "worker_status", "throughput", "rejects"}
+VIEWS = {"job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"}
 
 
 @pytest.fixture(scope="module")

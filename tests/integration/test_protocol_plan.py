@@ -476,6 +476,15 @@ def test_a_job_has_its_producer_from_the_submission_on(ledger, producer):
     assert ledger.call("follow_job", job)[0]["producers"] == 3
 
 
+def test_nobody_is_asked_to_resume_what_a_new_producer_has_just_taken_up(ledger, producer, job):
+    def waits_for():
+        return ledger.value("SELECT waits_for FROM ferry.job_status")
+    ledger.call("stop_worker", producer)
+    assert waits_for().startswith("a producer: ferry-producer resume")
+    ledger.submit(worker=ledger.worker())
+    assert waits_for() == ""
+
+
 LONG = [("plan_take", lambda worker, job: (worker, job, 1, LEASE)), ("plan_prior", lambda worker, job: (job, 1, 1)),
         ("plan_close", lambda worker, job: (job, 1, 1, 0, 0)), ("finish_take", lambda worker, job: (worker, job, LEASE)),
         ("finish_compare", lambda worker, job: (worker, job, 1))]

@@ -1,0 +1,96 @@
+"""Sources and targets that change at random while jobs catch up with them, against a model of two sets."""
+
+import random
+
+import pytest
+
+UNIVERSE = [b"%02d" % number for number in range(24)]
+
+
+class World:
+    """source and target as sets; wrote: what the ferry has ever copied and not deleted since."""
+
+    def __init__(self, ledger, producer, consumer, seed):
+        print("seed", seed)
+        self.ledger, self.producer, self.consumer = ledger, producer, consumer
+        self.dice = random.Random(seed)
+        self.source = set(self.dice.sample(UNIVERSE, 12))
+        self.target = set(self.dice.sample(UNIVERSE, self.dice.choice([0, 0, 5])))
+        self.wrote = set()
+
+    def change(self, side):
+        for one in self.dice.sample(UNIVERSE, self.dice.randrange(5)):
+            side.symmetric_difference_update({one})
+
+    def deliver(self, job):
+        """A record that is no longer at the source is vanished when it is exported."""
+        claims = self.ledger.claim_exports(self.producer, job, 100)
+        if not claims:
+            return
+        batches = {claim["batch_no"]: [bytes.fromhex(one) for one in claim["ids"].split(",")] for claim in claims}
+        gone = [(number, one, "vanished") for number, listed in batches.items() for one in listed if one not in self.source]
+        self.ledger.record(self.producer, job, claims, gone)
+        for claim in claims:
+            self.ledger.expire(job, claim["batch_no"])
+        self.ledger.deliver(self.consumer, *self.ledger.publish(self.producer, job, left_out=gone))
+        copied = {one for listed in batches.values() for one in listed} - {one for _, one, _ in gone}
+        self.target |= copied
+        self.wrote |= copied
+
+    def delete(self, job, settings, listed_source):
+        while True:
+            state, fence, listed = self.ledger.next_deletions(self.producer, job, self.dice.randrange(1, 6))
+            if state == "done":
+                return
+            assert not set(listed) & listed_source, "the source has it"
+            if not settings["delete_extra"]:
+                assert settings["catch_up"] and set(listed) <= self.wrote, "not the ferry's own"
+            self.target -= set(listed)
+            self.wrote -= set(listed)
+            self.ledger.settle_deletions(job, fence)
+
+    def adds_up(self, job):
+        row = self.ledger.call("job_progress", job)[0]
+        assert row["planned"] == row["verified"] + row["rejected"] + row["vanished"] == self.ledger.pair(job)["n_planned"]
+
+    def run(self, settings):
+        """One job from its submission to its end; its last comparison."""
+        ledger = self.ledger
+        job = ledger.submit(**settings)["job_id"]
+        if ledger.plan(self.producer, job, sorted(self.source), sorted(self.target))["outcome"] == "nothing":
+            return None
+        changes = self.dice.randrange(4)
+        while True:
+            if changes > 0:
+                self.change(self.source)
+                changes -= 1
+            self.deliver(job)
+            listed = set(self.source)
+            compared = ledger.compare(self.producer, job, sorted(self.target), sorted(listed))
+            assert compared["missing"] == 0
+            if compared["planned"] == 0:
+                self.adds_up(job)
+            if not compared["is_decided"]:
+                break
+            self.delete(job, settings, listed)
+        exact = settings["delete_extra"] and compared["extra"] > 0
+        assert ledger.end(self.producer, job) == ("running" if exact else "succeeded")
+        if exact:
+            assert ledger.end(self.producer, job, "failed", "extra") == "failed"
+        return compared
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drift_at_random(ledger, producer, consumer, seed):
+    world = World(ledger, producer, consumer, seed)
+    for _ in range(3):
+        settings = {"catch_up": world.dice.random() < 0.7, "delete_extra": world.dice.random() < 0.5, "catch_up_rounds": 8}
+        stranger = set(world.target) - world.wrote
+        compared = world.run(settings)
+        if compared is not None and settings["catch_up"]:
+            assert world.source <= world.target and world.target - world.source <= stranger
+            if settings["delete_extra"]:
+                assert world.target == world.source
+        if not settings["delete_extra"]:
+            assert stranger <= world.target | world.wrote, "what is not the ferry's stays"
+        world.change(world.source)
