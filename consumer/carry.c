@@ -7,6 +7,7 @@
 #include "app/log.h"
 #include "base/clock.h"
 #include "consumer/consumer.h"
+#include "consumer/letter.h"
 #include "consumer/readback.h"
 #include "consumer/repair.h"
 #include "consumer/upsert.h"
@@ -53,6 +54,9 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
     case ACTION_DELETE:
         repair_delete(consumer, action->slot);
         break;
+    case ACTION_LETTER:
+        letter_want(consumer, action);
+        break;
     case ACTION_MARK:
         consumer->to_mark.waits[action->slot] = true;
         break;
@@ -67,6 +71,7 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
         break;
     case ACTION_ABORT:
         errand_abandon(consumer, action->slot);
+        letter_forget(consumer, action->slot);
         break;
     case ACTION_RELEASE:
         park_want_release(consumer, action);
@@ -84,6 +89,7 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
         consumer->parking.to_park.waits[action->slot] = false;
         consumer->parking.to_note.waits[action->slot] = false;
         errand_abandon(consumer, action->slot);
+        letter_forget(consumer, action->slot);
         parcel_clear(&consumer->parcels[action->slot]);
         break;
     }

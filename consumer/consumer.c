@@ -9,15 +9,17 @@
 #include "app/log.h"
 #include "base/clock.h"
 #include "consumer/claim.h"
+#include "consumer/letter.h"
 #include "consumer/mark.h"
 #include "consumer/repair.h"
 
-#define REFUSE_AFTER_MS 60000
-#define HOLD_MS         2000
-#define BUSY_MS         500
-#define WRITE_LIMIT     1
-#define STOP_GRACE_MS   10000
-#define SETTLE_MS       2000 /* for the last statements */
+#define REFUSE_AFTER_MS  60000
+#define HOLD_MS          2000
+#define BUSY_MS          500
+#define WRITE_LIMIT      1
+#define STOP_GRACE_MS    10000
+#define SETTLE_MS        2000 /* for the last statements */
+#define LETTERS_FLUSH_MS 500  /* whatever is still under way is nobody's any more */
 
 /* ---- turning ---- */
 
@@ -80,6 +82,7 @@ static void turn(struct consumer *consumer)
     follow_run(consumer);
     end_after_job(consumer);
     intake_run(consumer);
+    letters_run(consumer->letters);
     flush(consumer);
     say_ledger(consumer);
     uint32_t wait_ms = delivery_next_tick_ms(&consumer->core, clock_boottime_ms());
@@ -115,8 +118,9 @@ static bool open_all(struct consumer *consumer, struct error *err)
         return false;
     }
     open_core(consumer);
-    return intake_open(consumer, err) && runtime_heartbeat(&consumer->rt, consumer_on_holdings,
-                                                           consumer_on_renewed, consumer, err);
+    return letter_open(consumer, err) && intake_open(consumer, err) &&
+           runtime_heartbeat(&consumer->rt, consumer_on_holdings, consumer_on_renewed, consumer,
+                             err);
 }
 
 /* Claims that were given back are said so before the partitions go: whoever gets those finds them free. */
@@ -136,6 +140,7 @@ static void close_all(struct consumer *consumer)
 {
     consumer->is_closing = true;
     intake_close(consumer);
+    letters_close(consumer->letters, LETTERS_FLUSH_MS);
     runtime_close(&consumer->rt);
     targets_close(&consumer->targets);
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {

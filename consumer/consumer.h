@@ -3,7 +3,7 @@
  * ledger. The deciding is done by the machine of delivery.h; this is everything around it, one station of a batch's
  * way per file:
  *
- *   intake.c → claim.c → upsert.c → readback.c → mark.c → intake.c (acknowledge)        park.c: the ways out
+ *   intake.c → claim.c → upsert.c → readback.c → letter.c → mark.c → intake.c (acknowledge)    park.c: the ways out
  *                            └─ repair.c ←┘
  *
  * Thread: the loop's.
@@ -19,6 +19,7 @@
 #include "consumer/park.h"
 #include "consumer/targets.h"
 #include "consumer/ticket.h"
+#include "run/letters.h"
 #include "run/runtime.h"
 
 struct consumer {
@@ -29,6 +30,7 @@ struct consumer {
     struct parcel parcels[DELIVERY_SLOTS];
     int64_t asked[DELIVERY_SLOTS]; /* fences of the renewal under way */
     struct intake intake;
+    struct letters *letters;
     struct targets targets;
     struct gathering to_claim;
     struct gathering to_repair;

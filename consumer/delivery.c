@@ -55,7 +55,7 @@ static void take_in(struct delivery_core *core, const struct delivery_event *eve
         .arrived = ++core->arrivals,
     };
     if (event->kind == EVENT_POISON) {
-        delivery_start(core, event->slot, DELIVERY_NOTING);
+        delivery_start(core, event->slot, DELIVERY_EXPELLING);
     } else {
         delivery_set_state(core, event->slot, DELIVERY_ARRIVED);
     }
@@ -85,7 +85,8 @@ static void on_revoked(struct delivery_core *core, uint64_t generation)
             continue;
         }
         delivery->is_orphan = true;
-        if (delivery->state == DELIVERY_ARRIVED || delivery->state == DELIVERY_HOLDING) {
+        if (delivery->state == DELIVERY_ARRIVED || delivery->state == DELIVERY_HOLDING ||
+            delivery->state == DELIVERY_EXPELLING) {
             delivery_drop(core, i);
         }
     }
@@ -117,8 +118,10 @@ static void tick_slot(struct delivery_core *core, size_t slot, int64_t now_ms)
         }
         break;
     case DELIVERY_REPAIRING:
+    case DELIVERY_LETTERING:
     case DELIVERY_MARKING:
     case DELIVERY_PARKING:
+    case DELIVERY_EXPELLING:
     case DELIVERY_NOTING:
         delivery_start(core, slot, delivery->state);
         break;
@@ -152,6 +155,9 @@ static bool is_awaited(const struct delivery_core *core, const struct delivery_e
         return delivery->state == DELIVERY_REPAIRING && delivery->due_ms == 0;
     case EVENT_DELETE:
         return delivery->state == DELIVERY_DELETING;
+    case EVENT_LETTERED:
+        return (delivery->state == DELIVERY_LETTERING || delivery->state == DELIVERY_EXPELLING) &&
+               delivery->due_ms == 0;
     case EVENT_MARK:
         return delivery->state == DELIVERY_MARKING && delivery->due_ms == 0;
     case EVENT_PARK:
@@ -188,6 +194,9 @@ static void dispatch(struct delivery_core *core, const struct delivery_event *ev
         break;
     case EVENT_DELETE:
         delivery_on_delete(core, event, now_ms);
+        break;
+    case EVENT_LETTERED:
+        delivery_on_lettered(core, event, now_ms);
         break;
     case EVENT_MARK:
         delivery_on_mark(core, event, now_ms);

@@ -8,7 +8,10 @@
  *      │            │                       ↑ retry: WAITING ───┘
  *      │            │                       └ a document must vanish: REPAIRING, then READY ─→ DELETING ─→ UPSERTING
  *      └─ HOLDING ←─┤ park ─→ PARKING ─→ (acknowledged, free; held while a repair is open)
- *                   └ poison ─→ NOTING ─→ (acknowledged, free)
+ *                   └ poison ─→ EXPELLING ─→ NOTING ─→ (acknowledged, free)
+ *
+ * With rejects, LETTERING stands between READING and MARKING: what is rejected, a record or (EXPELLING) a whole message, is
+ * among the dead letters before the ledger or the bus hears of it.
  */
 #ifndef CONSUMER_DELIVERY_H
 #define CONSUMER_DELIVERY_H
@@ -34,10 +37,12 @@ enum delivery_state {
     DELIVERY_READING,
     DELIVERY_WAITING, /* ours; the target failed; again at due_ms */
     DELIVERY_REPAIRING, /* the statement that notes a repair is under way, or to be repeated at due_ms */
-    DELIVERY_DELETING, /* what the upsert could not clear; only after it was noted */
-    DELIVERY_MARKING,  /* the finish statement is under way, or to be repeated at due_ms */
-    DELIVERY_PARKING,  /* the park statement, likewise */
-    DELIVERY_NOTING,   /* poison: the statement that notes it, likewise */
+    DELIVERY_DELETING,  /* what the upsert could not clear; only after it was noted */
+    DELIVERY_LETTERING, /* ours; its rejects go to the dead letters, or go again at due_ms */
+    DELIVERY_MARKING,   /* the finish statement is under way, or to be repeated at due_ms */
+    DELIVERY_PARKING,   /* the park statement, likewise */
+    DELIVERY_EXPELLING, /* poison: the message goes to the dead letters, or goes again at due_ms */
+    DELIVERY_NOTING,    /* poison: the statement that notes it, likewise */
     DELIVERY_STATE_COUNT
 };
 
@@ -61,12 +66,13 @@ enum delivery_event_kind {
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms; parts: how many requests were planned; of a
                      refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
-                    document must vanish */
+                    document must vanish; rejects: all that will not be verified, with those refused */
     EVENT_REPAIR, /* slot, matched, error; is_repairing: noted, else the job does not run and the batch is to be parked */
     EVENT_DELETE, /* slot, error, retry_after_ms */
-    EVENT_MARK,   /* slot, matched, error */
-    EVENT_PARK,   /* slot, error; is_repairing: it must not be parked */
-    EVENT_NOTED,  /* slot, error */
+    EVENT_LETTERED, /* slot, error (NONE: every letter is stored) */
+    EVENT_MARK,     /* slot, matched, error */
+    EVENT_PARK,     /* slot, error; is_repairing: it must not be parked */
+    EVENT_NOTED,    /* slot, error */
     EVENT_RENEWED, /* started_ms; asked[slot]: the fence that was to be renewed, 0: none; kept[slot] */
     EVENT_REVOKED, /* generation: it and all older ones have ended */
     EVENT_TICK,
@@ -91,6 +97,7 @@ struct delivery_event {
     uint64_t likeness;
     uint32_t retry_after_ms;
     uint32_t mismatches, surplus;
+    uint32_t rejects;
     bool matched;
     bool is_repairing;
     int64_t asked[DELIVERY_SLOTS];
@@ -105,12 +112,13 @@ enum delivery_action_kind {
     ACTION_READ,   /* read back and compare all that are not rejected; there may be none */
     ACTION_REPAIR, /* note in the ledger what is to be deleted: the surplus of the last read */
     ACTION_DELETE, /* delete it at the target */
-    ACTION_MARK,   /* finish in the ledger, mismatches of the last read as rejects */
-    ACTION_PARK,   /* back to planned; sent: an upsert may be on its way; reason */
+    ACTION_LETTER, /* to the dead letters: the slot's rejects or, without a claim, its message (reason) */
+    ACTION_MARK, /* finish in the ledger, mismatches of the last read as rejects */
+    ACTION_PARK, /* back to planned; sent: an upsert may be on its way; reason */
     ACTION_REFUSE_TARGET, /* tell everyone: leave the target alone for wait_ms; comes before its ACTION_PARK */
     ACTION_BLOCK_JOB, /* the job needs a person: the slot's last error says why, and it was the same for `probed`
                          records, each alone; comes before its ACTION_PARK */
-    ACTION_ABORT,   /* the claim is over: cancel the slot's request; no event may follow for it */
+    ACTION_ABORT, /* the claim is over: cancel the slot's request or letters; no event may follow for it */
     ACTION_RELEASE, /* stopping: give the claim back at once (sent as above) */
     ACTION_POISON,  /* note the event (reason); the row stays untouched */
     ACTION_ACKNOWLEDGE, /* the message is done: watermark, then the bus; generation, partition, offset */
@@ -153,7 +161,7 @@ struct delivery {
     bool is_doubtful;         /* a delete was not answered: it may still be on its way */
     bool is_blocked;          /* its job was blocked while this was in hand: not sent any more */
     bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
-    const char *reason;       /* of PARKING and NOTING */
+    const char *reason;       /* of PARKING, EXPELLING and NOTING */
     uint64_t arrived;         /* order of arrival */
 };
 

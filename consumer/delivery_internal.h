@@ -22,7 +22,7 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms);
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms);
 /* Stopping: the claim, if there is one, goes back, and the message stays for whoever comes next. */
 void delivery_leave_behind(struct delivery_core *core, size_t slot);
-/* Into UPSERTING, READING, MARKING, PARKING or NOTING, with the action that belongs to it; also to repeat that. */
+/* Into UPSERTING, READING, LETTERING, MARKING, PARKING, EXPELLING or NOTING, with the action that belongs to it; also to repeat that. */
 void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state state);
 
 /* Works under a claim that can be lost: no statement about it is under way. */
@@ -52,6 +52,8 @@ void delivery_on_repair(struct delivery_core *core, const struct delivery_event 
                         int64_t now_ms);
 void delivery_on_delete(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms);
+void delivery_on_lettered(struct delivery_core *core, const struct delivery_event *event,
+                          int64_t now_ms);
 void delivery_on_mark(struct delivery_core *core, const struct delivery_event *event,
                       int64_t now_ms);
 /* EVENT_PARK and EVENT_NOTED. */

@@ -13,7 +13,7 @@ void delivery_park(struct delivery_core *core, size_t slot, const char *reason)
 static void poison(struct delivery_core *core, size_t slot, const char *reason)
 {
     core->slots[slot].reason = reason;
-    delivery_start(core, slot, DELIVERY_NOTING);
+    delivery_start(core, slot, DELIVERY_EXPELLING);
 }
 
 static void take_claim(struct delivery_core *core, const struct delivery_event *event,
@@ -171,7 +171,23 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
         }
         return;
     }
-    delivery_start(core, event->slot, DELIVERY_MARKING);
+    delivery_start(core, event->slot, event->rejects > 0 ? DELIVERY_LETTERING : DELIVERY_MARKING);
+}
+
+/* A letter that could not be stored is an outage, whatever the bus called it: nothing goes on without it. */
+void delivery_on_lettered(struct delivery_core *core, const struct delivery_event *event,
+                          int64_t now_ms)
+{
+    struct delivery *delivery = &core->slots[event->slot];
+
+    if (event->error != ERROR_NONE) {
+        delivery->due_ms =
+            now_ms + backoff_ms(&core->rng, delivery->attempts++, RETRY_BASE_MS, RETRY_CAP_MS);
+        return;
+    }
+    delivery->attempts = 0;
+    delivery_start(core, event->slot,
+                   delivery->state == DELIVERY_LETTERING ? DELIVERY_MARKING : DELIVERY_NOTING);
 }
 
 void delivery_on_repair(struct delivery_core *core, const struct delivery_event *event,

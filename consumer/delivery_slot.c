@@ -11,20 +11,22 @@
 #define BIT(state) (1u << DELIVERY_##state)
 
 static const unsigned next_states[DELIVERY_STATE_COUNT] = {
-    [DELIVERY_FREE] = BIT(ARRIVED) | BIT(NOTING),
+    [DELIVERY_FREE] = BIT(ARRIVED) | BIT(EXPELLING),
     [DELIVERY_ARRIVED] = BIT(CLAIMING) | BIT(FREE),
-    [DELIVERY_CLAIMING] = BIT(READY) | BIT(HOLDING) | BIT(PARKING) | BIT(NOTING) | BIT(FREE),
+    [DELIVERY_CLAIMING] = BIT(READY) | BIT(HOLDING) | BIT(PARKING) | BIT(EXPELLING) | BIT(FREE),
     [DELIVERY_HOLDING] = BIT(ARRIVED) | BIT(FREE),
     [DELIVERY_READY] = BIT(UPSERTING) | BIT(DELETING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_UPSERTING] = BIT(UPSERTING) | BIT(READY) | BIT(READING) | BIT(WAITING) |
                            BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
-    [DELIVERY_READING] = BIT(MARKING) | BIT(READY) | BIT(REPAIRING) | BIT(WAITING) | BIT(PARKING) |
-                         BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_READING] = BIT(LETTERING) | BIT(MARKING) | BIT(READY) | BIT(REPAIRING) |
+                         BIT(WAITING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_WAITING] = BIT(READY) | BIT(READING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_REPAIRING] = BIT(REPAIRING) | BIT(READY) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_DELETING] = BIT(UPSERTING) | BIT(WAITING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_LETTERING] = BIT(LETTERING) | BIT(MARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_MARKING] = BIT(MARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_PARKING] = BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_EXPELLING] = BIT(EXPELLING) | BIT(NOTING) | BIT(FREE),
     [DELIVERY_NOTING] = BIT(NOTING) | BIT(FREE),
 };
 
@@ -36,8 +38,9 @@ bool delivery_transition_is_valid(enum delivery_state from, enum delivery_state 
 const char *delivery_state_name(enum delivery_state state)
 {
     static const char *const names[DELIVERY_STATE_COUNT] = {
-        "free",    "arrived",   "claiming", "holding", "ready",   "upserting", "reading",
-        "waiting", "repairing", "deleting", "marking", "parking", "noting",
+        "free",      "arrived", "claiming", "holding",   "ready",
+        "upserting", "reading", "waiting",  "repairing", "deleting",
+        "lettering", "marking", "parking",  "expelling", "noting",
     };
     return names[state];
 }
@@ -45,7 +48,7 @@ const char *delivery_state_name(enum delivery_state state)
 bool delivery_has_claim(enum delivery_state state)
 {
     return state == DELIVERY_READY || state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
-           state == DELIVERY_WAITING || state == DELIVERY_DELETING;
+           state == DELIVERY_WAITING || state == DELIVERY_DELETING || state == DELIVERY_LETTERING;
 }
 
 int64_t delivery_deadline_ms(const struct delivery_core *core, const struct delivery *delivery)
@@ -135,6 +138,7 @@ void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
     case DELIVERY_UPSERTING:
     case DELIVERY_READING:
     case DELIVERY_DELETING:
+    case DELIVERY_LETTERING:
         delivery_act(core, ACTION_ABORT, slot);
         delivery_hold(core, slot, due_ms);
         break;
@@ -149,6 +153,7 @@ void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
     case DELIVERY_REPAIRING:
     case DELIVERY_MARKING:
     case DELIVERY_PARKING:
+    case DELIVERY_EXPELLING:
     case DELIVERY_NOTING:
     case DELIVERY_STATE_COUNT:
         break;
@@ -176,6 +181,7 @@ void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state
         [DELIVERY_READING] = ACTION_READ,     [DELIVERY_MARKING] = ACTION_MARK,
         [DELIVERY_REPAIRING] = ACTION_REPAIR, [DELIVERY_DELETING] = ACTION_DELETE,
         [DELIVERY_PARKING] = ACTION_PARK,     [DELIVERY_NOTING] = ACTION_POISON,
+        [DELIVERY_LETTERING] = ACTION_LETTER, [DELIVERY_EXPELLING] = ACTION_LETTER,
     };
     struct delivery *delivery = &core->slots[slot];
 
@@ -185,7 +191,7 @@ void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state
         delivery->sent = true; /* from now on nobody can say that nothing is on its way */
     }
     struct delivery_action *action = delivery_act(core, actions[state], slot);
-    if (state == DELIVERY_PARKING || state == DELIVERY_NOTING) {
+    if (state == DELIVERY_PARKING || state == DELIVERY_EXPELLING || state == DELIVERY_NOTING) {
         action->reason = delivery->reason;
     }
 }

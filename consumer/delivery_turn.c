@@ -74,7 +74,8 @@ void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
         enum delivery_state state = core->slots[i].state;
         bool is_in_flight = state == DELIVERY_CLAIMING || state == DELIVERY_UPSERTING ||
                             state == DELIVERY_READING || state == DELIVERY_REPAIRING ||
-                            state == DELIVERY_DELETING || state == DELIVERY_MARKING ||
+                            state == DELIVERY_DELETING || state == DELIVERY_LETTERING ||
+                            state == DELIVERY_MARKING || state == DELIVERY_EXPELLING ||
                             state == DELIVERY_PARKING || state == DELIVERY_NOTING;
         if (state != DELIVERY_FREE && (!is_in_flight || now_ms >= core->stop_by_ms)) {
             delivery_leave_behind(core, i);

@@ -11,6 +11,10 @@ static void describe_waiting(const struct consumer *consumer, char *out, size_t 
     if (trouble[0] != '\0') {
         snprintf(out, size, "%s", trouble);
     }
+    const char *letters = letters_trouble(consumer->letters);
+    if (out[0] == '\0' && letters[0] != '\0') {
+        snprintf(out, size, "the dead letters: %.200s", letters);
+    }
     for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
         if (consumer->core.slots[i].state == DELIVERY_WAITING) {
             snprintf(out, size, "%s", consumer->parcels[i].error.message);

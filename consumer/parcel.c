@@ -45,6 +45,17 @@ bool parcel_refuse(struct parcel *parcel, size_t record, const char *reason, str
     return true;
 }
 
+size_t parcel_reject_count(const struct parcel *parcel)
+{
+    return parcel->refusal_count + parcel->verdict.reject_count;
+}
+
+const struct reject *parcel_reject(const struct parcel *parcel, size_t i)
+{
+    return i < parcel->refusal_count ? &parcel->refusals[i]
+                                     : &parcel->verdict.rejects[i - parcel->refusal_count];
+}
+
 void parcel_clear(struct parcel *parcel)
 {
     bus_message_free(&parcel->message);

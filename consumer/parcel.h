@@ -61,6 +61,9 @@ MUST_CHECK bool parcel_decode(struct parcel *parcel, const struct uuid *ledger, 
 /* The record is rejected; the parcel's error says why. False: no memory, *err. */
 MUST_CHECK bool parcel_refuse(struct parcel *parcel, size_t record, const char *reason,
                               struct error *err);
+/* Refused or found otherwise by the last reading: first the ones, then the others. */
+size_t parcel_reject_count(const struct parcel *parcel);
+const struct reject *parcel_reject(const struct parcel *parcel, size_t i);
 /* Gives back everything; no errand may be under way. */
 void parcel_clear(struct parcel *parcel);
 

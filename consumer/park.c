@@ -232,33 +232,36 @@ static void on_noted(void *ctx, const struct pg_rows *rows, const struct error *
     free(ticket);
 }
 
-/* Rare, and each has its own text: one statement each. */
-static void note_one(struct consumer *consumer, struct ticket *ticket)
+static void describe(const struct consumer *consumer, size_t slot, char *out, size_t size)
 {
-    const struct parcel *parcel = &consumer->parcels[ticket->slots[0]];
-    char detail[640];
-    struct error err = {0};
+    const struct parcel *parcel = &consumer->parcels[slot];
 
-    snprintf(detail, sizeof detail, "partition %d offset %lld: %s", parcel->message.partition,
+    snprintf(out, size, "partition %d offset %lld: %s", parcel->message.partition,
              (long long)parcel->message.offset, parcel->error.message);
     log_event(LOG_ERROR, "message.poison", LOG_NUMBER("job", parcel->envelope.job_id),
-              LOG_NUMBER("batch", parcel->envelope.batch_no), LOG_TEXT("detail", detail));
-    if (!ledger_log_event(&consumer->rt.ledger, "message.poison", parcel->envelope.job_id,
-                          parcel->envelope.batch_no, detail, on_noted, ticket, &err)) {
-        on_noted(ticket, NULL, &err);
-    }
+              LOG_NUMBER("batch", parcel->envelope.batch_no), LOG_TEXT("detail", out));
 }
 
 static void flush_notes(struct consumer *consumer)
 {
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        struct gathering one = {0};
-        one.waits[i] = consumer->parking.to_note.waits[i];
-        struct ticket *ticket = ticket_take(consumer, &one);
-        if (ticket != NULL) {
-            consumer->parking.to_note.waits[i] = false;
-            note_one(consumer, ticket);
-        }
+    struct ledger_note notes[DELIVERY_SLOTS];
+    char details[DELIVERY_SLOTS][640];
+    struct error err = {0};
+    struct ticket *ticket = ticket_take(consumer, &consumer->parking.to_note);
+
+    if (ticket == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < ticket->count; i++) {
+        size_t slot = ticket->slots[i];
+        const struct envelope *envelope = &consumer->parcels[slot].envelope;
+        describe(consumer, slot, details[i], sizeof details[i]);
+        notes[i] =
+            (struct ledger_note){envelope->job_id, envelope->batch_no, span_from_str(details[i])};
+    }
+    if (!ledger_note_events(&consumer->rt.ledger, "message.poison", notes, ticket->count, on_noted,
+                            ticket, &err)) {
+        on_noted(ticket, NULL, &err);
     }
 }
 

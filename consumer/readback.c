@@ -170,6 +170,7 @@ static void end_with(struct errand *errand, const struct error *err, uint32_t mi
         .surplus = (uint32_t)consumer->parcels[errand->slot].verdict.surplus_count};
 
     errand_end(errand);
+    event.rejects = (uint32_t)parcel_reject_count(&consumer->parcels[event.slot]);
     if (event.error != ERROR_NONE) {
         consumer_note_failure(consumer, event.slot, "read", err);
     }

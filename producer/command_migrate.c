@@ -11,6 +11,7 @@
 #include "producer/follow.h"
 #include "producer/options.h"
 #include "producer/plan.h"
+#include "run/letters.h"
 
 struct voyage { /* everything one run needs; on the heap: callbacks point into it until the end */
     struct runtime rt;
@@ -27,7 +28,9 @@ static bool connect_all(struct voyage *v, const struct option_set *options, stru
            bus_options_read(options, NULL, &v->bus, err) &&
            runtime_connect(&v->rt, RUNTIME_REGISTERED, err) &&
            bus_options_read(options, &v->rt.ledger.uuid, &v->bus, err) &&
-           bus_ensure_topic(&v->bus, 0, false, &created, err);
+           bus_ensure_topic(&v->bus, 0, false, &created, err) &&
+           letters_ensure_topic(v->bus.brokers, option_text(options, "dead-letter-topic"),
+                                v->bus.client_id, false, &created, err);
 }
 
 static void announce(const struct job *job)

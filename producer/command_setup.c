@@ -1,10 +1,11 @@
-/* ferry-producer setup: ledger schema and topic, created or brought up to date. */
+/* ferry-producer setup: ledger schema and topics, created or brought up to date. */
 #include <stdio.h>
 
 #include "app/exit_code.h"
 #include "base/limits.h"
 #include "producer/bus_options.h"
 #include "producer/options.h"
+#include "run/letters.h"
 #include "run/runtime.h"
 #include "store/migrate.h"
 
@@ -38,14 +39,19 @@ static bool migrate(struct runtime *rt, struct error *err)
     return true;
 }
 
-static bool ensure_topic(const struct option_set *options, const struct bus_settings *bus,
-                         struct error *err)
+static bool ensure_topics(const struct option_set *options, const struct bus_settings *bus,
+                          struct error *err)
 {
     bool created = false;
     if (!bus_ensure_topic(bus, (int)option_number(options, "partitions"), true, &created, err)) {
         return false;
     }
     printf("topic   %s  on %s, %s\n", bus->topic, bus->brokers, created ? "created" : "checked");
+    const char *letters = option_text(options, "dead-letter-topic");
+    if (!letters_ensure_topic(bus->brokers, letters, bus->client_id, true, &created, err)) {
+        return false;
+    }
+    printf("topic   %s  on %s, %s\n", letters, bus->brokers, created ? "created" : "checked");
     return true;
 }
 
@@ -58,7 +64,7 @@ int command_setup(const struct option_set *options)
     bool ok = runtime_open(&rt, options, "producer", &err) &&
               bus_options_read(options, NULL, &bus, &err) &&
               runtime_connect(&rt, RUNTIME_CONNECTED, &err) && migrate(&rt, &err) &&
-              ensure_topic(options, &bus, &err);
+              ensure_topics(options, &bus, &err);
     runtime_close(&rt);
     if (!ok) {
         fprintf(stderr, "ferry-producer setup: %s\n", err.message);

@@ -32,7 +32,9 @@
      .required = (required_),                                                                      \
      .group = "Kafka",                                                                             \
      .help = (help_)},                                                                             \
-        TEXT("topic", "FERRY_TOPIC", "NAME", "ferry.batches", "Kafka", "topic of the batches")
+        TEXT("topic", "FERRY_TOPIC", "NAME", "ferry.batches", "Kafka", "topic of the batches"),    \
+        TEXT("dead-letter-topic", "FERRY_DEAD_LETTER_TOPIC", "NAME", "ferry.dead-letters",         \
+             "Kafka", "topic of rejected records and poisonous messages")
 #define BUS BUS_WHICH(true, "bootstrap brokers")
 #define LEASE                                                                                      \
     {                                                                                              \
@@ -180,7 +182,7 @@ static const struct option_row setup_rows[] = {
      .min = 1,
      .max = 256,
      .group = "Kafka",
-     .help = "partitions of the topic when it is created"},
+     .help = "partitions of the batches' topic when it is created; the dead letters have one"},
     LEASE,
 };
 
@@ -261,12 +263,13 @@ static const struct option_row verify_rows[] = {
 
 const struct command commands[] = {
     {"setup",
-     "create the ledger's schema and the topic, or bring them up to date",
+     "create the ledger's schema and the topics, or bring them up to date",
      setup_rows,
      ARRAY_LEN(setup_rows),
      0,
      {"ferry-producer setup [options]",
-      "Applies the ledger migrations to PostgreSQL and creates and checks the Kafka topic. Running "
+      "Applies the ledger migrations to PostgreSQL and creates and checks the Kafka topics. "
+      "Running "
       "it again is safe.",
       "  ferry-producer setup\n", PG_ENVIRONMENT},
      command_setup},

@@ -14,6 +14,7 @@
 #define SERIALS        (UINT64_C(1) << 24)
 #define RETENTION_MS   (-1)
 #define PARTITIONS     1
+#define SILENT_MS      5000 /* without a report for so long: said */
 
 enum letter_state {
     LETTER_TO_SEND,
@@ -38,7 +39,11 @@ struct letters {
     struct publisher *publisher; /* NULL: no letter yet */
     struct lot lots[LETTERS_SLOTS];
     uint64_t serials;
-    size_t bytes; /* under way */
+    size_t bytes;         /* under way */
+    bool found_too_large; /* by a broker, since the last turn */
+    bool
+        is_careful; /* one letter at a time: a broker refuses several together for the size of one */
+    int64_t moved_ms; /* when a lot was opened or a report came */
     char trouble[256];
 };
 
@@ -68,6 +73,16 @@ static void refuse(struct lot *lot, size_t i, const struct error *err)
     }
 }
 
+static void refuse_reported(struct letters *letters, struct lot *lot, size_t i,
+                            const struct error *err)
+{
+    if (err->kind == ERROR_TOO_LARGE && !letters->is_careful) {
+        lot->states[i] = LETTER_TO_SEND; /* perhaps its neighbour's fault: once more, alone */
+    } else {
+        refuse(lot, i, err);
+    }
+}
+
 static void on_report(void *ctx, uint64_t token, int partition, int64_t offset,
                       const struct error *err)
 {
@@ -78,6 +93,8 @@ static void on_report(void *ctx, uint64_t token, int partition, int64_t offset,
     (void)partition;
     (void)offset;
     letters->bytes -= token_bytes(token);
+    letters->moved_ms = clock_boottime_ms();
+    letters->found_too_large = letters->found_too_large || err->kind == ERROR_TOO_LARGE;
     if (!lot->is_open || lot->serial != token >> 40) {
         return; /* late */
     }
@@ -86,7 +103,7 @@ static void on_report(void *ctx, uint64_t token, int partition, int64_t offset,
         lot->states[i] = LETTER_STORED;
         lot->stored++;
     } else {
-        refuse(lot, i, err);
+        refuse_reported(letters, lot, i, err);
     }
 }
 
@@ -184,7 +201,9 @@ static bool send_one(struct letters *letters, size_t slot, size_t i, struct erro
 
     dead_letter_init(&draft.letter);
     ok = letters->settings.write(letters->settings.ctx, slot, i, lot->forms[i], &draft, err);
-    if (ok && letters->bytes > 0 && letters->bytes + draft.value.len > LIMIT_PUBLISH_UNREPORTED) {
+    if (ok && letters->bytes > 0 &&
+        (letters->is_careful || letters->found_too_large ||
+         letters->bytes + draft.value.len > LIMIT_PUBLISH_UNREPORTED)) {
         ok = error_set(err, ERROR_THROTTLED, "%zu bytes of dead letters have no report",
                        letters->bytes);
     }
@@ -237,8 +256,23 @@ static void settle(struct letters *letters, size_t slot)
     letters->settings.done(letters->settings.ctx, slot, &err);
 }
 
+/* Reports of letters that were sent together come together, before the next is sent. */
+static void be_careful(struct letters *letters)
+{
+    bool is_idle = true;
+
+    for (size_t slot = 0; slot < LETTERS_SLOTS; slot++) {
+        is_idle = is_idle && !letters->lots[slot].is_open;
+    }
+    if (letters->bytes == 0) {
+        letters->is_careful = (letters->is_careful || letters->found_too_large) && !is_idle;
+        letters->found_too_large = false;
+    }
+}
+
 void letters_run(struct letters *letters)
 {
+    be_careful(letters);
     for (size_t slot = 0; slot < LETTERS_SLOTS; slot++) {
         if (letters->lots[slot].is_active) {
             send_lot(letters, slot);
@@ -256,6 +290,7 @@ void letters_want(struct letters *letters, size_t slot, size_t count)
     struct lot *lot = &letters->lots[slot];
 
     if (!lot->is_open) {
+        letters->moved_ms = clock_boottime_ms();
         *lot = (struct lot){.is_open = true, .count = count};
         lot->serial = letters->serials = (letters->serials + 1) % SERIALS;
     }
@@ -272,11 +307,16 @@ void letters_forget(struct letters *letters, size_t slot)
 const char *letters_trouble(const struct letters *letters)
 {
     for (size_t slot = 0; slot < LETTERS_SLOTS; slot++) {
-        if (letters->lots[slot].is_open && letters->lots[slot].stored < letters->lots[slot].count) {
-            const char *trouble =
-                letters->publisher != NULL ? publisher_trouble(letters->publisher) : "";
+        const struct lot *lot = &letters->lots[slot];
+        if (!lot->is_open || lot->stored == lot->count) {
+            continue;
+        }
+        const char *trouble =
+            letters->publisher != NULL ? publisher_trouble(letters->publisher) : "";
+        if (trouble[0] != '\0' || letters->trouble[0] != '\0') {
             return trouble[0] != '\0' ? trouble : letters->trouble;
         }
+        return clock_boottime_ms() - letters->moved_ms > SILENT_MS ? "no report from the bus" : "";
     }
     return "";
 }

@@ -160,6 +160,13 @@ MUST_CHECK bool ledger_learn_limit(struct ledger *ledger, const struct uuid *tar
 MUST_CHECK bool ledger_log_event(struct ledger *ledger, const char *kind, int64_t job_id,
                                  int64_t batch_no, const char *detail, pg_done_fn *fn, void *ctx,
                                  struct error *err);
+struct ledger_note { /* of one batch that a message speaks of, or 0 */
+    int64_t job_id, batch_no;
+    struct span detail;
+};
+MUST_CHECK bool ledger_note_events(struct ledger *ledger, const char *kind,
+                                   const struct ledger_note *notes, size_t count, pg_done_fn *fn,
+                                   void *ctx, struct error *err);
 
 /* For a consumer that follows a job: state, last_error, open_batches, producers (alive and on it); no row: it is gone. */
 MUST_CHECK bool ledger_follow_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,

@@ -179,6 +179,19 @@ bool ledger_log_event(struct ledger *ledger, const char *kind, int64_t job_id, i
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_note_events(struct ledger *ledger, const char *kind, const struct ledger_note *notes,
+                        size_t count, pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.note_events($1,$2,$3,$4,$5)");
+    statement_text(&st, kind);
+    statement_uuid(&st, &ledger->worker);
+    statement_i64s(&st, COLUMN(notes, job_id));
+    statement_i64s(&st, COLUMN(notes, batch_no));
+    statement_spans_text(&st, &notes[0].detail, sizeof *notes, count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_follow_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
                        struct error *err)
 {

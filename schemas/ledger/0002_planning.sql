@@ -7,6 +7,14 @@ LANGUAGE sql AS $$
     VALUES (p_kind, p_job, p_batch, p_worker, coalesce(p_detail, ''))
 $$;
 
+-- Many of a kind at once; 0 for no job or batch.
+CREATE FUNCTION ferry.note_events(p_kind text, p_worker uuid, p_job bigint[], p_batch bigint[], p_detail text[]) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO ferry.events (kind, worker_id, job_id, batch_no, detail)
+    SELECT p_kind, p_worker, nullif(job, 0), nullif(batch, 0), detail
+    FROM unnest(p_job, p_batch, p_detail) AS u (job, batch, detail)
+$$;
+
 CREATE FUNCTION ferry.put_endpoint(p jsonb) RETURNS bigint LANGUAGE sql AS $$
     INSERT INTO ferry.endpoints AS e (url, origin, tenant, database_name, auth_style)
     VALUES (p->>'url', p->>'origin', p->>'tenant', p->>'database', p->>'auth')

@@ -310,6 +310,7 @@ COMMENT ON FUNCTION ferry.batch_transition_is_valid(text,text) IS 'May a batch g
 COMMENT ON FUNCTION ferry.job_transition_is_valid(text,text) IS 'May a job go from one state to the other?';
 COMMENT ON FUNCTION ferry.check_transition() IS 'Trigger: refuses a state change that is not in the tables';
 COMMENT ON FUNCTION ferry.log_event(text,bigint,bigint,uuid,text) IS 'Appends to ferry.events';
+COMMENT ON FUNCTION ferry.note_events(text,uuid,bigint[],bigint[],text[]) IS 'Rows in events, many of a kind at once';
 COMMENT ON FUNCTION ferry.put_endpoint(jsonb) IS 'Finds or makes an endpoint; answers its key';
 COMMENT ON FUNCTION ferry.put_target(jsonb) IS 'Finds or makes a target collection and its write slots';
 COMMENT ON FUNCTION ferry.free_job_name(text) IS 'The next free COLLECTION-YYYYMMDD-N';

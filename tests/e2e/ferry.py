@@ -175,6 +175,13 @@ class Topic:
         admin = self.admin()  # its futures live as long as it does
         admin.create_topics([topic])[self.name].result(20)
 
+    def alter(self, name, value):
+        resource = confluent_kafka.admin.ConfigResource(
+            confluent_kafka.admin.ConfigResource.Type.TOPIC, self.name, incremental_configs=[confluent_kafka.admin.ConfigEntry(
+                name, str(value), incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)])
+        admin = self.admin()
+        admin.incremental_alter_configs([resource])[resource].result(20)
+
     def delete(self):
         admin = self.admin()
         try:
@@ -257,11 +264,13 @@ class Ferry:
         self.source = Server(services["FERRY_SOURCE"])
         self.target = Server(services["FERRY_TARGET"])
         self.topic = Topic(services["FERRY_KAFKA_BROKERS"], "ferry." + self.name)
+        self.dead_letters = Topic(services["FERRY_KAFKA_BROKERS"], "ferry." + self.name + ".dead")
         self.processes, self.starts = [], itertools.count(1)
         self.env = {
             "PATH": services["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8",
             "PGHOST": services["PGHOST"], "PGPORT": services["PGPORT"], "PGUSER": "ferry", "PGDATABASE": self.database,
             "FERRY_KAFKA_BROKERS": services["FERRY_KAFKA_BROKERS"], "FERRY_TOPIC": self.topic.name,
+            "FERRY_DEAD_LETTER_TOPIC": self.dead_letters.name,
             "FERRY_SOURCE": services["FERRY_SOURCE"], "FERRY_TARGET": services["FERRY_TARGET"], "FERRY_LEASE": LEASE,
         }
         for variable, value in os.environ.items():
@@ -326,6 +335,7 @@ class Ferry:
         self.source.close()
         self.target.close()
         self.topic.delete()
+        self.dead_letters.delete()
         self._as_admin('DROP DATABASE IF EXISTS "%s" WITH (FORCE)' % self.database)
 
     def logs(self, lines=40):

@@ -94,8 +94,11 @@ static void upsert(size_t slot, enum error_kind error)
 
 static void read_back(size_t slot, enum error_kind error, uint32_t mismatches)
 {
-    tell((struct delivery_event){
-        .kind = EVENT_READ, .slot = slot, .error = error, .mismatches = mismatches});
+    tell((struct delivery_event){.kind = EVENT_READ,
+                                 .slot = slot,
+                                 .error = error,
+                                 .mismatches = mismatches,
+                                 .rejects = mismatches});
 }
 
 static void surplus(size_t slot)
@@ -139,6 +142,11 @@ static void wait_ms(int64_t ms)
 {
     now += ms;
     tick();
+}
+
+static void revoke(uint64_t generation)
+{
+    tell((struct delivery_event){.kind = EVENT_REVOKED, .generation = generation});
 }
 
 /* ---- saying what is expected ---- */
@@ -261,10 +269,28 @@ static size_t parking(void)
     return slot;
 }
 
-static size_t noting(void)
+static size_t lettering(void)
+{
+    size_t slot = reading();
+
+    tell((struct delivery_event){.kind = EVENT_READ, .slot = slot, .rejects = 2});
+    expect(ACTION_LETTER, slot);
+    return slot;
+}
+
+static size_t expelling(void)
 {
     size_t slot = arrive_as(EVENT_POISON, 0, 1);
 
+    expect(ACTION_LETTER, slot);
+    return slot;
+}
+
+static size_t noting(void)
+{
+    size_t slot = expelling();
+
+    settled(slot, EVENT_LETTERED, ERROR_NONE);
     expect(ACTION_POISON, slot);
     return slot;
 }
@@ -360,7 +386,7 @@ static void what_may_not_be_claimed_is_parked_then_acknowledged(void **state)
     }
 }
 
-static void poison_is_noted_then_acknowledged(void **state)
+static void poison_is_lettered_then_noted_then_acknowledged(void **state)
 {
     static const enum delivery_claim outcomes[] = {CLAIM_UNKNOWN, CLAIM_NEWER, CLAIM_DIGEST};
 
@@ -370,7 +396,12 @@ static void poison_is_noted_then_acknowledged(void **state)
         size_t slot = arrive(1);
         expect(ACTION_CLAIM, slot);
         claim(slot, outcomes[i]);
-        assert_true(strlen(expect(ACTION_POISON, slot).reason) > 0);
+        struct delivery_action action = expect(ACTION_LETTER, slot);
+        assert_true(strlen(action.reason) > 0);
+        assert_int_equal(action.fence, 0);
+        expect_nothing();
+        settled(slot, EVENT_LETTERED, ERROR_NONE);
+        assert_string_equal(expect(ACTION_POISON, slot).reason, action.reason);
         expect_nothing();
         settled(slot, EVENT_NOTED, ERROR_NONE);
         expect_done(slot, 100);
@@ -384,6 +415,118 @@ static void an_unreadable_message_is_never_asked_for(void **state)
     expect_nothing();
     settled(slot, EVENT_NOTED, ERROR_NONE);
     expect_done(slot, 100);
+}
+
+/* ---- the dead letters ---- */
+
+static void rejects_are_lettered_before_they_are_marked(void **state)
+{
+    (void)state;
+    size_t slot = lettering();
+    expect_nothing();
+    settled(slot, EVENT_LETTERED, ERROR_NONE);
+    expect(ACTION_MARK, slot);
+    mark(slot, true, ERROR_NONE);
+    expect_done(slot, 100);
+}
+
+/* Whatever the bus calls it: nothing goes on without the letter. */
+static void a_letter_that_is_not_stored_is_an_outage(void **state)
+{
+    static size_t (*const reach[])(void) = {lettering, expelling};
+    static const enum error_kind kinds[] = {ERROR_UNAVAILABLE, ERROR_AUTH,  ERROR_NOT_FOUND,
+                                            ERROR_TOO_LARGE,   ERROR_NOMEM, ERROR_REJECTED};
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(reach); k++) {
+        set_up_with(1);
+        size_t slot = reach[k]();
+        enum delivery_state before = core.slots[slot].state;
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+            settled(slot, EVENT_LETTERED, kinds[i]);
+            expect_nothing();
+            expect_state(slot, before);
+            settled(slot, EVENT_LETTERED, ERROR_NONE); /* nobody waits for one now */
+            expect_nothing();
+            now += 30000;
+            struct delivery_event renewed = {.kind = EVENT_RENEWED, .started_ms = now};
+            renewed.asked[slot] = core.slots[slot].fence;
+            renewed.kept[slot] = true;
+            tell(renewed);
+            tick();
+            expect(ACTION_LETTER, slot);
+            expect_nothing();
+        }
+        settled(slot, EVENT_LETTERED, ERROR_NONE);
+        expect(k == 0 ? ACTION_MARK : ACTION_POISON, slot);
+    }
+}
+
+static void a_claim_that_is_lost_meanwhile_takes_its_letters_with_it(void **state)
+{
+    (void)state;
+    size_t slot = lettering();
+    wait_ms(LEASE - MARGIN);
+    expect(ACTION_ABORT, slot);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    settled(slot, EVENT_LETTERED, ERROR_NONE);
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+}
+
+static void an_orphans_poison_is_the_next_owners(void **state)
+{
+    (void)state;
+    size_t slot = expelling();
+    revoke(1);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+    assert_true(delivery_is_idle(&core));
+}
+
+static void an_orphans_rejects_are_lettered_and_marked(void **state)
+{
+    (void)state;
+    size_t slot = lettering();
+    revoke(1);
+    expect_nothing();
+    settled(slot, EVENT_LETTERED, ERROR_NONE);
+    expect(ACTION_MARK, slot);
+    mark(slot, true, ERROR_NONE);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+}
+
+static void stopping_waits_for_letters_until_the_grace_ends(void **state)
+{
+    (void)state;
+    size_t slot = lettering();
+    size_t poison = expelling();
+    stop(10000);
+    expect_nothing();
+    wait_ms(9999);
+    expect_nothing();
+    wait_ms(1);
+    assert_true(expect(ACTION_RELEASE, slot).sent);
+    expect(ACTION_DROP, slot);
+    expect(ACTION_DROP, poison);
+    expect_nothing();
+    assert_true(delivery_is_idle(&core));
+}
+
+/* What a message says of its job is anybody's word: poison must not stand in the way of the job it names. */
+static void poison_takes_no_turn_of_the_job_it_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        size_t slot = arrive_as(EVENT_POISON, 1, 1);
+        expect(ACTION_LETTER, slot);
+    }
+    size_t first = claimed(1);
+    expect(ACTION_UPSERT, first);
+    claimed(1);
+    expect_nothing();
 }
 
 static void statements_that_were_not_answered_are_repeated(void **state)
@@ -463,6 +606,8 @@ static void a_mismatch_is_written_once_more_and_then_marked(void **state)
     upsert(slot, ERROR_NONE);
     expect(ACTION_READ, slot);
     read_back(slot, ERROR_NONE, 1);
+    expect(ACTION_LETTER, slot);
+    settled(slot, EVENT_LETTERED, ERROR_NONE);
     expect(ACTION_MARK, slot);
     mark(slot, true, ERROR_NONE);
     expect_done(slot, 100);
@@ -1283,11 +1428,6 @@ static void marking_is_left_to_the_fence(void **state)
 
 /* ---- revocation ---- */
 
-static void revoke(uint64_t generation)
-{
-    tell((struct delivery_event){.kind = EVENT_REVOKED, .generation = generation});
-}
-
 static void what_is_not_claimed_goes_with_its_generation(void **state)
 {
     (void)state;
@@ -1486,14 +1626,15 @@ static void an_idle_machine_stops_with_nothing_left_behind(void **state)
 
 static void an_answer_nobody_waits_for_changes_nothing(void **state)
 {
-    static size_t (*const reach[])(void) = {upserting, reading,   marking, waiting,
-                                            parking,   repairing, noting,  deleting};
+    static size_t (*const reach[])(void) = {upserting, reading,   lettering, marking, waiting,
+                                            parking,   repairing, expelling, noting,  deleting};
     static const enum delivery_event_kind kinds[] = {EVENT_CLAIM,  EVENT_UPSERT, EVENT_READ,
                                                      EVENT_MARK,   EVENT_PARK,   EVENT_NOTED,
-                                                     EVENT_REPAIR, EVENT_DELETE};
+                                                     EVENT_REPAIR, EVENT_DELETE, EVENT_LETTERED};
     static const enum delivery_state awaits[] = {
-        DELIVERY_CLAIMING, DELIVERY_UPSERTING, DELIVERY_READING,   DELIVERY_MARKING,
-        DELIVERY_PARKING,  DELIVERY_NOTING,    DELIVERY_REPAIRING, DELIVERY_DELETING};
+        DELIVERY_CLAIMING,  DELIVERY_UPSERTING, DELIVERY_READING,
+        DELIVERY_MARKING,   DELIVERY_PARKING,   DELIVERY_NOTING,
+        DELIVERY_REPAIRING, DELIVERY_DELETING,  DELIVERY_LETTERING};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(reach); i++) {
@@ -1501,7 +1642,8 @@ static void an_answer_nobody_waits_for_changes_nothing(void **state)
             set_up_with(1);
             size_t slot = reach[i]();
             enum delivery_state before = core.slots[slot].state;
-            if (awaits[k] == before) {
+            if (awaits[k] == before ||
+                (kinds[k] == EVENT_LETTERED && before == DELIVERY_EXPELLING)) {
                 continue;
             }
             tell((struct delivery_event){.kind = kinds[k], .slot = slot, .matched = true});
@@ -1521,11 +1663,13 @@ static void an_answer_nobody_waits_for_changes_nothing(void **state)
 
 static void the_ways_between_states_are_these(void **state)
 {
-    /* from: free arrived claiming holding ready upserting reading waiting repairing deleting marking parking noting */
+    /* from: free arrived claiming holding ready upserting reading waiting repairing deleting lettering marking parking
+     * expelling noting */
     static const char *const ways[DELIVERY_STATE_COUNT] = {
-        ".x..........x", "x.x..........", "x..xx......xx", "xx...........", "x..x.x...x.x.",
-        "x..xxxxx...x.", "x..xx..xx.xx.", "x..xx.x......", "x..xx...x..x.", "x..x.x.x.....",
-        "x..x......x..", "x..x.......x.", "x...........x",
+        ".x...........x.", "x.x............", "x..xx.......xx.", "xx.............",
+        "x..x.x...x..x..", "x..xxxxx....x..", "x..xx..xx.xxx..", "x..xx.x........",
+        "x..xx...x...x..", "x..x.x.x.......", "x..x......xx...", "x..x.......x...",
+        "x..x........x..", "x............xx", "x.............x",
     };
 
     (void)state;
@@ -1551,8 +1695,15 @@ int main(void)
         TEST(a_held_batch_is_looked_at_again),
         TEST(without_a_write_slot_it_asks_again_sooner),
         TEST(what_may_not_be_claimed_is_parked_then_acknowledged),
-        TEST(poison_is_noted_then_acknowledged),
+        TEST(poison_is_lettered_then_noted_then_acknowledged),
         TEST(an_unreadable_message_is_never_asked_for),
+        TEST(rejects_are_lettered_before_they_are_marked),
+        TEST(a_letter_that_is_not_stored_is_an_outage),
+        TEST(a_claim_that_is_lost_meanwhile_takes_its_letters_with_it),
+        TEST(an_orphans_poison_is_the_next_owners),
+        TEST(an_orphans_rejects_are_lettered_and_marked),
+        TEST(stopping_waits_for_letters_until_the_grace_ends),
+        TEST(poison_takes_no_turn_of_the_job_it_names),
         TEST(statements_that_were_not_answered_are_repeated),
         TEST(a_lost_fence_looks_again_and_never_acknowledges),
         TEST(a_new_claim_after_a_lost_one_begins_from_the_front),

@@ -93,7 +93,10 @@ struct model_slot {
     bool rejected[RECORDS]; /* as the machine said */
     bool was_read;          /* after all that was written */
     bool may_delete;        /* it was noted under this claim */
-    bool is_settled;        /* matched mark, stale, noted or parked: may be acknowledged */
+    uint32_t rejects;       /* as of that reading */
+    bool is_lettering;
+    bool was_lettered; /* after it, or the poisonous message itself */
+    bool is_settled;   /* matched mark, stale, noted or parked: may be acknowledged */
 };
 
 static struct {
@@ -218,6 +221,7 @@ static void carry_out(const struct delivery_action *action)
         CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
         CHECK(bisect_asked_count(&m.core.slots[action->slot].bisect) > 0);
         slot->was_read = false;
+        slot->was_lettered = false;
         break;
     case ACTION_REJECT:
         reject(slot, action);
@@ -238,9 +242,15 @@ static void carry_out(const struct delivery_action *action)
         CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
         slot->was_read = false;
         break;
+    case ACTION_LETTER:
+        CHECK(slot->request == REQUEST_NONE && !slot->is_asking && !slot->is_lettering);
+        CHECK(action->fence == 0 || (slot->was_read && slot->rejects > 0));
+        slot->is_lettering = true;
+        break;
     case ACTION_MARK:
         CHECK(slot->request == REQUEST_NONE && slot->was_read && slot->fence == action->fence);
-        CHECK(is_decided(slot));
+        CHECK(is_decided(slot) && !slot->is_lettering);
+        CHECK(slot->rejects == 0 || slot->was_lettered);
         submit((struct statement){
             .kind = STATEMENT_MARK, .slot = action->slot, .fence = action->fence});
         break;
@@ -258,7 +268,8 @@ static void carry_out(const struct delivery_action *action)
         }
         break;
     case ACTION_ABORT:
-        CHECK(slot->request != REQUEST_NONE);
+        CHECK(slot->request != REQUEST_NONE || slot->rejects > 0);
+        slot->is_lettering = false;
         slot->request = REQUEST_NONE;
         slot->fence = 0;
         break;
@@ -266,7 +277,7 @@ static void carry_out(const struct delivery_action *action)
         CHECK(m.core.is_stopping && action->fence != 0);
         break;
     case ACTION_POISON:
-        CHECK(slot->request == REQUEST_NONE);
+        CHECK(slot->request == REQUEST_NONE && slot->was_lettered);
         submit((struct statement){.kind = STATEMENT_NOTE, .slot = action->slot});
         break;
     case ACTION_ACKNOWLEDGE:
@@ -301,13 +312,16 @@ static void check_step(void)
         uint32_t active = 0;
         CHECK(slot->is_taken == (delivery->state != DELIVERY_FREE));
         CHECK(slot->request == REQUEST_NONE || m.now_ms < slot->lease_start_ms + LEASE - MARGIN);
+        CHECK(!slot->is_lettering || slot->fence == 0 ||
+              m.now_ms < slot->lease_start_ms + LEASE - MARGIN);
         for (size_t k = 0; k < DELIVERY_SLOTS; k++) {
             enum delivery_state state = m.core.slots[k].state;
             active += m.core.slots[k].job_id == delivery->job_id &&
                       (state == DELIVERY_CLAIMING || state == DELIVERY_READY ||
                        state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
                        state == DELIVERY_WAITING || state == DELIVERY_REPAIRING ||
-                       state == DELIVERY_DELETING || state == DELIVERY_MARKING);
+                       state == DELIVERY_DELETING || state == DELIVERY_LETTERING ||
+                       state == DELIVERY_MARKING);
         }
         CHECK(delivery->state == DELIVERY_FREE || active <= m.write_limit + 1);
     }
@@ -570,11 +584,35 @@ static void take_upsert(size_t at, struct delivery_event *event)
     }
 }
 
+static void answer_letters(size_t at)
+{
+    struct model_slot *slot = &m.slots[at];
+    enum error_kind error = m.is_calm || chance(70) ? ERROR_NONE : ERROR_AUTH;
+
+    slot->is_lettering = false;
+    slot->was_lettered = error == ERROR_NONE;
+    tell(&(struct delivery_event){.kind = EVENT_LETTERED, .slot = at, .error = error});
+}
+
+static uint32_t count_rejected(const struct model_slot *slot)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < slot->records; i++) {
+        count += slot->rejected[i];
+    }
+    return count;
+}
+
 static void answer_request(size_t at)
 {
     struct model_slot *slot = &m.slots[at];
     struct delivery_event event = {.slot = at, .error = any_outcome()};
 
+    if (slot->is_lettering) {
+        answer_letters(at);
+        return;
+    }
     if (slot->request == REQUEST_NONE) {
         return;
     }
@@ -588,6 +626,7 @@ static void answer_request(size_t at)
     slot->request = REQUEST_NONE;
     if (event.kind == EVENT_READ && event.error == ERROR_NONE) {
         slot->was_read = true;
+        slot->rejects = event.rejects = event.mismatches + count_rejected(slot);
         if (event.mismatches > 0 && !m.core.slots[at].is_repeated) {
             memset(slot->accepted, 0, sizeof slot->accepted); /* all that was not rejected again */
         }

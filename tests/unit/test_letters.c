@@ -157,13 +157,27 @@ static void what_the_broker_finds_too_large_gets_lighter_and_lighter(void **stat
 {
     struct world *w = *state;
 
-    mock_bus_fail_produce(w->bus, MOCK_TOO_LARGE, 2);
+    mock_bus_fail_produce(w->bus, MOCK_TOO_LARGE, 3);
     letters_want(w->letters, 3, 1);
     turn_until(w, 3, 1);
     assert_int_equal(w->err[3].kind, ERROR_NONE);
-    assert_int_equal(w->written[LETTER_WHOLE], 1);
+    assert_int_equal(w->written[LETTER_WHOLE], 2); /* the second time alone */
     assert_int_equal(w->written[LETTER_WITHOUT_VALUE], 1);
     assert_int_equal(w->written[LETTER_BARE], 1);
+}
+
+/* A broker refuses what was sent together for the size of one. */
+static void the_neighbours_of_one_too_large_lose_nothing(void **state)
+{
+    struct world *w = *state;
+
+    mock_bus_fail_produce(w->bus, MOCK_TOO_LARGE, 1);
+    letters_want(w->letters, 3, 20);
+    letters_want(w->letters, 4, 20);
+    turn_until(w, 3, 1);
+    turn_until(w, 4, 1);
+    assert_int_equal(w->err[3].kind, ERROR_NONE);
+    assert_int_equal(w->written[LETTER_WITHOUT_VALUE], 0);
 }
 
 static void a_refusal_is_told_and_the_rest_goes_when_wanted_again(void **state)
@@ -281,6 +295,7 @@ int main(void)
         TEST(more_bytes_than_may_be_under_way_wait),
         TEST(what_the_client_finds_too_large_goes_without_its_value),
         TEST(what_the_broker_finds_too_large_gets_lighter_and_lighter),
+        TEST(the_neighbours_of_one_too_large_lose_nothing),
         TEST(a_refusal_is_told_and_the_rest_goes_when_wanted_again),
         TEST(what_is_stored_of_a_lot_is_not_sent_again),
         TEST(what_cannot_be_written_is_told),

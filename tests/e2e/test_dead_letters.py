@@ -1,0 +1,170 @@
+"""What is rejected is among the dead letters before the ledger says so, in the form of schemas/dead-letter; without them nothing
+goes on."""
+
+import gzip
+import json
+
+import pytest
+
+from ferry import DONE, MISMATCH, USAGE, corpus, encode, headers_for, stays, wait_for
+from proxy import Proxy, flip_largest
+
+RECORDS = 90
+IDS = [record["id"] for record in corpus.records(RECORDS, 24)]
+WRONG = [IDS[7], IDS[50], IDS[51]]
+
+
+def flips(request, forward):
+    if request.verb == "upsert":
+        body = request.json()
+        for index, name in enumerate(body["ids"]):
+            if name in WRONG:
+                body["embeddings"][index] = flip_largest(body["embeddings"][index])
+        request.set_json(body)
+    return forward(request)
+
+
+def lines_of(message):
+    """{id: the line as it travelled} of a batch's message."""
+    lines = gzip.decompress(message.value).splitlines(True)[1:]
+    return {json.loads(line)["id"]: line for line in lines}
+
+
+def text_headers(letter):
+    return {name: value.decode() for name, value in letter.headers}
+
+
+def test_a_rejected_record_is_a_letter_as_documented(ferry):
+    ferry.fill(RECORDS)
+    ferry.setup()
+    with Proxy(ferry.target.url, flips) as proxy:
+        ferry.consumers()
+        assert ferry.migrate(target=proxy.url, batch_records=30).status == MISMATCH
+    letters = {letter.key: letter for letter in ferry.dead_letters.messages()}
+    rows = ferry.sql("SELECT j.job_id, r.* FROM ferry.rejects r JOIN ferry.jobs j ON j.name = r.job")
+    assert len(rows) == len(letters) == 3
+    batches = {message.key: message for message in ferry.topic.messages()}
+    for row in rows:
+        letter = letters[b"%d/%d/%s" % (row["job_id"], row["batch"], row["id"].encode())]
+        batch = batches[b"%d/%d" % (row["job_id"], row["batch"])]
+        assert letter.value == lines_of(batch)[row["id"]]
+        headers = text_headers(letter)
+        assert headers.pop("__connect.errors.exception.message") == row["message"]
+        assert headers == {
+            "__connect.errors.topic": ferry.topic.name, "__connect.errors.partition": str(batch.partition),
+            "__connect.errors.offset": str(batch.offset),
+            "__connect.errors.connector.name": "ferry." + ferry.ledger_uuid(),
+            "__connect.errors.stage": "delivery", "__connect.errors.class.name": "ferry-consumer",
+            "__connect.errors.exception.class.name": "mismatch", "ferry-letter": "1", "ferry-kind": "record",
+            "ferry-reason": "mismatch", "ferry-attempts": "2", "ferry-ledger": ferry.ledger_uuid(),
+            "ferry-job": str(row["job_id"]), "ferry-batch": str(row["batch"]), "ferry-rev": "1", "ferry-value": "whole"}
+
+
+def test_a_poisonous_message_is_a_letter_as_it_came(ferry):
+    ferry.setup()
+    consumer, = ferry.consumers()
+    head = {"target": ferry.ledger_uuid(), "ledger": ferry.ledger_uuid(), "job": 1, "batch": 1, "rev": 1, "records": 1}
+    unknown = encode([head, {"op": "upsert"}])
+    sent = [(b"garbage", [("a", b"\xff\x00"), ("ferry-job", None), ("a", b"")], b"\x00key\xff"),
+            (b"", [], b"k"), (None, [("x", b"y")], None),
+            (unknown, headers_for(head, unknown), b"1/1")]
+    for value, headers, key in sent:
+        ferry.topic.produce(value, headers, key, partition=5)
+    wait_for(lambda: ferry.lag() == 0, 30, "all acknowledged")
+    letters = {letter.key.decode(): letter for letter in ferry.dead_letters.messages()}
+    assert sorted(letters) == ["%s/5/%d" % (ferry.topic.name, offset) for offset in range(4)]
+    for offset, (value, headers, key) in enumerate(sent):
+        letter = letters["%s/5/%d" % (ferry.topic.name, offset)]
+        assert letter.value == value, offset
+        assert letter.headers[:len(headers)] == headers
+        ours = dict(letter.headers[len(headers):])
+        assert ours.get("ferry-original-key") == key
+        assert (ours["ferry-kind"], ours["ferry-reason"], ours["ferry-value"]) == (b"message", b"poison", b"whole")
+        assert ours["__connect.errors.stage"] == b"intake" and ours["__connect.errors.offset"] == b"%d" % offset
+    message = dict(letters["%s/5/3" % ferry.topic.name].headers)["__connect.errors.exception.message"]
+    assert message == b"the ledger knows no such batch"
+    assert len(ferry.sql("SELECT * FROM ferry.events WHERE kind = 'message.poison'")) == 4
+    assert consumer.stop() == DONE
+
+
+def test_a_letter_too_large_for_its_topic_comes_without_its_value(ferry):
+    ferry.setup()
+    consumer, = ferry.consumers()
+    wait_for(lambda: "bus.assigned" in consumer.err, 30, "assigned")
+    ferry.dead_letters.alter("max.message.bytes", 20000)
+    ferry.topic.produce(bytes(100_000), [("small", b"1")], b"k", partition=0)
+    ferry.topic.produce(b"small", [("large", bytes(100_000))], b"k", partition=0)
+    ferry.topic.produce(bytes(100_000), [("large", bytes(100_000))], b"k" * 50_000, partition=0)
+    wait_for(lambda: ferry.lag() == 0, 60, "all acknowledged")
+    first, second, third = sorted(ferry.dead_letters.messages(), key=lambda letter: letter.key)
+    assert (first.value, dict(first.headers)["small"]) == (None, b"1")
+    assert dict(first.headers)["ferry-value"] == b"omitted, too large: 100000 bytes"
+    for letter in (second, third):
+        assert letter.value is None and "large" not in dict(letter.headers)
+        assert dict(letter.headers)["ferry-value"].startswith(b"omitted")
+
+
+def test_without_the_dead_letters_nothing_is_acknowledged_and_it_says_why(ferry):
+    """A topic that goes away in the middle is an outage: waited for, and over when it is there again."""
+    ferry.fill(RECORDS)
+    ferry.setup()
+    with Proxy(ferry.target.url, flips) as proxy:
+        consumer, = ferry.consumers()
+        wait_for(lambda: "bus.assigned" in consumer.err, 30, "assigned")
+        ferry.dead_letters.delete()
+        ferry.topic.produce(b"garbage", [], b"k", partition=3)
+        going = ferry.start_migrate(target=proxy.url, batch_records=30)
+        # The producer looks for the topic at its start, so it says what to do; the consumer waits.
+        assert going.wait(40) == USAGE and "ferry-producer setup" in going.err and ferry.dead_letters.name in going.err
+        waits = wait_for(lambda: [row["waits_for"] for row in ferry.sql(
+            "SELECT waits_for FROM ferry.worker_status WHERE kind = 'consumer' AND waits_for <> ''")], 60, "told")
+        assert "dead letters" in waits[0], waits
+        stays(lambda: ferry.lag() == 1 and consumer.alive, 3, "not acknowledged")
+        assert ferry.sql("SELECT * FROM ferry.events WHERE kind = 'message.poison'") == []
+        ferry.setup()
+        wait_for(lambda: ferry.lag() == 0, 60, "acknowledged")
+        assert [letter.value for letter in ferry.dead_letters.messages()] == [b"garbage"]
+        assert ferry.migrate(target=proxy.url, batch_records=30).status == MISMATCH
+    assert len(ferry.dead_letters.messages()) == 4
+
+
+@pytest.mark.slow
+def test_stopping_does_not_wait_for_the_dead_letters(ferry):
+    ferry.setup()
+    consumer, = ferry.consumers()
+    wait_for(lambda: "bus.assigned" in consumer.err, 30, "assigned")
+    ferry.dead_letters.delete()
+    ferry.topic.produce(b"garbage", [], b"k", partition=3)
+    wait_for(lambda: "letters.waiting" in consumer.err, 60, "an outage")
+    consumer.stop(25)
+    assert ferry.lag() == 1
+    ferry.setup()
+    ferry.consumers()
+    wait_for(lambda: ferry.lag() == 0, 60, "acknowledged by the next one")
+    assert [letter.value for letter in ferry.dead_letters.messages()] == [b"garbage"]
+
+
+def test_a_missing_topic_says_to_run_setup(ferry):
+    ferry.setup()
+    consumer = ferry.start("ferry-consumer", env={"FERRY_DEAD_LETTER_TOPIC": "no.such.letters"})
+    assert consumer.wait(40) == USAGE
+    assert "no.such.letters" in consumer.err and "ferry-producer setup" in consumer.err
+    text = ferry.producer("setup").out
+    assert ferry.dead_letters.name in text and "checked" in text
+
+
+def test_a_claim_that_is_lost_over_its_letters_leaves_them_twice_at_most(ferry):
+    """Killed after the letters and before the mark: the next consumer writes them again. One of each counts."""
+    ferry.fill(RECORDS)
+    ferry.setup()
+    with Proxy(ferry.target.url, flips) as proxy:
+        first, = ferry.consumers()
+        going = ferry.start_migrate(target=proxy.url, batch_records=30)
+        wait_for(lambda: ferry.dead_letters.count() > 0, 60, "a letter")
+        first.kill()
+        ferry.consumers()
+        assert going.wait(90) == MISMATCH
+    letters = ferry.dead_letters.messages()
+    rows = ferry.sql("SELECT j.job_id, r.* FROM ferry.rejects r JOIN ferry.jobs j ON j.name = r.job")
+    assert {letter.key for letter in letters} == {b"%d/%d/%s" % (row["job_id"], row["batch"], row["id"].encode()) for row in rows}
+    assert 3 <= len(letters) <= 6
