@@ -138,6 +138,12 @@ static void on_fetched(struct export_core *core, const struct export_event *even
 {
     struct export_slot *slot = &core->slots[event->slot];
     slot->suspicions = event->is_suspicious ? slot->suspicions + 1 : 0;
+    if (event->error == ERROR_NONE && event->rejects > 0) {
+        slot->attempts = 0;
+        set_state(core, event->slot, EXPORT_LETTERING);
+        act(core, EXPORT_ACTION_LETTER, event->slot, 0);
+        return;
+    }
     if (event->error == ERROR_NONE) {
         set_state(core, event->slot, EXPORT_RECORDING);
         act(core, EXPORT_ACTION_RECORD, event->slot, 0);
@@ -169,6 +175,19 @@ static void on_searched(struct export_core *core, const struct export_event *eve
     } else {
         refuse(core, event->slot, event->error);
     }
+}
+
+/* A letter that could not be stored is an outage, whatever the bus called it: the ledger hears of no reject without it. */
+static void on_lettered(struct export_core *core, const struct export_event *event, int64_t now_ms)
+{
+    struct export_slot *slot = &core->slots[event->slot];
+    if (event->error != ERROR_NONE) {
+        slot->due_ms =
+            now_ms + backoff_ms(&core->rng, slot->attempts++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+        return;
+    }
+    set_state(core, event->slot, EXPORT_RECORDING);
+    act(core, EXPORT_ACTION_RECORD, event->slot, 0);
 }
 
 static void on_recorded(struct export_core *core, const struct export_event *event)
@@ -220,6 +239,7 @@ static void lose(struct export_core *core, size_t slot)
     switch (core->slots[slot].state) {
     case EXPORT_FETCHING:
     case EXPORT_SEARCHING:
+    case EXPORT_LETTERING:
         act(core, EXPORT_ACTION_ABORT, slot, 0);
         drop(core, slot);
         break;
@@ -265,6 +285,9 @@ static void tick_slot(struct export_core *core, size_t i, int64_t now_ms)
         bool searches = slot->suspicions >= SUSPICIONS_MAX;
         set_state(core, i, searches ? EXPORT_SEARCHING : EXPORT_FETCHING);
         act(core, searches ? EXPORT_ACTION_SEARCH : EXPORT_ACTION_FETCH, i, 0);
+    } else if (slot->state == EXPORT_LETTERING && slot->due_ms > 0) {
+        slot->due_ms = 0;
+        act(core, EXPORT_ACTION_LETTER, i, 0);
     } else if (slot->state == EXPORT_SENDING && slot->due_ms > 0) {
         slot->due_ms = 0;
         act(core, EXPORT_ACTION_SEND, i, 0);
@@ -278,11 +301,11 @@ static void stop_slots(struct export_core *core)
 {
     for (size_t i = 0; i < EXPORT_SLOTS; i++) {
         enum export_state state = core->slots[i].state;
-        if (state == EXPORT_FETCHING || state == EXPORT_SEARCHING) {
+        if (state == EXPORT_FETCHING || state == EXPORT_SEARCHING || state == EXPORT_LETTERING) {
             act(core, EXPORT_ACTION_ABORT, i, 0);
         }
         if (state == EXPORT_FETCHING || state == EXPORT_SEARCHING || state == EXPORT_WAITING ||
-            state == EXPORT_SENDING) {
+            state == EXPORT_LETTERING || state == EXPORT_SENDING) {
             release(core, i);
         }
     }
@@ -309,6 +332,8 @@ static bool is_awaited(const struct export_core *core, const struct export_event
         return state == EXPORT_FETCHING;
     case EXPORT_EVENT_SEARCHED:
         return state == EXPORT_SEARCHING;
+    case EXPORT_EVENT_LETTERED:
+        return state == EXPORT_LETTERING && core->slots[event->slot].due_ms == 0;
     case EXPORT_EVENT_RECORDED:
         return state == EXPORT_RECORDING;
     case EXPORT_EVENT_SENT:
@@ -347,6 +372,9 @@ void export_handle(struct export_core *core, const struct export_event *event, i
         break;
     case EXPORT_EVENT_SEARCHED:
         on_searched(core, event, now_ms);
+        break;
+    case EXPORT_EVENT_LETTERED:
+        on_lettered(core, event, now_ms);
         break;
     case EXPORT_EVENT_RECORDED:
         on_recorded(core, event);
@@ -387,7 +415,8 @@ bool export_is_idle(const struct export_core *core)
 
 const char *export_state_name(enum export_state state)
 {
-    static const char *const names[EXPORT_STATE_COUNT] = {
-        "free", "fetching", "waiting", "searching", "recording", "sending", "sent", "reporting"};
+    static const char *const names[EXPORT_STATE_COUNT] = {"free",      "fetching",  "waiting",
+                                                          "searching", "lettering", "recording",
+                                                          "sending",   "sent",      "reporting"};
     return names[state];
 }

@@ -5,6 +5,7 @@
  *   FREE ─claimed→ FETCHING ─→ RECORDING ─→ SENDING ─→ SENT ─report→ REPORTING ─→ FREE
  *                    ↑  ↓ source fails        too large ─→ split, FREE;   report failed ─→ release, FREE
  *                   WAITING ─→ SEARCHING: it answers, but fails with this batch again and again (read_search.h)
+ * With rejects, LETTERING stands between FETCHING and RECORDING.
  */
 #ifndef PRODUCER_EXPORT_H
 #define PRODUCER_EXPORT_H
@@ -23,6 +24,7 @@ enum export_state {
     EXPORT_FETCHING,  /* records are asked for, then encoded */
     EXPORT_WAITING,   /* the source failed; again at due_ms */
     EXPORT_SEARCHING, /* for the records that make reading this batch fail */
+    EXPORT_LETTERING, /* what does not travel goes to the dead letters, or goes again at due_ms */
     EXPORT_RECORDING, /* E3 is under way */
     EXPORT_SENDING,   /* recorded; the bus has no room yet */
     EXPORT_SENT,      /* on the bus, no report yet: holds no payload */
@@ -33,8 +35,10 @@ enum export_state {
 enum export_event_kind {
     EXPORT_EVENT_CLAIMED, /* slot: a free one (export_free_slot); batch_no, fence, rev, started_ms */
     EXPORT_EVENT_CLAIM_END, /* the claim statement has been answered with `count` batches, or failed (error) */
-    EXPORT_EVENT_FETCHED, /* slot, error: NONE = encoded; TOO_LARGE = must be split; is_suspicious */
+    EXPORT_EVENT_FETCHED, /* slot, error: NONE = encoded; TOO_LARGE = must be split; is_suspicious; rejects: records left
+                             out for a reason */
     EXPORT_EVENT_SEARCHED, /* slot, error: NONE = what is bad is marked, read again; UNAVAILABLE = nothing is known */
+    EXPORT_EVENT_LETTERED, /* slot, error: NONE = every letter is stored */
     EXPORT_EVENT_RECORDED, /* slot, matched, is_final (no operation left), error */
     EXPORT_EVENT_SENT,     /* slot, error: NONE, THROTTLED = no room, other = failed */
     EXPORT_EVENT_REPORT,   /* slot, error */
@@ -54,6 +58,7 @@ struct export_event {
     uint32_t retry_after_ms;
     bool
         is_suspicious; /* it failed as it does when a record is at fault: 500, or a malformed answer */
+    size_t rejects;
     bool matched;
     bool is_final;
     bool asked[EXPORT_SLOTS]; /* the slot's present claim was to be renewed */
@@ -65,14 +70,15 @@ enum export_action_kind {
     EXPORT_ACTION_CLAIM,   /* count: at most so many batches (E1) */
     EXPORT_ACTION_FETCH,   /* E2 */
     EXPORT_ACTION_SEARCH,  /* read the batch in parts; SEARCHED follows */
+    EXPORT_ACTION_LETTER,  /* the slot's rejects to the dead letters */
     EXPORT_ACTION_RECORD,  /* E3 */
     EXPORT_ACTION_SEND,    /* E4 */
     EXPORT_ACTION_REPORT,  /* E5, stored */
     EXPORT_ACTION_RELEASE, /* E5, failed, or stopping: another export follows */
     EXPORT_ACTION_SPLIT,   /* §6 */
     EXPORT_ACTION_BLOCK,   /* the job needs a person: the slot's last error says why */
-    EXPORT_ACTION_ABORT,   /* cancel the slot's request or search; no event follows for it */
-    EXPORT_ACTION_DROP,    /* forget the slot's memory; it is free now */
+    EXPORT_ACTION_ABORT, /* cancel the slot's request, search or letters; no event follows for it */
+    EXPORT_ACTION_DROP,  /* forget the slot's memory; it is free now */
 };
 
 struct export_action {

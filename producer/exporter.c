@@ -39,9 +39,14 @@ bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *jo
         .fetch_limit = (uint32_t)option_number(rt->options, "source-concurrency"),
         .poll_ms = POLL_MS,
     };
+    if (!letter_open(exporter, bus, err)) {
+        return false;
+    }
     export_core_init(&exporter->core, &settings, rng_next(&rt->rng));
     exporter->publisher = publisher_open(bus, publish_on_report, exporter, err);
     if (exporter->publisher == NULL) {
+        letters_close(exporter->letters, 0);
+        exporter->letters = NULL;
         return false;
     }
     struct loop_watch watch = {publisher_fd, publisher_wants, publisher_step, exporter->publisher};
@@ -64,6 +69,8 @@ void exporter_close(struct exporter *exporter)
     publisher_close(exporter->publisher, CLOSE_FLUSH_MS); /* calls back with the last reports */
     exporter->publisher = NULL;
     exporter_stop(exporter, 0);
+    letters_close(exporter->letters, CLOSE_FLUSH_MS);
+    exporter->letters = NULL;
     arena_deinit(&exporter->arena);
     buf_deinit(&exporter->good_id);
 }
@@ -73,6 +80,7 @@ void cargo_drop(struct cargo *cargo)
     ids_deinit(&cargo->ids);
     search_free(cargo->search);
     free(cargo->value);
+    buf_deinit(&cargo->lines);
     free(cargo->words);
     memset(cargo, 0, sizeof *cargo);
 }
@@ -92,13 +100,14 @@ static void release(struct exporter *exporter, size_t slot)
     }
 }
 
-static void abort_fetch(struct exporter *exporter, size_t slot)
+static void abort_request(struct exporter *exporter, size_t slot)
 {
     struct cargo *cargo = &exporter->cargo[slot];
     if (cargo->request != NULL) {
         http_cancel(cargo->request);
         cargo->request = NULL; /* its late answer finds another fence in the slot, or none */
     }
+    letters_forget(exporter->letters, slot);
 }
 
 static void forget(size_t *slots, size_t *count, size_t slot)
@@ -116,6 +125,7 @@ static void drop(struct exporter *exporter, size_t slot)
 {
     forget(exporter->to_record, &exporter->to_record_count, slot);
     forget(exporter->to_report, &exporter->to_report_count, slot);
+    letters_forget(exporter->letters, slot);
     cargo_drop(&exporter->cargo[slot]);
 }
 
@@ -126,10 +136,14 @@ static void carry_out(struct exporter *exporter, const struct export_action *act
         record_claim(exporter, action->count);
         break;
     case EXPORT_ACTION_FETCH:
+        letter_clear(&exporter->cargo[action->slot]);
         fetch_start(exporter, action->slot);
         break;
     case EXPORT_ACTION_SEARCH:
         search_start(exporter, action->slot);
+        break;
+    case EXPORT_ACTION_LETTER:
+        letters_want(exporter->letters, action->slot, letter_count(&exporter->cargo[action->slot]));
         break;
     case EXPORT_ACTION_RECORD:
         exporter->to_record[exporter->to_record_count++] = action->slot;
@@ -150,7 +164,7 @@ static void carry_out(struct exporter *exporter, const struct export_action *act
         record_block(exporter, action->slot);
         break;
     case EXPORT_ACTION_ABORT:
-        abort_fetch(exporter, action->slot);
+        abort_request(exporter, action->slot);
         break;
     case EXPORT_ACTION_DROP:
         drop(exporter, action->slot);
@@ -162,7 +176,11 @@ static void carry_out(struct exporter *exporter, const struct export_action *act
 void exporter_handle(struct exporter *exporter, const struct export_event *event)
 {
     struct export_action action;
-    export_handle(&exporter->core, event, clock_boottime_ms());
+    struct export_event told = *event;
+    if (told.kind == EXPORT_EVENT_FETCHED) {
+        told.rejects = letter_count(&exporter->cargo[told.slot]);
+    }
+    export_handle(&exporter->core, &told, clock_boottime_ms());
     if (exporter->is_carrying) {
         return;
     }
@@ -175,6 +193,7 @@ void exporter_handle(struct exporter *exporter, const struct export_event *event
 
 void exporter_step(struct exporter *exporter)
 {
+    letters_run(exporter->letters);
     record_flush(exporter);
 }
 
@@ -183,6 +202,12 @@ void exporter_note_good(struct exporter *exporter, struct span id)
     if (exporter->good_id.len == 0) {
         buf_append_span(&exporter->good_id, id);
     }
+}
+
+const char *exporter_trouble(const struct exporter *exporter)
+{
+    const char *letters = letters_trouble(exporter->letters);
+    return exporter->trouble[0] != '\0' ? exporter->trouble : letters;
 }
 
 void exporter_note_failure(struct exporter *exporter, const struct error *err)

@@ -1,7 +1,7 @@
 /*
  * The edge around the exporting machine (export.h): carries its actions to source, ledger and bus, and brings their
- * answers back. One station per file: request.c, fetch.c, search.c (E2), record.c (E1, E3, E5 in the ledger), publish.c
- * (E4). Thread: the loop's.
+ * answers back. One station per file: request.c, fetch.c, search.c (E2), letter.c (rejects), record.c (E1, E3, E5 in the
+ * ledger), publish.c (E4). Thread: the loop's.
  */
 #ifndef PRODUCER_EXPORTER_H
 #define PRODUCER_EXPORTER_H
@@ -15,6 +15,12 @@
 #include "producer/ids.h"
 #include "producer/job.h"
 #include "producer/search.h"
+#include "run/letters.h"
+
+struct line { /* of a record that was left out, in the cargo's lines */
+    size_t start, len;
+    enum dead_letter_value value;
+};
 
 struct cargo { /* what one slot carries through the stations */
     int64_t batch_no, fence, rev;
@@ -29,6 +35,10 @@ struct cargo { /* what one slot carries through the stations */
     size_t left_out_count;
     struct ledger_left_out truncated[LIMIT_BATCH_RECORDS]; /* they travel, with a cut document */
     size_t truncated_count;
+    struct line line_of
+        [LIMIT_BATCH_RECORDS]; /* as left_out, the first line_count; of others there is none */
+    size_t line_count;
+    struct buf lines;
     char (*words)[ADMIT_MESSAGE]; /* what is said of records, one each; NULL before the first */
     size_t words_count;
     char too_large[300];      /* what is said of the one record that does not fit */
@@ -45,8 +55,10 @@ struct exporter {
     struct publisher *publisher;
     struct export_core core;
     struct cargo cargo[EXPORT_SLOTS];
-    struct arena arena;      /* of the answer being encoded */
-    size_t unreported_bytes; /* handed to the bus without a report */
+    struct letters *letters;
+    struct arena arena;               /* of the answer being encoded */
+    const struct record_index *index; /* its records, while it is; else NULL */
+    size_t unreported_bytes;          /* handed to the bus without a report */
     /* slots whose step waits for the next statement of its kind (set-wise, decision 20) */
     size_t to_record[EXPORT_SLOTS], to_record_count;
     size_t to_report[EXPORT_SLOTS], to_report_count;
@@ -71,6 +83,8 @@ void exporter_close(struct exporter *exporter);
 /* Sends to the ledger what has gathered (set-wise, decision 20); to be called once a loop turn. */
 void exporter_step(struct exporter *exporter);
 void exporter_stop(struct exporter *exporter, uint32_t grace_ms);
+/* What source or dead letters fail with, or "". */
+const char *exporter_trouble(const struct exporter *exporter);
 bool exporter_is_idle(const struct exporter *exporter);
 /* For the heartbeat: the claims it holds (remembered as asked for), and what the answer says. */
 size_t exporter_claims(struct exporter *exporter, struct ledger_claim *out, size_t max);
@@ -99,6 +113,12 @@ void record_claim(struct exporter *exporter, size_t count);
 void record_flush(struct exporter *exporter); /* E3, E5 and releases that have gathered */
 void record_split(struct exporter *exporter, size_t slot);
 void record_block(struct exporter *exporter, size_t slot);
+/* letter.c: keeps the lines of what was left out of the answer being encoded, while there is one. */
+void letter_keep(const struct exporter *exporter, struct cargo *cargo);
+void letter_clear(struct cargo *cargo);
+size_t letter_count(const struct cargo *cargo);
+MUST_CHECK bool letter_open(struct exporter *exporter, const struct bus_settings *bus,
+                            struct error *err);
 void publish_send(struct exporter *exporter, size_t slot);
 publisher_report_fn publish_on_report;
 

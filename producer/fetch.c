@@ -163,6 +163,7 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
     if (index == NULL || picked == NULL) {
         return error_set(err, ERROR_NOMEM, "out of memory");
     }
+    exporter->index = index;
     if (!pick(exporter, cargo, index, picked, &count, err)) {
         return false;
     }
@@ -203,6 +204,8 @@ bool fetch_encode(struct exporter *exporter, struct cargo *cargo, struct span an
     if (!ok && err->kind == ERROR_LIMIT) {
         settle_too_large(cargo, err);
     }
+    letter_keep(exporter, cargo);
+    exporter->index = NULL;
     arena_reset(&exporter->arena);
     return err->kind == ERROR_NONE;
 }

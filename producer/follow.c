@@ -23,7 +23,7 @@ void follower_holdings(void *ctx, struct runtime_holdings *out)
         out->claim_count = exporter_claims(&follower->exporter, out->claims, RUNTIME_CLAIMS);
         const char *bus = publisher_trouble(follower->exporter.publisher);
         snprintf(out->waits_for, sizeof out->waits_for, "%.250s",
-                 bus[0] != '\0' ? bus : follower->exporter.trouble);
+                 bus[0] != '\0' ? bus : exporter_trouble(&follower->exporter));
     }
 }
 
@@ -82,7 +82,9 @@ static const char *own_trouble(const struct follower *follower)
     if (pg != NULL && !pg_is_connected(pg)) {
         return pg_trouble(pg);
     }
-    return follower->progress.open_batches > 0 && bus[0] != '\0' ? bus : follower->exporter.trouble;
+    return follower->progress.open_batches > 0 && bus[0] != '\0'
+               ? bus
+               : exporter_trouble(&follower->exporter);
 }
 
 /* A job that no living consumer has the secret for stands still until a person sets it. */

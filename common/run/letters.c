@@ -272,6 +272,9 @@ static void be_careful(struct letters *letters)
 
 void letters_run(struct letters *letters)
 {
+    if (letters == NULL) {
+        return;
+    }
     be_careful(letters);
     for (size_t slot = 0; slot < LETTERS_SLOTS; slot++) {
         if (letters->lots[slot].is_active) {
@@ -300,13 +303,15 @@ void letters_want(struct letters *letters, size_t slot, size_t count)
 
 void letters_forget(struct letters *letters, size_t slot)
 {
-    letters->lots[slot].is_open = false;
-    letters->lots[slot].is_active = false;
+    if (letters != NULL) {
+        letters->lots[slot].is_open = false;
+        letters->lots[slot].is_active = false;
+    }
 }
 
 const char *letters_trouble(const struct letters *letters)
 {
-    for (size_t slot = 0; slot < LETTERS_SLOTS; slot++) {
+    for (size_t slot = 0; letters != NULL && slot < LETTERS_SLOTS; slot++) {
         const struct lot *lot = &letters->lots[slot];
         if (!lot->is_open || lot->stored == lot->count) {
             continue;

@@ -55,7 +55,7 @@ struct letters *letters_new(struct loop *loop, const struct letters_settings *se
 void letters_close(struct letters *letters, uint32_t flush_ms);
 /* A slot has so many letters to send; or, when its last lot failed, goes on with what is left of it. */
 void letters_want(struct letters *letters, size_t slot, size_t count);
-/* The slot's lot concerns nobody any more. What has been sent stays sent. */
+/* The slot's lot concerns nobody any more. What has been sent stays sent. Of this and what follows, NULL is fine: closed. */
 void letters_forget(struct letters *letters, size_t slot);
 /* Sends what there is room for, and says what is done. Once a loop turn. */
 void letters_run(struct letters *letters);

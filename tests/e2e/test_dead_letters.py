@@ -1,13 +1,15 @@
 """What is rejected is among the dead letters before the ledger says so, in the form of schemas/dead-letter; without them nothing
 goes on."""
 
+import base64
 import gzip
 import json
+import random
 
 import pytest
 
-from ferry import DONE, MISMATCH, USAGE, corpus, encode, headers_for, stays, wait_for
-from proxy import Proxy, flip_largest
+from ferry import DONE, LIGHT, MISMATCH, REJECTS, USAGE, corpus, encode, headers_for, load, stays, wait_for
+from proxy import Answer, Gate, Proxy, flip_largest
 
 RECORDS = 90
 IDS = [record["id"] for record in corpus.records(RECORDS, 24)]
@@ -168,3 +170,83 @@ def test_a_claim_that_is_lost_over_its_letters_leaves_them_twice_at_most(ferry):
     rows = ferry.sql("SELECT j.job_id, r.* FROM ferry.rejects r JOIN ferry.jobs j ON j.name = r.job")
     assert {letter.key for letter in letters} == {b"%d/%d/%s" % (row["job_id"], row["batch"], row["id"].encode()) for row in rows}
     assert 3 <= len(letters) <= 6
+
+
+def spoils_vectors(request, forward):
+    """One has none, of another a component is not a number."""
+    answer = forward(request)
+    if request.verb == "get" and answer.status == 200:
+        body = json.loads(answer.body)
+        for index, name in enumerate(body["ids"]):
+            if body.get("embeddings") and name in WRONG[:2]:
+                body["embeddings"][index] = None if name == WRONG[0] else [None] + body["embeddings"][index][1:]
+        answer = Answer(200, body)
+    return answer
+
+
+def test_what_the_producer_rejects_is_a_letter_before_the_ledger_says_so(ferry):
+    ferry.fill(RECORDS)
+    ferry.setup()
+    with Proxy(ferry.source.url, spoils_vectors) as proxy:
+        ferry.consumers()
+        assert ferry.migrate(source=proxy.url, batch_records=30).status == REJECTS
+    letters = {letter.key.decode().split("/", 2)[2]: letter for letter in ferry.dead_letters.messages()}
+    rows = {row["id"]: row for row in ferry.sql("SELECT * FROM ferry.rejects")}
+    assert set(letters) == set(rows) == set(WRONG[:2])
+    documents = {record["id"]: record["document"] for record in corpus.records(RECORDS, 24)}
+    for name, letter in letters.items():
+        headers = text_headers(letter)
+        assert (headers["__connect.errors.stage"], headers["__connect.errors.class.name"]) == ("export", "ferry-producer")
+        assert headers["ferry-reason"] == rows[name]["reason"] == ("no_embedding" if name == WRONG[0] else "not_finite")
+        assert headers["__connect.errors.exception.message"] == rows[name]["message"]
+        assert "__connect.errors.topic" not in headers and headers["ferry-value"] == "whole"
+        line = json.loads(letter.value)
+        assert (line["id"], line["embedding"], line["document"]) == (name, None, documents[name])
+
+
+@pytest.mark.slow
+def test_a_record_larger_than_a_letter_comes_without_its_line(ferry):
+    """Larger than a message may be, and larger than a letter."""
+    generator = random.Random(11)
+    texts = {name: base64.b64encode(generator.randbytes(size)).decode() for name, size in
+             (("small", 100), ("too large", 4_400_000), ("much too large", 7_200_000))}
+    collection = load.ensure(ferry.source, ferry.name, 3, "l2", LIGHT)
+    load.put(ferry.source, collection, [{"id": name, "embedding": [1.0, 2.0, 3.0], "document": text, "metadata": None, "uri": None}
+                                        for name, text in texts.items()])
+    ferry.setup()
+    ferry.consumers()
+    done = ferry.migrate()
+    assert done.status == REJECTS, done.err
+    letters = {letter.key.decode().split("/", 2)[2]: letter for letter in ferry.dead_letters.messages()}
+    assert set(letters) == {"too large", "much too large"}
+    assert all(text_headers(letter)["ferry-reason"] == "record_too_large" for letter in letters.values())
+    assert json.loads(letters["too large"].value)["document"] == texts["too large"]
+    assert letters["much too large"].value is None
+    assert text_headers(letters["much too large"])["ferry-value"].startswith("omitted, too large: 9600")
+
+
+def test_the_producer_waits_for_the_dead_letters(ferry):
+    """The topic goes away after the producer has looked for it: no reject is in the ledger before it is back."""
+    ferry.fill(RECORDS)
+    ferry.setup()
+    gate = Gate()
+    gate.close()
+
+    def handle(request, forward):
+        if request.verb == "get" and "embeddings" in request.json().get("include", []):
+            gate.pass_through()
+        return spoils_vectors(request, forward)
+    with Proxy(ferry.source.url, handle) as proxy:
+        going = ferry.start_migrate(source=proxy.url, batch_records=30)
+        wait_for(lambda: gate.waiting > 0, 60, "reading")
+        ferry.dead_letters.delete()
+        gate.open()
+        waits = wait_for(lambda: [row["waits_for"] for row in ferry.sql(
+            "SELECT waits_for FROM ferry.worker_status WHERE kind = 'producer' AND waits_for <> ''")], 60, "told")
+        assert waits and going.alive
+        assert ferry.sql("SELECT * FROM ferry.rejects") == []
+        ferry.dead_letters.create(1, max_message_bytes=9 << 20, retention_ms=-1)
+        wait_for(lambda: len(ferry.sql("SELECT * FROM ferry.rejects")) == 2, 90, "rejected")
+        assert ferry.dead_letters.count() >= 2
+        ferry.consumers()
+        assert going.wait(90) == REJECTS

@@ -33,8 +33,8 @@ static int fresh(void **state)
 /* What waits to be carried out, in order, and takes it: "claim 2; fetch 0". */
 static const char *done(void)
 {
-    static const char *const names[] = {"claim",   "fetch", "search", "record", "send", "report",
-                                        "release", "split", "block",  "abort",  "drop"};
+    static const char *const names[] = {"claim",  "fetch",   "search", "letter", "record", "send",
+                                        "report", "release", "split",  "block",  "abort",  "drop"};
     static char text[4096];
     struct export_action action;
     size_t len = 0;
@@ -120,6 +120,10 @@ static void bring_to(enum export_state state)
             export_handle(&core, &later, now_ms);
         }
         core.slots[0].lease_start_ms = core.slots[1].lease_start_ms = now_ms;
+    } else if (state == EXPORT_LETTERING) {
+        struct export_event fetched = about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE);
+        fetched.rejects = 2;
+        export_handle(&core, &fetched, now_ms);
     } else if (state != EXPORT_FETCHING) {
         struct export_event steps[] = {
             about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE), recorded(0, true, false),
@@ -186,6 +190,36 @@ a_batch_that_moved_on_or_is_final_at_recording_is_dropped_without_a_message(void
     tell(recorded(0, true, true), "drop 0");
     bring_to(EXPORT_RECORDING);
     tell(about(EXPORT_EVENT_RECORDED, 0, ERROR_UNAVAILABLE), "release 0; drop 0");
+}
+
+static void rejects_are_lettered_before_they_are_recorded(void **state)
+{
+    (void)state;
+    claim(1);
+    core.is_claiming = true;
+    (void)done();
+    struct export_event fetched = about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE);
+    fetched.rejects = 1;
+    tell(fetched, "letter 0");
+    tell(about(EXPORT_EVENT_LETTERED, 0, ERROR_NONE), "record 0");
+    tell(recorded(0, true, false), "send 0");
+}
+
+/* Whatever the bus calls it: the ledger hears of no reject without its letter. */
+static void a_letter_that_is_not_stored_is_an_outage(void **state)
+{
+    static const enum error_kind kinds[] = {ERROR_UNAVAILABLE, ERROR_AUTH,  ERROR_NOT_FOUND,
+                                            ERROR_TOO_LARGE,   ERROR_NOMEM, ERROR_REJECTED};
+    (void)state;
+    bring_to(EXPORT_LETTERING);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        tell(about(EXPORT_EVENT_LETTERED, 0, kinds[i]), "");
+        expect_state(0, EXPORT_LETTERING);
+        tell(about(EXPORT_EVENT_LETTERED, 0, ERROR_NONE), ""); /* nobody waits for one now */
+        core.slots[0].lease_start_ms = core.slots[1].lease_start_ms = now_ms + 30000;
+        tick(30000, "letter 0");
+    }
+    tell(about(EXPORT_EVENT_LETTERED, 0, ERROR_NONE), "record 0");
 }
 
 static void a_batch_that_is_too_large_is_split(void **state)
@@ -309,8 +343,9 @@ static void an_answer_that_nobody_waits_for_changes_nothing(void **state)
         enum export_state awaited_in;
     } answers[] = {
         {EXPORT_EVENT_FETCHED, EXPORT_FETCHING},   {EXPORT_EVENT_SEARCHED, EXPORT_SEARCHING},
-        {EXPORT_EVENT_RECORDED, EXPORT_RECORDING}, {EXPORT_EVENT_SENT, EXPORT_SENDING},
-        {EXPORT_EVENT_REPORT, EXPORT_SENT},        {EXPORT_EVENT_REPORTED, EXPORT_REPORTING}};
+        {EXPORT_EVENT_LETTERED, EXPORT_LETTERING}, {EXPORT_EVENT_RECORDED, EXPORT_RECORDING},
+        {EXPORT_EVENT_SENT, EXPORT_SENDING},       {EXPORT_EVENT_REPORT, EXPORT_SENT},
+        {EXPORT_EVENT_REPORTED, EXPORT_REPORTING}};
     (void)state;
     for (int at = EXPORT_FREE; at < EXPORT_STATE_COUNT; at++) {
         for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
@@ -328,10 +363,15 @@ static void an_answer_that_nobody_waits_for_changes_nothing(void **state)
 
 /* What losing the lease does, by state: sent and half-told batches stay, the rest goes. */
 static const char *const lost[EXPORT_STATE_COUNT] = {
-    [EXPORT_FREE] = "",          [EXPORT_FETCHING] = "abort 0; drop 0",
-    [EXPORT_WAITING] = "drop 0", [EXPORT_RECORDING] = "",
-    [EXPORT_SENDING] = "drop 0", [EXPORT_SENT] = "",
-    [EXPORT_REPORTING] = "",     [EXPORT_SEARCHING] = "abort 0; drop 0",
+    [EXPORT_FREE] = "",
+    [EXPORT_FETCHING] = "abort 0; drop 0",
+    [EXPORT_WAITING] = "drop 0",
+    [EXPORT_RECORDING] = "",
+    [EXPORT_SENDING] = "drop 0",
+    [EXPORT_SENT] = "",
+    [EXPORT_REPORTING] = "",
+    [EXPORT_SEARCHING] = "abort 0; drop 0",
+    [EXPORT_LETTERING] = "abort 0; drop 0",
 };
 
 static void a_lease_that_runs_out_ends_what_has_not_been_sent(void **state)
@@ -374,6 +414,7 @@ static void stopping_gives_back_what_is_not_on_the_bus_and_waits_for_the_rest(vo
         [EXPORT_FETCHING] = "abort 0; release 0; drop 0",
         [EXPORT_WAITING] = "release 0; drop 0",
         [EXPORT_SEARCHING] = "abort 0; release 0; drop 0",
+        [EXPORT_LETTERING] = "abort 0; release 0; drop 0",
         [EXPORT_RECORDING] = "",
         [EXPORT_SENDING] = "release 0; drop 0",
         [EXPORT_SENT] = "",
@@ -445,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_on_the_bus_makes_room_for_the_next_fetch, fresh),
         cmocka_unit_test_setup(
             a_batch_that_moved_on_or_is_final_at_recording_is_dropped_without_a_message, fresh),
+        cmocka_unit_test_setup(rejects_are_lettered_before_they_are_recorded, fresh),
+        cmocka_unit_test_setup(a_letter_that_is_not_stored_is_an_outage, fresh),
         cmocka_unit_test_setup(a_batch_that_is_too_large_is_split, fresh),
         cmocka_unit_test_setup(
             a_source_that_fails_is_asked_again_after_a_growing_wait_or_as_it_says, fresh),

@@ -21,6 +21,7 @@
 /* What one claim has been through. */
 struct shadow {
     bool is_claimed, has_payload, is_fetching, is_searching, is_fetched, is_too_large, is_refused;
+    bool has_rejects, is_lettering, is_lettered;
     bool is_recording, is_recorded, is_unmatched, is_unstorable; /* E3: matched; moved on; failed */
     bool wants_send, is_sent, is_good, is_bad;                   /* E4 and its report */
     bool is_reporting, is_reported;
@@ -148,8 +149,14 @@ static void carry_out(const struct export_action *action)
         assert_true(slot->suspicions >= (slot->has_searched ? 1 : 3));
         slot->is_searching = true;
         break;
+    case EXPORT_ACTION_LETTER:
+        assert_true(slot->is_fetched && slot->has_rejects && !slot->is_lettering &&
+                    !slot->is_lettered);
+        slot->is_lettering = true;
+        break;
     case EXPORT_ACTION_RECORD:
         assert_true(slot->is_fetched && !slot->is_recording && !slot->is_recorded);
+        assert_true(!slot->is_lettering && slot->has_rejects == slot->is_lettered);
         slot->is_recording = true;
         break;
     case EXPORT_ACTION_SEND:
@@ -169,11 +176,12 @@ static void carry_out(const struct export_action *action)
         assert_true(slot->is_refused);
         break;
     case EXPORT_ACTION_ABORT:
-        assert_true(slot->is_fetching || slot->is_searching);
-        slot->is_fetching = slot->is_searching = false;
+        assert_true(slot->is_fetching || slot->is_searching || slot->has_rejects);
+        slot->is_fetching = slot->is_searching = slot->is_lettering = false;
         break;
-    case EXPORT_ACTION_DROP:
-        assert_false(slot->is_fetching || slot->is_searching); /* its answer would find nothing */
+    case EXPORT_ACTION_DROP: /* its answer would find nothing */
+        assert_false(slot->is_fetching || slot->is_searching ||
+                     (slot->is_lettering && !slot->is_released));
         check_drop(slot);
         break;
     }
@@ -233,6 +241,8 @@ static void answer_fetch(size_t i)
     event.retry_after_ms = chance(4) ? 500 : 0;
     slot->is_fetching = false;
     slot->is_fetched = event.error == ERROR_NONE;
+    slot->has_rejects = slot->is_fetched && chance(4);
+    event.rejects = slot->has_rejects ? 1 + rng_below(&dice, 3) : 0;
     slot->is_too_large = event.error == ERROR_TOO_LARGE;
     slot->is_refused = event.error == ERROR_AUTH || event.error == ERROR_NOT_FOUND;
     /* As a batch with a bad record does: it fails so for a while. */
@@ -258,6 +268,15 @@ static void answer_search(size_t i)
     slot->has_searched = event.error == ERROR_UNAVAILABLE;
     slot->is_refused = event.error == ERROR_REJECTED;
     searches++;
+    tell(&event);
+}
+
+static void answer_letters(size_t i)
+{
+    struct export_event event =
+        about(EXPORT_EVENT_LETTERED, i, chance(4) ? ERROR_AUTH : ERROR_NONE);
+    slots[i].is_lettering = false;
+    slots[i].is_lettered = event.error == ERROR_NONE;
     tell(&event);
 }
 
@@ -305,6 +324,8 @@ static void answer_slot(size_t i)
         answer_fetch(i);
     } else if (slot->is_searching) {
         answer_search(i);
+    } else if (slot->is_lettering) {
+        answer_letters(i);
     } else if (slot->is_recording) {
         answer_record(i);
     } else if (slot->is_sent && !slot->is_good) {
@@ -317,9 +338,9 @@ static void answer_slot(size_t i)
 /* An answer for what a slot does not wait for: the slot was dropped, or the answer came twice. */
 static void answer_late(size_t i)
 {
-    static const enum export_event_kind kinds[] = {EXPORT_EVENT_FETCHED,  EXPORT_EVENT_SEARCHED,
-                                                   EXPORT_EVENT_RECORDED, EXPORT_EVENT_SENT,
-                                                   EXPORT_EVENT_REPORT,   EXPORT_EVENT_REPORTED};
+    static const enum export_event_kind kinds[] = {
+        EXPORT_EVENT_FETCHED, EXPORT_EVENT_SEARCHED, EXPORT_EVENT_LETTERED, EXPORT_EVENT_RECORDED,
+        EXPORT_EVENT_SENT,    EXPORT_EVENT_REPORT,   EXPORT_EVENT_REPORTED};
     struct export_event event = about(kinds[rng_below(&dice, ARRAY_LEN(kinds))], i,
                                       chance(2) ? ERROR_NONE : ERROR_UNAVAILABLE);
     if (slots[i].is_claimed) {
