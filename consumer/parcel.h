@@ -56,7 +56,8 @@ void parcel_init(struct parcel *parcel);
 /* Forgets what was decoded and found; the message stays. */
 void parcel_unpack_again(struct parcel *parcel);
 /* Decodes the message, once, and holds it against envelope, claim and target. A difference there is ERROR_INTEGRITY:
- * the digest was right, so whoever produced it was not. */
+ * the digest was right, so whoever produced it was not. What the message's headers say beyond what was claimed by is not
+ * looked at. */
 MUST_CHECK bool parcel_decode(struct parcel *parcel, const struct uuid *ledger, struct error *err);
 /* The record is rejected; the parcel's error says why. False: no memory, *err. */
 MUST_CHECK bool parcel_refuse(struct parcel *parcel, size_t record, const char *reason,

@@ -287,12 +287,12 @@ class Ferry:
     def start(self, program, *arguments, env=None):
         name = "%02d-%s" % (next(self.starts), "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
         whole = {key: value for key, value in dict(self.env, **(env or {})).items() if value is not None}
-        process = Process(name, [self._find(program), *arguments], whole, self.folder)
+        process = Process(name, [self._find(program, whole["PATH"]), *arguments], whole, self.folder)
         self.processes.append(process)
         return process
 
-    def _find(self, program):
-        found = shutil.which(program, path=self.env["PATH"])
+    def _find(self, program, path):
+        found = shutil.which(program, path=path)
         assert found, "there is no %s; build it, or put it on PATH" % program
         return found
 

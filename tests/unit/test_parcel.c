@@ -105,9 +105,6 @@ static void numbers_unlike_the_envelopes_are_the_producers_fault(void **state)
     parcel.envelope.batch_no = 3;
     parcel.envelope.export_rev = 1;
     expect_refused(ERROR_INTEGRITY, "rev 2, expected 1");
-    parcel.envelope.export_rev = 2;
-    parcel.envelope.records = 3;
-    expect_refused(ERROR_INTEGRITY, "records 2, expected 3");
 }
 
 static void a_count_unlike_the_ledgers_is_refused(void **state)
@@ -127,11 +124,17 @@ static void another_ledger_or_target_is_refused(void **state)
     expect_refused(ERROR_INTEGRITY, "names ledger");
 }
 
-static void a_wrong_idempotency_key_is_refused(void **state)
+/* Whoever can write to the topic can copy a good message and scribble beside it; its digest is the ledger's all the same. */
+static void what_is_scribbled_beside_a_good_value_stops_nothing(void **state)
 {
+    struct error err = {0};
+
     (void)state;
     parcel.envelope.idempotency_key.bytes[31] ^= 1;
-    expect_refused(ERROR_INTEGRITY, "idempotency key");
+    parcel.envelope.records = INT64_MAX;
+    parcel.envelope.collection_no = 9;
+    expect_ok(parcel_decode(&parcel, &ledger, &err), &err);
+    assert_int_equal(parcel.records.count, 2);
 }
 
 static void what_is_no_batch_is_refused(void **state)
@@ -175,7 +178,7 @@ int main(void)
         TEST(numbers_unlike_the_envelopes_are_the_producers_fault),
         TEST(a_count_unlike_the_ledgers_is_refused),
         TEST(another_ledger_or_target_is_refused),
-        TEST(a_wrong_idempotency_key_is_refused),
+        TEST(what_is_scribbled_beside_a_good_value_stops_nothing),
         TEST(what_is_no_batch_is_refused),
     };
 
