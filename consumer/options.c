@@ -67,7 +67,8 @@ const struct option_help consumer_help = {
         "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"
         "  FERRY_TARGET   address of the target that the secret below belongs to\n"
         "  FERRY_TARGET_TOKEN (or FERRY_TARGET_TOKEN_FILE)   sent to that origin only\n"
-        "  FERRY_TARGET_AUTH   token (default), bearer or basic\n"
+        "  FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"
+        "  FERRY_TARGET_USER, FERRY_TARGET_PASSWORD (or FERRY_TARGET_PASSWORD_FILE)   basic\n"
         "  CHROMA_API_KEY   for Chroma Cloud, or for CHROMA_HOST\n"
         "  FERRY_LOG   error, warn, info (default) or debug\n",
 };
