@@ -253,10 +253,10 @@ static const struct option_row verify_rows[] = {
 #define PG_ENVIRONMENT                                                                             \
     "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"  \
     "  FERRY_LOG   error, warn, info (default) or debug\n"
-#define TOKEN_ENVIRONMENT                                                                          \
-    "  FERRY_SOURCE_TOKEN, FERRY_TARGET_TOKEN (or …_TOKEN_FILE)   sent to that URL's origin "    \
-    "only\n"                                                                                       \
-    "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"   \
+#define TOKEN_ENVIRONMENT                                                                            \
+    "  FERRY_SOURCE_TOKEN, FERRY_TARGET_TOKEN (or …_TOKEN_FILE)   sent to that URL's origin "      \
+    "only\n"                                                                                         \
+    "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"     \
     "  FERRY_SOURCE_USER, FERRY_SOURCE_PASSWORD (or …_PASSWORD_FILE), and so for TARGET   basic\n" \
     "  CHROMA_API_KEY   for Chroma Cloud\n"
 #define SECRET_ENVIRONMENT PG_ENVIRONMENT TOKEN_ENVIRONMENT

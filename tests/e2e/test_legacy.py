@@ -78,6 +78,8 @@ def test_a_collection_of_everything_moves(ferry, tmp_path, version, auth):
         assert target.metadata == COLLECTION
         assert target.configuration_json["hnsw"]["space"] == "cosine"
         assert target.configuration_json["hnsw"]["max_neighbors"] == 8
+        compared = ferry.producer("verify", "--collection", ferry.name, "--source", chroma.url, env=chroma.secret("SOURCE"))
+        assert compared.status == DONE, compared.err + compared.out
 
 
 @pytest.mark.parametrize("version", [pytest.param("0.4.24"), pytest.param("0.5.0", marks=pytest.mark.slow)])

@@ -9,7 +9,7 @@
 static const int STATUSES[] = {0,   200, 201, 204, 301, 400, 401, 403, 404, 408, 409,
                                410, 413, 422, 429, 500, 501, 502, 503, 504, 599};
 
-static struct chroma *server(void)
+static struct chroma *server(uint8_t choice)
 {
     static struct chroma chroma = {.tenant = "default_tenant",
                                    .database = "default_database",
@@ -18,6 +18,7 @@ static struct chroma *server(void)
 
     strcpy(chroma.address.origin, "http://127.0.0.1:8000");
     strcpy(chroma.address.base, "http://127.0.0.1:8000/prefix");
+    chroma.version.number = (choice & 64) != 0 ? 4024 : 0; /* 0.4.24, which has a dialect */
     return &chroma;
 }
 
@@ -25,6 +26,18 @@ static void check_error(bool ok, const struct error *err)
 {
     fuzz_check_outcome(ok, err);
     REQUIRE(strstr(err->message, SECRET) == NULL);
+}
+
+static void check_version(struct span text, uint8_t choice)
+{
+    struct chroma chroma = *server(choice);
+    struct chroma_version version;
+    struct error err = {0};
+
+    if (chroma_read_version(text, &version)) {
+        REQUIRE(version.text[0] != '\0');
+        check_error(chroma_take_version(&chroma, &version, &err), &err);
+    }
 }
 
 static void check_json(struct buf *body)
@@ -81,11 +94,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (answer.status == 0) {
         error_set(&answer.err, ERROR_UNAVAILABLE, "127.0.0.1:8000: no connection");
     }
-    check_error(chroma_check(server(), &answer, &err), &err);
+    check_error(chroma_check(server(choice), &answer, &err), &err);
     error_clear(&err);
-    check_error(chroma_check_named(server(), &answer, "docs", &err), &err);
+    check_error(chroma_check_named(server(choice), &answer, "docs", &err), &err);
     error_clear(&err);
-    check_error(chroma_check_preflight(server(), &answer, &limits, &err), &err);
+    check_error(chroma_check_preflight(server(choice), &answer, &limits, &err), &err);
+    check_version(input, choice);
     check_collection(input);
     return 0;
 }
