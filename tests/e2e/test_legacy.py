@@ -64,6 +64,8 @@ def take_to(ferry, chroma, name=None):
     target = judge.connect(ferry.target.url, "default_tenant", "default_database").get_collection(name, embedding_function=None)
     verdict = judge.judge_collections(chroma.dump(name), target)
     assert verdict.equal, str(verdict)
+    said = re.search(r"(\d+) of them have a metadata float", process.out)
+    assert len(verdict.rounded) == int(said.group(1) if said else 0)
     return verdict, target
 
 
@@ -151,6 +153,22 @@ def test_a_missing_collection_is_told_as_in_any_server(ferry, guarded):
     process = ferry.migrate("docsx", source=guarded.url, env=guarded.secret("SOURCE"))
     refused(process, USAGE, 'collection "docsx" does not exist')
     untouched(ferry)
+
+
+def test_tenant_and_database_are_looked_into(ferry, guarded):
+    guarded.ask("POST", "/api/v1/tenants", {"name": "ac me"})
+    guarded.ask("POST", "/api/v1/databases?tenant=ac%20me", {"name": "r&d"})
+    uuid = guarded.ask("POST", guarded.base + "?tenant=ac%20me&database=r%26d", {"name": "docs"})["id"]
+    guarded.uuids[uuid] = uuid
+    guarded.put(uuid, corpus.records(7, 24, arrays=False))
+    ferry.setup()
+    ferry.consumers()
+    process = ferry.migrate("docs", source=guarded.url, source_tenant="ac me", source_database="r&d", target_collection=ferry.name,
+                            env=guarded.secret("SOURCE"))
+    assert process.status == DONE, process.err
+    assert len(ferry.target_ids()) == 7
+    process = ferry.migrate("docs", source=guarded.url, source_tenant="ac me", env=guarded.secret("SOURCE"))
+    refused(process, USAGE, 'collection "docs" does not exist in ac me/default_database')
 
 
 def test_a_target_of_another_dimension_is_refused_though_the_source_says_none(ferry, guarded):
