@@ -43,6 +43,12 @@ static const struct option_row ROWS[] = {
      .placeholder = "NAME",
      .group = "B",
      .help = "d"},
+    {.name = "limit",
+     .env = "FUZZ_LIMIT",
+     .type = OPTION_LIST,
+     .placeholder = "A=B",
+     .group = "B",
+     .help = "f"},
     {.name = "quiet",
      .short_name = 'q',
      .env = "FUZZ_QUIET",
@@ -74,6 +80,7 @@ static void check_set(const struct option_set *set)
     REQUIRE(option_number(set, "lease") >= 2000 && option_number(set, "lease") <= 3600000);
     REQUIRE(name == NULL || option_origin(set, "name") != OPTION_DEFAULT);
     REQUIRE(option_word_count(set) <= 2);
+    (void)option_text(set, "limit");
     (void)option_flag(set, "quiet");
     (void)option_text(set, "source");
     fuzz_check_outcome(secret_find(set, &TARGET, header, style, &err), &err);
