@@ -128,7 +128,7 @@ static enum exit_code conclude_succeeded(const struct progress *p)
 {
     if (p->rounded > 0) {
         printf("%" PRId64
-               " of them have a metadata float that the target itself rounded by at most 2 ULP\n",
+               " of them have a metadata float that the target itself rounded by at most 4 ULP\n",
                p->rounded);
     }
     if (p->skipped > 0) {

@@ -18,7 +18,7 @@
 
 enum verify_mark {
     VERIFY_EQUAL,
-    VERIFY_ROUNDED, /* equal, but a metadata float moved by at most 2 ULP: "=" as well */
+    VERIFY_ROUNDED, /* equal, but a metadata float moved by at most 4 ULP: "=" as well */
     VERIFY_MISSING,
     VERIFY_EXTRA,
     VERIFY_DIFFERS,

@@ -67,7 +67,7 @@ static void tell_counts(const struct verify *v, FILE *out)
     if (counts[VERIFY_ROUNDED] > 0) {
         fprintf(out,
                 " (%" PRIu64 " of them with a metadata float that the target rounded by at most "
-                "2 ULP)",
+                "4 ULP)",
                 counts[VERIFY_ROUNDED]);
     }
     fprintf(out, "\n- %" PRIu64 " missing at the target\n", counts[VERIFY_MISSING]);

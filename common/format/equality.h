@@ -3,7 +3,7 @@
  *
  *   ids, documents, uris   characters; "" is not null
  *   metadata               key order free; null ≡ {} ≡ absent; a key with [] or null ≡ absent
- *   metadata values        int ≠ float ≠ bool ≠ string; -0.0 ≡ 0.0; floats by bits, or within 2 ULP = rounded
+ *   metadata values        int ≠ float ≠ bool ≠ string; -0.0 ≡ 0.0; floats by bits, or within 4 ULP = rounded
  *   embeddings             bits (l2, ip); cosine: |a−b| ≤ 1e-6 · max|v| per component
  */
 #ifndef FORMAT_EQUALITY_H
@@ -20,7 +20,7 @@ const char *space_name(enum space space);
 
 enum equality {
     EQUALITY_SAME,
-    EQUALITY_ROUNDED,      /* same, but a metadata float moved by at most 2 ULP */
+    EQUALITY_ROUNDED,      /* same, but a metadata float moved by at most 4 ULP */
     EQUALITY_MISSING,      /* nothing came back */
     EQUALITY_DIFFERENT,
     EQUALITY_NOT_STORABLE, /* the vector reads back non-finite */

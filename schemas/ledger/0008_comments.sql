@@ -139,7 +139,7 @@ COMMENT ON COLUMN ferry.batches.quiet_until IS 'Until this moment a request of s
 COMMENT ON COLUMN ferry.batches.n_verified IS 'Records that read back equal, counted by the consumer';
 COMMENT ON COLUMN ferry.batches.n_rejected IS 'Records named in rejected_records, by the producer''s export and the consumer''s delivery';
 COMMENT ON COLUMN ferry.batches.n_vanished IS 'Records named in vanished_records, by the producer''s export';
-COMMENT ON COLUMN ferry.batches.n_rounded IS 'Of those verified: records with a metadata float that the target moved, by 2 ULP at most';
+COMMENT ON COLUMN ferry.batches.n_rounded IS 'Of those verified: records with a metadata float that the target moved, by 4 ULP at most';
 COMMENT ON COLUMN ferry.batches.n_truncated IS 'Records named in truncated_records, by the producer''s export; they travel and count as verified';
 COMMENT ON COLUMN ferry.batches.readback_sha256 IS 'SHA-256 of what was read back, in canonical form';
 COMMENT ON COLUMN ferry.batches.exports IS 'How often a producer claimed it for export';
@@ -247,7 +247,7 @@ COMMENT ON COLUMN ferry.batch_status.records IS 'Records planned into it';
 COMMENT ON COLUMN ferry.batch_status.verified IS 'Records read back and equal';
 COMMENT ON COLUMN ferry.batch_status.rejected IS 'Records named in ferry.rejects';
 COMMENT ON COLUMN ferry.batch_status.vanished IS 'Records gone from the source before they were read';
-COMMENT ON COLUMN ferry.batch_status.rounded IS 'Of those verified: with a metadata float that the target moved, by 2 ULP at most';
+COMMENT ON COLUMN ferry.batch_status.rounded IS 'Of those verified: with a metadata float that the target moved, by 4 ULP at most';
 COMMENT ON COLUMN ferry.batch_status.export_rev IS 'Number of its current export; a message of an older one is stale';
 COMMENT ON COLUMN ferry.batch_status.payload_bytes IS 'Size of the message value in bytes';
 COMMENT ON COLUMN ferry.batch_status.partition IS 'Partition of the message';

@@ -178,10 +178,14 @@ class Collection:
             end = start + self.dice.choice([1, 20, 150, 300])
             yield self.body(self.records[start:end])
             start = end
-        again = [record for record in self.records if self.dice.often(0.03)]
+        again = self.others(0.03)
         if again:
-            yield self.body([(name, self.dice.vector(self.dimension, self.space), self.dice.document(), self.dice.metadata(), self.dice.uri())
-                             for name, *_ in again])
+            yield self.body(again)
+
+    def others(self, share):
+        """Some of the records with other contents."""
+        return [(name, self.dice.vector(self.dimension, self.space), self.dice.document(), self.dice.metadata(), self.dice.uri())
+                for name, *_ in self.records if self.dice.often(share)]
 
     def body(self, records):
         ids, vectors, documents, metadatas, uris = zip(*records)

@@ -1,4 +1,5 @@
-"""Random collections, everything mixed that a Chroma can hold, moved by the programs and compared by the official client.
+"""Random collections, everything mixed that a Chroma can hold, moved by the programs and compared by the official client. Every
+second one finds half of its records at the target already, with other contents.
 
 FERRY_PROPERTY_COLLECTIONS says how many (10; tests/run full: 200), FERRY_TEST_SEED with which seed to begin, which repeats a
 failure. Two are moved at a time, by one consumer, through one topic and one ledger.
@@ -19,17 +20,25 @@ FIRST = int(os.environ.get("FERRY_TEST_SEED", random.SystemRandom().randrange(10
 SEEDS = range(FIRST, FIRST + COUNT)
 
 
+def fill(url, creation, bodies):
+    server = Server(url)
+    try:
+        made = server.ask("POST", server.base, creation, "create collection")
+        for body in bodies:
+            server.records(made, "upsert", body)
+    finally:
+        server.close()
+
+
 def cross(ferry, seed):
     """Fills a source collection and moves it; returns the collection, its name and the ended program."""
     collection = Collection(seed)
     name = ferry.also("%d" % seed)
-    server = Server(ferry.source.url)
-    try:
-        made = server.ask("POST", server.base, collection.creation(name), "create collection " + name)
-        for body in collection.bodies():
-            server.records(made, "upsert", body)
-    finally:
-        server.close()
+    creation = collection.creation(name)
+    fill(ferry.source.url, creation, collection.bodies())
+    older = collection.others(0.5) if seed % 2 else []
+    if older:
+        fill(ferry.target.url, creation, [collection.body(older)])
     return collection, name, ferry.migrate(name, batch_records=collection.batch_records)
 
 
