@@ -158,11 +158,6 @@ static bool read_all(struct dry_run *run, struct error *err)
 
 static bool tell(struct dry_run *run, const char *target_name, struct error *err)
 {
-    struct buf not_carried;
-    buf_init(&not_carried, LIMIT_CONTROL_DOCUMENT);
-    bool ok = run->target_exists ||
-              chroma_not_carried(&run->job.source.collection,
-                                 chroma_index_kind_of(&run->job.target.chroma), &not_carried, err);
     struct rehearsal_setting setting = {
         .limits = &run->job.limits,
         .collection = run->job.collection,
@@ -171,15 +166,13 @@ static bool tell(struct dry_run *run, const char *target_name, struct error *err
         .target = run->job.target.chroma.address.base,
         .target_exists = run->target_exists,
         .concurrency = option_number(run->rt.options, "source-concurrency"),
-        .not_carried = ok ? buf_cstr(&not_carried) : "",
+        .fidelity = &run->job.fidelity,
     };
-    if (ok && option_flag(run->rt.options, "json")) {
-        ok = rehearsal_tell_json(&run->rehearsal, &setting, stdout, err);
-    } else if (ok) {
-        rehearsal_tell(&run->rehearsal, &setting, stdout);
+    if (option_flag(run->rt.options, "json")) {
+        return rehearsal_tell_json(&run->rehearsal, &setting, stdout, err);
     }
-    buf_deinit(&not_carried);
-    return ok;
+    rehearsal_tell(&run->rehearsal, &setting, stdout);
+    return true;
 }
 
 static bool rehearse(struct dry_run *run, const struct option_set *options, struct error *err)

@@ -10,81 +10,10 @@
 #include "base/limits.h"
 #include "format/json_write.h"
 #include "producer/job_limits.h"
+#include "producer/target.h"
 #include "store/states.h"
 
 #define REDRIVE_PATIENCE_MS (10 * 60 * 1000) /* many batches are shrunk in one statement */
-
-static bool check_fit(const struct job *job, struct error *err)
-{
-    const struct chroma_collection *source = &job->source.collection;
-    const struct chroma_collection *target = &job->target.collection;
-    if (uuid_equal(&source->uuid, &target->uuid)) {
-        return error_set(err, ERROR_USAGE,
-                         "source and target are the same collection (%s): name another --target or "
-                         "--target-collection",
-                         source->uuid.text);
-    }
-    if (source->dimension != 0 && target->dimension != 0 &&
-        source->dimension != target->dimension) {
-        return error_set(err, ERROR_REJECTED,
-                         "target collection \"%s\" has dimension %u, the source has %u: nothing "
-                         "was written; choose "
-                         "another --target-collection",
-                         target->name, target->dimension, source->dimension);
-    }
-    if (source->space != target->space) {
-        return error_set(err, ERROR_REJECTED,
-                         "target collection \"%s\" measures distance by %s, the source by %s: "
-                         "nothing was written; "
-                         "choose another --target-collection",
-                         target->name, space_name(target->space), space_name(source->space));
-    }
-    return true;
-}
-
-/* What the target's kind of index cannot take is said before the collection is made. */
-static bool say_not_carried(const struct job *job, enum chroma_index_kind kind, struct error *err)
-{
-    struct buf list;
-    buf_init(&list, LIMIT_CONTROL_DOCUMENT);
-    bool ok = chroma_not_carried(&job->source.collection, kind, &list, err);
-    if (ok && list.len > 0) {
-        fprintf(stderr, "not carried to %s: %s\n",
-                kind == CHROMA_INDEX_SPANN ? "Chroma Cloud, which sets its own"
-                                           : "a Chroma before 1.0, which has none",
-                buf_cstr(&list));
-    }
-    buf_deinit(&list);
-    return ok;
-}
-
-static bool create_target(struct job *job, struct runtime *rt, const char *name, struct error *err)
-{
-    struct buf body;
-    struct buf metadata;
-    bool needs_metadata = false;
-    bool found = false;
-    enum chroma_index_kind kind = chroma_index_kind_of(&job->target.chroma);
-    buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    buf_init(&metadata, LIMIT_CONTROL_DOCUMENT);
-
-    bool ok = say_not_carried(job, kind, err) &&
-              chroma_create_body(&job->source.collection, name, kind, &body, err) &&
-              chroma_metadata_body(&job->source.collection, &metadata, &needs_metadata, err);
-    if (ok && !side_create(&job->target, rt, buf_span(&body), err)) {
-        /* Another producer may have created it in this moment. */
-        ok = err->kind == ERROR_CONFLICT;
-        if (ok) {
-            error_clear(err);
-            ok = side_resolve(&job->target, rt, name, &found, err) && check_fit(job, err);
-        }
-    } else if (ok && needs_metadata && kind != CHROMA_INDEX_METADATA) {
-        ok = side_put_metadata(&job->target, rt, buf_span(&metadata), err);
-    }
-    buf_deinit(&body);
-    buf_deinit(&metadata);
-    return ok;
-}
 
 static void write_text(struct buf *out, const char *name, const char *value)
 {
@@ -133,6 +62,8 @@ static void write_submission(struct buf *out, const struct job *job, const struc
     write_side(out, "source", &job->source, job->source.collection.dimension);
     buf_append_byte(out, ',');
     write_side(out, "target", &job->target, dimension);
+    buf_append_str(out, ",\"fidelity\":");
+    fidelity_write_json(&job->fidelity, out);
     buf_append_byte(out, '}');
 }
 
@@ -186,7 +117,7 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
     return side_resolve(&job->target, rt, target_name_of(rt->options), target_exists, err) &&
-           (!*target_exists || check_fit(job, err));
+           target_look(job, *target_exists, err);
 }
 
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
@@ -194,7 +125,7 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
     const char *target_name = target_name_of(rt->options);
     bool found = false;
     return job_look(job, rt, &found, err) && job_limits_check(job, rt, target_name, err) &&
-           (found || create_target(job, rt, target_name, err)) && submit(job, rt, err);
+           target_prepare(job, rt, target_name, found, err) && submit(job, rt, err);
 }
 
 static bool check_same(const struct side *side, bool found, const char *name, struct span uuid_text,
@@ -240,7 +171,7 @@ static bool open_from_ledger(struct job *job, struct runtime *rt, const struct p
            side_resolve(&job->target, rt, pg_cstr(row, 0, "target_name"), &found, err) &&
            check_same(&job->target, found, pg_cstr(row, 0, "target_name"),
                       pg_text(row, 0, "target_uuid"), job->name, err) &&
-           job_limits_choose(job, rt->options, err);
+           job_limits_choose(job, rt->options, err) && target_complete(job, rt, err);
 }
 
 static bool is_over(struct span state_name)

@@ -2,6 +2,7 @@
 #ifndef PRODUCER_JOB_H
 #define PRODUCER_JOB_H
 
+#include "producer/fidelity.h"
 #include "producer/limits.h"
 #include "producer/settings.h"
 #include "producer/side.h"
@@ -17,6 +18,8 @@ struct job {
     bool is_resumed;
     struct side source;
     struct side target;
+    struct fidelity
+        fidelity; /* what the target does not get as it is; of a resumed job: still differs */
     int64_t n_planned, n_skipped;
     struct target_limits limits;
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "producer/admit.h"
+#include "producer/fidelity.h"
 
 #define REHEARSAL_EXAMPLES 10
 
@@ -74,7 +75,8 @@ struct rehearsal_setting {
     const char *collection, *source, *target_collection, *target;
     bool target_exists;
     int64_t concurrency;
-    const char *not_carried; /* settings of the source that the target cannot take, or "" */
+    const struct fidelity
+        *fidelity; /* settings that the target gets otherwise: for programs, people were told */
 };
 void rehearsal_tell(const struct rehearsal *rehearsal, const struct rehearsal_setting *setting,
                     FILE *out);

@@ -136,9 +136,6 @@ void rehearsal_tell(const struct rehearsal *r, const struct rehearsal_setting *s
             setting->source, setting->target_collection, setting->target,
             setting->target_exists ? "exists" : "would be created");
     tell_limits(setting, out);
-    if (setting->not_carried[0] != '\0') {
-        fprintf(out, "not carried, the target sets its own: %s\n", setting->not_carried);
-    }
     fputc('\n', out);
     tell_violations(r, setting, out);
     fprintf(out,
@@ -284,7 +281,9 @@ bool rehearsal_tell_json(const struct rehearsal *r, const struct rehearsal_setti
     write_text(&text, "target_collection", setting->target_collection);
     write_text(&text, "target", setting->target);
     buf_printf(&text, "\"target_exists\":%s,", setting->target_exists ? "true" : "false");
-    write_text(&text, "not_carried", setting->not_carried);
+    write_name(&text, "fidelity");
+    fidelity_write_json(setting->fidelity, &text);
+    buf_append_byte(&text, ',');
     write_name(&text, "limits");
     limits_write(setting->limits, &text);
     buf_append_byte(&text, ',');

@@ -101,13 +101,14 @@ static bool is_well_formed(struct exporter *exporter, const struct question *que
 {
     struct record_set set;
     bool ok = columns_scan(answer, &exporter->arena, &set, err);
-    if (ok && question->step.kind == READ_STEP_CONTROL) {
-        ok = set.count > 0 && set.records[0].embedding != NULL;
-        if (!ok) {
-            error_set(err, ERROR_FORMAT, "no record came");
-        }
+    bool has_vector = ok && set.count > 0 && set.records[0].embedding != NULL;
+    if (ok && question->step.kind == READ_STEP_CONTROL && !has_vector) {
+        ok = error_set(err, ERROR_FORMAT, "no record came");
+    } else if (ok && question->step.count == 1 && set.count > 0 && !has_vector) {
+        ok = error_set(err, ERROR_FORMAT,
+                       "the record came without a vector"); /* among others it shifts theirs */
     }
-    if (ok && set.count > 0 && set.records[0].embedding != NULL) {
+    if (ok && has_vector) {
         exporter_note_good(exporter, set.records[0].id);
     }
     arena_reset(&exporter->arena);

@@ -156,7 +156,8 @@ bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool 
         *err = why;
         return false;
     }
-    return !*found || !chroma_is_old(&side->chroma) || side_probe(side, rt, err);
+    bool is_open = *found && (chroma_is_old(&side->chroma) || side->collection.is_space_doubtful);
+    return !is_open || side_probe(side, rt, err);
 }
 
 bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)

@@ -124,7 +124,9 @@ static bool judge(struct asking *asking, const struct record *first, const struc
                   LOG_TEXT("declared", space_name(collection->space)),
                   LOG_TEXT("measured", space_name(space)));
         collection->space = space;
+        collection->metadata_is_idle = !chroma_is_old(&asking->side->chroma);
     }
+    collection->is_space_doubtful = false;
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* What a server before 1.0 does not say of a collection, or says wrongly: asked of its records. */
+/* What a server before 1.0 does not say of a collection, or says wrongly, and what a newer one says twice: asked of its
+ * records. */
 #ifndef PRODUCER_SIDE_PROBE_H
 #define PRODUCER_SIDE_PROBE_H
 

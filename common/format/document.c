@@ -96,6 +96,11 @@ bool document_is_null(const struct document *any)
     return !any || cJSON_IsNull(item(any));
 }
 
+bool document_equal(const struct document *left, const struct document *right)
+{
+    return cJSON_Compare(item(left), item(right), true);
+}
+
 const struct document *document_first(const struct document *object)
 {
     return cJSON_IsObject(item(object)) || cJSON_IsArray(item(object)) ? node(item(object)->child)

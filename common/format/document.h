@@ -25,6 +25,9 @@ const char *document_string(const struct document *node, const char *fallback);
 double document_number(const struct document *node, double fallback);
 bool document_bool(const struct document *node, bool fallback);
 bool document_is_null(const struct document *node); /* also true for NULL */
+/* Same values, whatever the order of members; numbers as doubles: 1 equals 1.0. */
+bool document_equal(const struct document *left, const struct document *right);
+
 /* Iteration over an object's members, in order: first child, next sibling, and a member's name. */
 const struct document *document_first(const struct document *object);
 const struct document *document_next(const struct document *member);

@@ -54,8 +54,11 @@ struct chroma_limits { /* GET pre-flight-checks */
 struct chroma_collection {
     struct uuid uuid;
     char name[520];
-    uint32_t dimension;      /* 0: none yet */
-    enum space space;        /* resolved as the server does, chroma-api §7 */
+    uint32_t dimension;     /* 0: none yet */
+    enum space space;       /* resolved as the server does, chroma-api §7 */
+    bool is_space_doubtful; /* metadata and configuration name two: only a measurement can tell */
+    bool
+        metadata_is_idle; /* measured: hnsw:* metadata came after the index, which does not follow it */
     struct document *object; /* the whole answer, owned; chroma_collection_deinit frees it */
     struct buf text;         /* the same as text, owned: numbers keep their type in it */
 };
@@ -145,17 +148,35 @@ enum chroma_index_kind {
 enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma);
 
 /* name, configuration of that kind, embedding function, metadata without hnsw:* keys (but for an old server, which has
- * no configuration and needs no chroma_metadata_body). */
+ * no configuration and needs no chroma_metadata_body); without lists too for all but Chroma Cloud: a single server ends the
+ * connection on them. */
 MUST_CHECK bool chroma_create_body(const struct chroma_collection *source, const char *target_name,
                                    enum chroma_index_kind kind, struct buf *out, struct error *err);
-/* What an index of that kind cannot take from the source: "ef_construction 200, max_neighbors 32"; nothing when all
- * is carried. */
-MUST_CHECK bool chroma_not_carried(const struct chroma_collection *source,
-                                   enum chroma_index_kind kind, struct buf *out, struct error *err);
-/* {"new_metadata":{…}} with all of the source's metadata; *needed = false when creating already
+/* One thing that is set on a collection. Texts are borrowed from the collection or static. */
+enum chroma_setting_kind {
+    CHROMA_SETTING_NUMBER,       /* 1 and 1.0 are the same */
+    CHROMA_SETTING_TYPED_NUMBER, /* they are not */
+    CHROMA_SETTING_TREE,         /* any other JSON; the order of members is free */
+};
+struct chroma_setting {
+    char name
+        [128]; /* "hnsw.ef_search", "spann.…", "index", "embedding_function", "metadata.KEY", "schema.KEY.INDEX" */
+    struct span key; /* what follows the point, whole: a long one is cut in the name */
+    struct span value;
+    enum chroma_setting_kind kind;
+    bool is_default;   /* as a server sets it by itself */
+    bool is_list;      /* metadata: a single server does not survive these */
+    bool is_index_key; /* metadata: hnsw:*, which follow after creation */
+};
+typedef bool chroma_setting_fn(void *ctx, const struct chroma_setting *setting); /* false: enough */
+/* Index parameters that a server does not show have their defaults; the space is in the collection. */
+MUST_CHECK bool chroma_each_setting(const struct chroma_collection *collection,
+                                    chroma_setting_fn *fn, void *ctx, struct error *err);
+/* {"new_metadata":{…}} with all of the source's metadata that such a server can keep; *needed = false when creating already
  * carried all of it. */
-MUST_CHECK bool chroma_metadata_body(const struct chroma_collection *source, struct buf *out,
-                                     bool *needed, struct error *err);
+MUST_CHECK bool chroma_metadata_body(const struct chroma_collection *source,
+                                     enum chroma_index_kind kind, struct buf *out, bool *needed,
+                                     struct error *err);
 /* Fills a collection from its JSON object (exposed for tests). ERROR_FORMAT names what is
  * missing. */
 MUST_CHECK bool chroma_read_collection(struct span json, struct chroma_collection *out,

@@ -150,7 +150,8 @@ static void take_batch_size(struct span json, struct chroma_index *out)
     take_number(at, "batch_size", 2, false, &out->batch_size);
 }
 
-bool chroma_resolve_index(struct span json, struct chroma_index *out, struct error *err)
+bool chroma_resolve_index(struct span json, bool metadata_is_idle, struct chroma_index *out,
+                          struct error *err)
 {
     struct span configuration = member_text(json, "configuration_json");
     struct span metadata = member_text(json, "metadata");
@@ -167,7 +168,12 @@ bool chroma_resolve_index(struct span json, struct chroma_index *out, struct err
     take_batch_size(json, out);
     /* Collections made by old clients: the configuration shows defaults, the index was built from
      * the metadata. */
-    return !is_default(out) || take_metadata(metadata, out, err);
+    if (metadata_is_idle || !is_default(out)) {
+        return true;
+    }
+    bool is_fine = take_metadata(metadata, out, err);
+    out->is_doubtful = is_fine && out->space != SPACE_L2;
+    return is_fine;
 }
 
 static bool take_identity(struct chroma_collection *out, struct error *err)
@@ -202,10 +208,11 @@ bool chroma_read_collection(struct span json, struct chroma_collection *out, str
     buf_append_span(&out->text, json);
     if (!buf_check(&out->text, "a collection object", err) ||
         !document_parse(buf_span(&out->text), &out->object, err) || !take_identity(out, err) ||
-        !chroma_resolve_index(buf_span(&out->text), &index, err)) {
+        !chroma_resolve_index(buf_span(&out->text), false, &index, err)) {
         chroma_collection_deinit(out);
         return false;
     }
     out->space = index.space;
+    out->is_space_doubtful = index.is_doubtful;
     return true;
 }

@@ -2,7 +2,7 @@
  * The bodies that make a target collection like its source. Metadata and embedding function are
  * copied as the source's own text, so that 1 stays an integer and 1.0 a float. Of an
  * index Chroma Cloud takes the space only, and servers before 1.0 take it as metadata and know no
- * embedding function; chroma_not_carried() names the rest.
+ * embedding function.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -77,40 +77,22 @@ static bool find_embedding_function(struct span collection, struct json_value *o
            chroma_member(configuration.text, "embedding_function", out) && out->type == JSON_OBJECT;
 }
 
-bool chroma_not_carried(const struct chroma_collection *source, enum chroma_index_kind kind,
-                        struct buf *out, struct error *err)
-{
-    struct chroma_index index;
-    struct json_value function;
-    size_t named = 0;
+struct wanted { /* of a source's metadata */
+    bool
+        index_keys; /* hnsw:*: a server parses those strictly and lets them fight with the configuration */
+    bool lists; /* a single server's handler ends on them without an answer */
+};
 
-    if (kind == CHROMA_INDEX_HNSW) {
-        return true;
-    }
-    if (kind == CHROMA_INDEX_METADATA) {
-        if (find_embedding_function(buf_span(&source->text), &function)) {
-            buf_append_str(out, "the embedding function");
-        }
-        return buf_check(out, "the list of what is not carried", err);
-    }
-    if (!chroma_resolve_index(buf_span(&source->text), &index, err)) {
-        return false;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
-        struct span value = value_of(&index, &parameters[i]);
-        if (value.ptr != NULL) {
-            buf_printf(out, "%s%s ", named++ > 0 ? ", " : "", parameters[i].name);
-            buf_append_span(out, value);
-        }
-    }
-    return buf_check(out, "the list of what is not carried", err);
+static bool is_wanted(const struct wanted *wanted, struct json_value key, struct json_value value)
+{
+    return (wanted->index_keys || !chroma_is_index_key(key)) &&
+           (wanted->lists || value.type != JSON_ARRAY);
 }
 
-/* The metadata without hnsw:* keys: a server parses those strictly and lets them fight with the
- * configuration. They follow by chroma_metadata_body(). Null when nothing is left: an empty object
- * is refused. written: members that stand there already, behind a brace. */
-static bool write_metadata(struct buf *out, struct span metadata, size_t written, bool *left_out,
-                           struct error *err)
+/* Null when nothing is left: an empty object is refused. written: members that stand there already, behind a brace.
+ * *index_keys: how many of those there are. */
+static bool write_metadata(struct buf *out, struct span metadata, const struct wanted *wanted,
+                           size_t written, size_t *index_keys, struct error *err)
 {
     struct json_scan scan;
     struct json_value key, value;
@@ -128,8 +110,8 @@ static bool write_metadata(struct buf *out, struct span metadata, size_t written
         if (!json_read(&scan, &value, err)) {
             return false;
         }
-        if (chroma_is_index_key(key)) {
-            *left_out = true;
+        *index_keys += chroma_is_index_key(key) ? 1 : 0;
+        if (!is_wanted(wanted, key, value)) {
             continue;
         }
         buf_append_byte(out, written++ == 0 ? '{' : ',');
@@ -140,17 +122,17 @@ static bool write_metadata(struct buf *out, struct span metadata, size_t written
     return false;
 }
 
-static bool write_metadata_of(struct buf *out, struct span collection, size_t written,
-                              bool *left_out, struct error *err)
+static bool write_metadata_of(struct buf *out, struct span collection, const struct wanted *wanted,
+                              size_t written, size_t *index_keys, struct error *err)
 {
     struct json_value metadata;
 
-    *left_out = false;
+    *index_keys = 0;
     if (!chroma_member(collection, "metadata", &metadata) || metadata.type != JSON_OBJECT) {
         buf_append_str(out, written == 0 ? "null" : "}");
         return true;
     }
-    return write_metadata(out, metadata.text, written, left_out, err);
+    return write_metadata(out, metadata.text, wanted, written, index_keys, err);
 }
 
 static size_t write_member(struct buf *out, const char *key, struct span value, size_t written)
@@ -208,10 +190,11 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
 {
     struct span collection = buf_span(&source->text);
     struct chroma_index index;
+    struct wanted wanted = {.index_keys = false, .lists = kind == CHROMA_INDEX_SPANN};
     size_t written = 0;
-    bool left_out;
+    size_t index_keys;
 
-    if (!chroma_resolve_index(collection, &index, err)) {
+    if (!chroma_resolve_index(collection, source->metadata_is_idle, &index, err)) {
         return false;
     }
     index.space = source->space; /* by which it is really measured; its metadata may say another */
@@ -225,30 +208,28 @@ bool chroma_create_body(const struct chroma_collection *source, const char *targ
     if (kind == CHROMA_INDEX_METADATA) {
         written = write_old_index(out, collection, &index);
     }
-    if (!write_metadata_of(out, collection, written, &left_out, err)) {
+    if (!write_metadata_of(out, collection, &wanted, written, &index_keys, err)) {
         return false;
     }
     buf_append_byte(out, '}');
     return buf_check(out, "a create request", err);
 }
 
-bool chroma_metadata_body(const struct chroma_collection *source, struct buf *out, bool *needed,
-                          struct error *err)
+bool chroma_metadata_body(const struct chroma_collection *source, enum chroma_index_kind kind,
+                          struct buf *out, bool *needed, struct error *err)
 {
-    struct span collection = buf_span(&source->text);
-    struct json_value metadata;
-    struct buf rest;
-    bool is_fine;
+    struct wanted wanted = {.index_keys = true, .lists = kind == CHROMA_INDEX_SPANN};
+    size_t index_keys = 0;
 
     *needed = false;
-    buf_init(&rest, source->text.max);
-    is_fine = write_metadata_of(&rest, collection, 0, needed, err);
-    buf_deinit(&rest);
-    if (!is_fine || !*needed || !chroma_member(collection, "metadata", &metadata)) {
-        return is_fine;
-    }
     buf_append_str(out, "{\"new_metadata\":");
-    buf_append_span(out, metadata.text);
+    if (!write_metadata_of(out, buf_span(&source->text), &wanted, 0, &index_keys, err)) {
+        return false;
+    }
+    *needed = index_keys > 0 && kind != CHROMA_INDEX_METADATA;
     buf_append_byte(out, '}');
+    if (!*needed) {
+        buf_clear(out);
+    }
     return buf_check(out, "a metadata request", err);
 }

@@ -36,12 +36,15 @@ MUST_CHECK bool chroma_check_preflight(const struct chroma *chroma,
 /* The index parameters that hold, as JSON numbers; ptr NULL: the server's default. */
 struct chroma_index {
     enum space space;
+    bool is_doubtful; /* the metadata names another space than the configuration, and is believed */
     struct span ef_construction, ef_search, max_neighbors, resize_factor, sync_threshold,
         batch_size, num_threads;
 };
 /* Resolved from the configuration, or from hnsw:* metadata where that takes over. `json`: a valid
  * collection object. */
-MUST_CHECK bool chroma_resolve_index(struct span json, struct chroma_index *out, struct error *err);
+/* metadata_is_idle: a measurement has shown that the index was not built from the metadata. */
+MUST_CHECK bool chroma_resolve_index(struct span json, bool metadata_is_idle,
+                                     struct chroma_index *out, struct error *err);
 /* A member of an object that is known to be valid JSON; false when there is none or `object` is no
  * object. */
 bool chroma_member(struct span object, const char *name, struct json_value *out);

@@ -163,6 +163,9 @@ BEGIN
         WHERE t.target_uuid = v_target;
     PERFORM ferry.work_on((p->>'worker')::uuid, v_job);
     PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
+    IF p->'fidelity' <> '[]' THEN
+        PERFORM ferry.log_event('job.fidelity', v_job, NULL, NULL, (p->'fidelity')::text);
+    END IF;
     RETURN QUERY SELECT v_job, 1, v_name, 'pending'::text, false, ferry.on_existing(v_job);
 END
 $$;

@@ -209,7 +209,7 @@ COMMENT ON COLUMN ferry.events.job_id IS 'Job it happened to; null: none';
 COMMENT ON COLUMN ferry.events.batch_no IS 'Batch it happened to; null: none';
 COMMENT ON COLUMN ferry.events.worker_id IS 'Worker that noted it; null: a person, or the ledger';
 COMMENT ON COLUMN ferry.events.kind IS 'noun.verb: job.planned, batch.parked, message.poison …';
-COMMENT ON COLUMN ferry.events.detail IS 'The rest, in words';
+COMMENT ON COLUMN ferry.events.detail IS 'The rest, in words; of job.fidelity a JSON array: setting, source, target';
 
 COMMENT ON VIEW ferry.throughput IS 'Records and batches that became final, per job and minute.';
 COMMENT ON COLUMN ferry.throughput.job IS 'Name of the job';

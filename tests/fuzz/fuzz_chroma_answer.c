@@ -40,6 +40,14 @@ static void check_json(struct buf *body)
     buf_clear(body);
 }
 
+static bool check_setting(void *ctx, const struct chroma_setting *setting)
+{
+    (void)ctx;
+    REQUIRE(setting->name[0] != '\0' && memchr(setting->name, '\0', sizeof setting->name) != NULL);
+    REQUIRE(setting->value.len > 0);
+    return true;
+}
+
 static void check_collection(struct span text)
 {
     struct chroma_collection collection;
@@ -59,12 +67,13 @@ static void check_collection(struct span text)
         }
         error_clear(&err);
         buf_clear(&body);
-        REQUIRE(chroma_not_carried(&collection, kind, &body, &err));
+        if (chroma_metadata_body(&collection, kind, &body, &needed, &err) && needed) {
+            check_json(&body);
+        }
+        error_clear(&err);
         buf_clear(&body);
     }
-    if (chroma_metadata_body(&collection, &body, &needed, &err) && needed) {
-        check_json(&body);
-    }
+    REQUIRE(chroma_each_setting(&collection, check_setting, NULL, &err));
     buf_deinit(&body);
     chroma_collection_deinit(&collection);
 }

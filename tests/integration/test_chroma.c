@@ -238,7 +238,7 @@ static void copy_collection(const struct chroma_collection *source, const char *
     assert_true(chroma_create_body(source, name, CHROMA_INDEX_HNSW, &body, &err));
     target = create(&world.target, buf_span(&body));
     buf_clear(&body);
-    assert_true(chroma_metadata_body(source, &body, &needed, &err));
+    assert_true(chroma_metadata_body(source, CHROMA_INDEX_HNSW, &body, &needed, &err));
     if (needed) {
         finish(chroma_put_collection(&world.target, &target.uuid, buf_span(&body), on_done, &result,
                                      &err),

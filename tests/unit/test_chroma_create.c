@@ -51,7 +51,7 @@ static void expect_metadata(const char *rest, const char *wanted) /* NULL: not n
     struct buf body;
 
     buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    assert_true(chroma_metadata_body(&source, &body, &needed, &err));
+    assert_true(chroma_metadata_body(&source, CHROMA_INDEX_HNSW, &body, &needed, &err));
     assert_int_equal(needed, wanted != NULL);
     assert_string_equal(buf_cstr(&body), wanted ? wanted : "");
     buf_deinit(&body);
@@ -200,13 +200,13 @@ static void a_body_over_the_ceiling_is_refused(void **state)
     assert_int_equal(err.kind, ERROR_LIMIT);
     error_clear(&err);
     buf_clear(&body);
-    assert_false(chroma_metadata_body(&source, &body, &needed, &err));
+    assert_false(chroma_metadata_body(&source, CHROMA_INDEX_HNSW, &body, &needed, &err));
     assert_int_equal(err.kind, ERROR_LIMIT);
     buf_deinit(&body);
     chroma_collection_deinit(&source);
 }
 
-static void on_cloud_only_the_space_is_carried_and_the_rest_is_named(void **state)
+static void on_cloud_only_the_space_is_carried(void **state)
 {
     struct chroma_collection source =
         source_of("\"configuration_json\":{\"hnsw\":{\"space\":\"cosine\",\"ef_construction\":200,"
@@ -221,12 +221,33 @@ static void on_cloud_only_the_space_is_carried_and_the_rest_is_named(void **stat
                         "{\"name\":\"docs\",\"get_or_create\":false,\"configuration\":{\"spann\":{"
                         "\"space\":\"cosine\"},\"embedding_function\":null},\"metadata\":{"
                         "\"owner\":\"x\"}}");
+    buf_deinit(&body);
+    chroma_collection_deinit(&source);
+}
+
+static void lists_go_to_servers_that_survive_them_only(void **state)
+{
+    struct chroma_collection source =
+        source_of("\"metadata\":{\"a\":[1],\"b\":2,\"hnsw:space\":\"l2\"}");
+    struct error err = {0};
+    struct buf body;
+    bool needed;
+
+    (void)state;
+    buf_init(&body, LIMIT_CONTROL_DOCUMENT);
+    assert_true(chroma_create_body(&source, "docs", CHROMA_INDEX_HNSW, &body, &err));
+    assert_non_null(strstr(buf_cstr(&body), "\"metadata\":{\"b\":2}"));
     buf_clear(&body);
-    assert_true(chroma_not_carried(&source, CHROMA_INDEX_SPANN, &body, &err));
-    assert_string_equal(buf_cstr(&body), "ef_construction 200, max_neighbors 32");
+    assert_true(chroma_create_body(&source, "docs", CHROMA_INDEX_SPANN, &body, &err));
+    assert_non_null(strstr(buf_cstr(&body), "\"metadata\":{\"a\":[1],\"b\":2}"));
     buf_clear(&body);
-    assert_true(chroma_not_carried(&source, CHROMA_INDEX_HNSW, &body, &err));
-    assert_int_equal(body.len, 0);
+    assert_true(chroma_metadata_body(&source, CHROMA_INDEX_HNSW, &body, &needed, &err));
+    assert_true(needed);
+    assert_string_equal(buf_cstr(&body), "{\"new_metadata\":{\"b\":2,\"hnsw:space\":\"l2\"}}");
+    buf_clear(&body);
+    assert_true(chroma_metadata_body(&source, CHROMA_INDEX_SPANN, &body, &needed, &err));
+    assert_string_equal(buf_cstr(&body),
+                        "{\"new_metadata\":{\"a\":[1],\"b\":2,\"hnsw:space\":\"l2\"}}");
     buf_deinit(&body);
     chroma_collection_deinit(&source);
 }
@@ -234,20 +255,19 @@ static void on_cloud_only_the_space_is_carried_and_the_rest_is_named(void **stat
 static void an_old_server_takes_its_index_as_metadata(void **state)
 {
     static const struct {
-        const char *source, *metadata, *not_carried;
+        const char *source, *metadata;
     } rows[] = {
         {"\"configuration_json\":{\"hnsw\":{\"space\":\"cosine\",\"ef_construction\":200,"
          "\"ef_search\":100,\"max_neighbors\":32,\"resize_factor\":1.2,\"sync_threshold\":1000},"
          "\"embedding_function\":{\"type\":\"legacy\"}},\"metadata\":{\"hnsw:M\":8,\"owner\":1.0}",
-         "{\"hnsw:space\":\"cosine\",\"hnsw:construction_ef\":200,\"hnsw:M\":32,\"owner\":1.0}",
-         "the embedding function"},
+         "{\"hnsw:space\":\"cosine\",\"hnsw:construction_ef\":200,\"hnsw:M\":32,\"owner\":1.0}"},
         {"\"metadata\":{\"a\":1,\"hnsw:space\":\"l2\",\"hnsw:M\":16}",
-         "{\"hnsw:space\":\"l2\",\"hnsw:M\":16,\"a\":1}", ""},
-        {"\"metadata\":{\"hnsw:space\":\"ip\"}", "{\"hnsw:space\":\"ip\"}", ""},
+         "{\"hnsw:space\":\"l2\",\"hnsw:M\":16,\"a\":1}"},
+        {"\"metadata\":{\"hnsw:space\":\"ip\"}", "{\"hnsw:space\":\"ip\"}"},
         {"\"configuration_json\":{\"hnsw\":{\"space\":\"ip\"}},\"metadata\":null",
-         "{\"hnsw:space\":\"ip\"}", ""},
-        {"\"metadata\":{\"a\":1}", "{\"a\":1}", ""},
-        {"\"metadata\":null", "null", ""},
+         "{\"hnsw:space\":\"ip\"}"},
+        {"\"metadata\":{\"a\":1}", "{\"a\":1}"},
+        {"\"metadata\":null", "null"},
     };
 
     (void)state;
@@ -262,9 +282,6 @@ static void an_old_server_takes_its_index_as_metadata(void **state)
         snprintf(expected, sizeof expected,
                  "{\"name\":\"docs\",\"get_or_create\":false,\"metadata\":%s}", rows[i].metadata);
         assert_string_equal(buf_cstr(&body), expected);
-        buf_clear(&body);
-        assert_true(chroma_not_carried(&source, CHROMA_INDEX_METADATA, &body, &err));
-        assert_string_equal(buf_cstr(&body), rows[i].not_carried);
         buf_deinit(&body);
         chroma_collection_deinit(&source);
     }
@@ -317,7 +334,8 @@ int main(void)
         cmocka_unit_test(old_index_keys_of_a_wrong_type_are_no_configuration),
         cmocka_unit_test(a_batch_size_only_the_schema_shows_is_kept),
         cmocka_unit_test(of_a_distributed_index_only_the_space_is_kept),
-        cmocka_unit_test(on_cloud_only_the_space_is_carried_and_the_rest_is_named),
+        cmocka_unit_test(on_cloud_only_the_space_is_carried),
+        cmocka_unit_test(lists_go_to_servers_that_survive_them_only),
         cmocka_unit_test(an_old_server_takes_its_index_as_metadata),
         cmocka_unit_test(the_distance_that_was_measured_is_created),
         cmocka_unit_test(cloud_is_known_by_its_host),

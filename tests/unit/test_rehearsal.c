@@ -155,17 +155,23 @@ static void the_json_is_json(void **state)
     rehearsal.collection.count = 1;
     rehearsal.collection.list[0] =
         (struct quota_violation){.rule = QUOTA_DIMENSION, .value = 9, .most = 8};
+    struct fidelity fidelity = {.count = 1};
+    snprintf(fidelity.rows[0].setting, sizeof fidelity.rows[0].setting, "index");
     const struct rehearsal_setting setting = {.limits = &limits,
                                               .collection = "do\"cs",
                                               .source = "http://a",
                                               .target_collection = "docs",
                                               .target = "http://b",
                                               .concurrency = 2,
-                                              .not_carried = ""};
+                                              .fidelity = &fidelity};
     expect_ok(rehearsal_tell_json(&rehearsal, &setting, out, &err), &err);
     fclose(out);
     expect_ok(document_parse((struct span){(const uint8_t *)text, len}, &root, &err), &err);
     assert_string_equal(document_string(document_get(root, "collection"), ""), "do\"cs");
+    assert_string_equal(
+        document_string(document_get(document_at(document_get(root, "fidelity"), 0), "setting"),
+                        ""),
+        "index");
     const struct document *violations = document_get(root, "violations");
     assert_int_equal(document_length(violations), 4);
     assert_string_equal(document_string(document_get(document_at(violations, 0), "rule"), ""),
