@@ -4,8 +4,6 @@
  */
 #include "consumer/delivery_internal.h"
 
-#define RETRY_BASE_MS  200
-#define RETRY_CAP_MS   30000
 #define REFUSE_BASE_MS 2000 /* never less than half of it */
 #define REFUSE_CAP_MS  60000
 

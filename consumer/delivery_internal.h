@@ -5,6 +5,9 @@
 
 #include "consumer/delivery.h"
 
+#define RETRY_BASE_MS 200
+#define RETRY_CAP_MS  30000
+
 #define DELIVERY_JOB_BLOCKED "the job is blocked"
 
 /* -- delivery_slot.c -- */
