@@ -72,7 +72,7 @@ def test_a_whole_batch_of_them_is_rejected_too(ferry, own):
     own.orphan(own.server.collection(ferry.name), ["orphan %d" % number for number in range(45)])
     ferry.setup()
     ferry.consumers()
-    done = ferry.migrate(source=own.url, batch_records=20)
+    done = ferry.migrate(source=own.url, batch_records=20, max_rejects=50)
     assert done.status == REJECTS, done.err
     job = adds_up(ferry)
     assert (job["state"], job["verified"], job["rejected"]) == ("succeeded", 40, 45)
