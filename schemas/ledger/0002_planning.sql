@@ -540,7 +540,8 @@ CREATE FUNCTION ferry.refuse_while_repairing(p_job bigint) RETURNS void LANGUAGE
 BEGIN
     IF EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL) THEN
         RAISE EXCEPTION 'a repair is under way at the target of job %: try again in a moment, with a ferry-consumer running',
-            (SELECT name FROM ferry.jobs WHERE job_id = p_job) USING ERRCODE = 'FE005';
+            (SELECT name FROM ferry.jobs WHERE job_id = p_job) USING ERRCODE = 'FE005',
+            HINT = format('Only where the target is gone for good: UPDATE ferry.repairs SET closed_at = now() WHERE job_id = %s', p_job);
     END IF;
 END
 $$;

@@ -2,6 +2,7 @@
 
 import threading
 
+import psycopg
 import pytest
 
 from ledger import ids
@@ -84,6 +85,10 @@ def test_the_mark_closes_it(ledger, consumer, message, repairing, doubtful):
 @pytest.mark.parametrize("function", ["pause", "cancel"])
 def test_nobody_pauses_or_cancels(ledger, consumer, message, repairing, function):
     assert ledger.refusal(function, str(message.job)) == "FE005"
+    try:
+        ledger.call(function, str(message.job))
+    except psycopg.Error as error:  # what to do where no consumer can ever end it
+        assert error.diag.message_hint.endswith("UPDATE ferry.repairs SET closed_at = now() WHERE job_id = %d" % message.job)
     assert ledger.job(message.job)["state"] == "running" and ledger.batch(message.job, 1)["state"] == "claimed"
     ledger.finish(consumer, message.job, 1, repairing)
     ledger.call(function, str(message.job))
