@@ -8,7 +8,7 @@ UNIVERSE = [b"%02d" % number for number in range(24)]
 
 
 class World:
-    """source and target as sets; wrote: what the ferry has ever copied and not deleted since."""
+    """source and target as sets; wrote: what the ferry has ever copied; strangers: what others put into the target."""
 
     def __init__(self, ledger, producer, consumer, seed):
         print("seed", seed)
@@ -16,7 +16,7 @@ class World:
         self.dice = random.Random(seed)
         self.source = set(self.dice.sample(UNIVERSE, 12))
         self.target = set(self.dice.sample(UNIVERSE, self.dice.choice([0, 0, 5])))
-        self.wrote = set()
+        self.wrote, self.strangers = set(), set(self.target)
 
     def change(self, side):
         for one in self.dice.sample(UNIVERSE, self.dice.randrange(5)):
@@ -36,6 +36,7 @@ class World:
         copied = {one for listed in batches.values() for one in listed} - {one for _, one, _ in gone}
         self.target |= copied
         self.wrote |= copied
+        self.strangers -= copied
 
     def delete(self, job, settings, listed_source):
         while True:
@@ -46,7 +47,6 @@ class World:
             if not settings["delete_extra"]:
                 assert settings["catch_up"] and set(listed) <= self.wrote, "not the ferry's own"
             self.target -= set(listed)
-            self.wrote -= set(listed)
             self.ledger.settle_deletions(job, fence)
 
     def adds_up(self, job):
@@ -65,6 +65,10 @@ class World:
                 self.change(self.source)
                 changes -= 1
             self.deliver(job)
+            if self.dice.random() < 0.3:
+                added = {self.dice.choice(UNIVERSE)} - self.target
+                self.target |= added
+                self.strangers |= added
             listed = set(self.source)
             compared = ledger.compare(self.producer, job, sorted(self.target), sorted(listed))
             assert compared["missing"] == 0
@@ -84,13 +88,13 @@ class World:
 def test_drift_at_random(ledger, producer, consumer, seed):
     world = World(ledger, producer, consumer, seed)
     for _ in range(3):
-        settings = {"catch_up": world.dice.random() < 0.7, "delete_extra": world.dice.random() < 0.5, "catch_up_rounds": 8}
-        stranger = set(world.target) - world.wrote
+        settings = {"catch_up": world.dice.random() < 0.7, "delete_extra": world.dice.random() < 0.5, "catch_up_rounds": 20}
         compared = world.run(settings)
         if compared is not None and settings["catch_up"]:
-            assert world.source <= world.target and world.target - world.source <= stranger
+            assert world.source <= world.target and world.target - world.source <= world.strangers
             if settings["delete_extra"]:
                 assert world.target == world.source
         if not settings["delete_extra"]:
-            assert stranger <= world.target | world.wrote, "what is not the ferry's stays"
+            assert world.strangers <= world.target | world.wrote, "what is not the ferry's stays"
+        world.strangers &= world.target
         world.change(world.source)
