@@ -155,6 +155,14 @@ def test_what_comes_back_is_copied_again(ledger, producer, consumer, run):
     assert ledger.end(producer, job) == "succeeded"
 
 
+def test_what_comes_back_on_both_sides_is_copied_and_not_deleted(ledger, producer, run):
+    job = run(CATCH_UP, ids(3))
+    compare(ledger, producer, job, ids(3), ids(2))
+    delete_all(ledger, producer, job)
+    compared = compare(ledger, producer, job, ids(3), ids(3))
+    assert (compared["planned"], compared["to_delete"]) == (1, 0)
+
+
 def test_what_is_still_there_is_deleted_again(ledger, producer, run):
     job = run(CATCH_UP, ids(3))
     for attempt in range(3):
