@@ -130,6 +130,7 @@ def live(ledger):
     ledger.park(consumer, messages[2], fences[2], sent=True)
     ledger.call("refuse_target", "00000000-0000-0000-0000-000000000002", "HTTP 503", "-1 s")
     ledger.call("learn_limit", "00000000-0000-0000-0000-000000000002", 1000000)
+    ledger.call("log_event", "plan.duplicates", job, 0, producer, "detail")
     ledger.call("note_events", "message.poison", consumer, [job, 0], [1, 0], ["detail", "another"])
     ledger.call("redrive", str(job), None, "mismatch")
     ledger.call("sweep_candidates", job)
