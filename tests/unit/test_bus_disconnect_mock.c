@@ -12,12 +12,35 @@
 #include "base/limits.h"
 #include "support/bus_fixture.h"
 
+/* What was reported as failed goes again under a new token, as a program would; a busy machine may leave some of the faults
+ * for those. Returns how often. */
+static uint64_t send_until_stored(struct fixture *f, uint64_t from, uint64_t to, size_t len)
+{
+    const uint64_t start = to;
+
+    for (unsigned round = 0; from < to; round++) {
+        uint64_t next = to;
+
+        assert_in_range(round, 0, 10);
+        for (uint64_t token = from; token < to; token++) {
+            assert_int_equal(f->reports.of[token].times, 1);
+            if (f->reports.of[token].kind != ERROR_NONE) {
+                assert_int_equal(f->reports.of[token].kind, ERROR_UNAVAILABLE);
+                fixture_send_again(f, next++, len);
+            }
+        }
+        assert_true(probe_await_reports(f->publisher, &f->reports, next, WAIT_MS));
+        from = to;
+        to = next;
+    }
+    return to - start;
+}
+
 /* The broker takes `in_transit` batches, the connection breaks before the answers, and after it one passing refusal:
  * 2.0.2 then believes its sequence broken and ends fatally (librdkafka 4438). */
 static void disconnect_in_transit(struct fixture *f, unsigned in_transit)
 {
     const size_t len = MIB; /* each a batch of its own */
-    uint64_t failed = 0;
 
     fixture_publish_and_wait(f, 0, 5, len);
     for (unsigned i = 0; i < in_transit; i++) {
@@ -34,17 +57,8 @@ static void disconnect_in_transit(struct fixture *f, unsigned in_transit)
     fixture_send_all(f, 5 + in_transit, 10, len);
     mock_bus_up(f->bus, 1);
     assert_true(probe_await_reports(f->publisher, &f->reports, 10, WAIT_MS));
-    for (uint64_t token = 5; token < 10; token++) {
-        assert_int_equal(f->reports.of[token].times, 1);
-        if (f->reports.of[token].kind != ERROR_NONE) {
-            assert_int_equal(f->reports.of[token].kind, ERROR_UNAVAILABLE);
-            fixture_send_again(f, 10 + failed++, len);
-        }
-    }
-    print_message("%u in transit: %u messages sent again\n", in_transit, (unsigned)failed);
-    fixture_send_again(f, 10 + failed, len);
-    assert_true(probe_await_reports(f->publisher, &f->reports, 11 + failed, WAIT_MS));
-    fixture_assert_all_stored(f, 10, 11 + failed);
+    print_message("%u in transit: %u messages sent again\n", in_transit,
+                  (unsigned)send_until_stored(f, 5, 10, len));
 }
 
 static void a_disconnect_with_one_batch_in_transit_is_survived(void **state)
