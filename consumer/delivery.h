@@ -63,8 +63,8 @@ enum delivery_event_kind {
     EVENT_MESSAGE, /* slot: a free one (delivery_free_slot); job_id, batch_no, rev, generation, partition, offset */
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
     EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing */
-    EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms; parts: how many requests were planned; of a
-                     refusal: before, refused, likeness, as bisect_refuse() takes them */
+    EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms, may_be_applied; parts: how many requests were planned;
+                     of a refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
                     document must vanish; rejects: all that will not be verified, with those refused */
     EVENT_REPAIR, /* slot, matched, error; is_repairing: noted, else the job does not run and the batch is to be parked */
@@ -100,6 +100,7 @@ struct delivery_event {
     uint32_t rejects;
     bool matched;
     bool is_repairing;
+    bool may_be_applied; /* it failed, and may be on its way all the same */
     int64_t asked[DELIVERY_SLOTS];
     bool kept[DELIVERY_SLOTS];
     uint32_t grace_ms;
@@ -158,7 +159,7 @@ struct delivery {
     bool is_repeated;         /* a mismatch was upserted once more */
     bool is_repairing;        /* the ledger may hold an open repair: no parking before the mark */
     bool must_delete;         /* the surplus is noted; the delete comes before the next upsert */
-    bool is_doubtful;         /* a delete was not answered: it may still be on its way */
+    bool is_doubtful;         /* a request was not answered: it may still be on its way */
     bool is_blocked;          /* its job was blocked while this was in hand: not sent any more */
     bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
     const char *reason;       /* of PARKING, EXPELLING and NOTING */

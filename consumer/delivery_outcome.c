@@ -146,6 +146,7 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
         reject(core, event->slot, record, "refused");
         go_on(core, event->slot, next, now_ms);
     } else {
+        delivery->is_doubtful = delivery->is_doubtful || event->may_be_applied;
         delivery_fail(core, event, now_ms);
     }
 }

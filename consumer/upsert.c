@@ -28,6 +28,7 @@ static void end_with(struct errand *errand, const struct error *err)
                                    .parts = errand->parts};
 
     if (event.error != ERROR_NONE) {
+        event.may_be_applied = http_may_be_applied(err);
         event.likeness = refusal_likeness(err->native, err->message, id);
         consumer_note_failure(consumer, event.slot, "upsert", err);
     }

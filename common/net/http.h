@@ -61,6 +61,10 @@ void http_cancel(struct http_request *request); /* on_done comes with CANCELLED,
  * answer does not wait for http_resume. */
 void http_pause(struct http_request *request);
 void http_resume(struct http_request *request);
+/* May a request that failed so have been carried out all the same, now or a while later? No, when it was never sent or
+ * the server says that it did nothing (429, 503, other refusals); else yes: the answer was lost, or a gateway or the
+ * server broke on the way. */
+bool http_may_be_applied(const struct error *err);
 const char *http_library_version(void); /* for --version */
 
 /* http://host:port/prefix, checked. IPv6 in brackets. No user, query or fragment. */

@@ -42,6 +42,24 @@ static const struct failure failures[] = {
     {CURLE_OUT_OF_MEMORY, ERROR_NOMEM, "out of memory"},
 };
 
+bool http_may_be_applied(const struct error *err)
+{
+    static const int32_t never[] = {CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST,
+                                    CURLE_COULDNT_RESOLVE_PROXY,
+                                    CURLE_OPERATION_TIMEDOUT, /* of connecting, see above */
+                                    503};
+
+    if (err->kind != ERROR_UNAVAILABLE) {
+        return err->kind == ERROR_TIMEOUT;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+        if (err->native == never[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *curl_words(const struct http_request *request)
 {
     return request->curl_text[0] ? request->curl_text : curl_easy_strerror(request->code);

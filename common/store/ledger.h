@@ -64,8 +64,8 @@ MUST_CHECK bool ledger_plan_close(struct ledger *ledger, int64_t job_id, int64_t
                                   int64_t epoch, int64_t source_ids, int64_t target_ids,
                                   pg_done_fn *fn, void *ctx, struct error *err);
 /* Answers settings: the job's, as JSON. */
-MUST_CHECK bool ledger_job_settings(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
-                                    struct error *err);
+MUST_CHECK bool ledger_job_settings(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
+                                    void *ctx, struct error *err);
 /* settings: a JSON object; what stands in it takes the place of what the unfinished job had. */
 MUST_CHECK bool ledger_change_settings(struct ledger *ledger, int64_t job_id, struct span settings,
                                        pg_done_fn *fn, void *ctx, struct error *err);
@@ -145,7 +145,7 @@ MUST_CHECK bool ledger_open_repairs(struct ledger *ledger, const struct ledger_c
 struct ledger_outcome { /* D3 of one batch */
     int64_t job_id, batch_no, fence, verified, rejected, rounded;
     const char *readback_sha256; /* hex */
-    bool is_doubtful;            /* a delete at the target may still be on its way */
+    bool is_doubtful;            /* a request to the target may still be on its way */
 };
 /* Answers job_id, batch_no, state of the batches that were ours. */
 MUST_CHECK bool ledger_finish_batches(struct ledger *ledger, const struct ledger_outcome *outcomes,

@@ -197,7 +197,7 @@ BEGIN
 END
 $$;
 
--- D3: claimed, fence mine. Closes the repairs; p_doubtful: a delete of one may still be on its way. Rejects come flattened. Answers the batches that were mine.
+-- D3: claimed, fence mine. Closes the repairs; p_doubtful: a request that was not answered may still be on its way. Rejects come flattened. Answers the batches that were mine.
 CREATE FUNCTION ferry.finish_batches(p_worker uuid, p_job bigint[], p_batch bigint[], p_fence bigint[],
                                      p_verified integer[], p_rejected integer[], p_rounded integer[], p_readback text[],
                                      p_doubtful boolean[],

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ferry import DONE, MISMATCH, corpus, last_line
-from proxy import Proxy, flip_largest
+from proxy import Drop, Proxy, flip_largest
 
 RECORDS = 90
 WRONG = [record["id"] for record in corpus.records(RECORDS, 24)][50]
@@ -82,3 +82,29 @@ def test_after_a_failed_job_the_next_one_sends_everything_again(ferry):
     done = ferry.migrate(batch_records=30)
     assert done.status == DONE and last_line(done.out) == "90 of 90 records verified", done.err
     ferry.assert_equal()
+
+
+def test_a_write_that_arrives_late_is_found_before_the_end(ferry):
+    """The answer of an upsert is lost, so that nobody knows whether it is still on its way: it comes after the batch was verified."""
+    ferry.fill(RECORDS)
+    ferry.setup()
+    lost = []
+
+    def handle(request, forward):
+        if request.verb == "upsert" and WRONG in request.json()["ids"] and not lost:
+            lost.append(1)
+            raise Drop()
+        return forward(request)
+    with Proxy(ferry.target.url, handle) as proxy:
+        ferry.consumers()
+        migrate = ferry.start_migrate(target=proxy.url, batch_records=30)
+        ferry.wait_for_verified(RECORDS)
+        [doubted] = ferry.sql("SELECT batch_no, state FROM ferry.batches WHERE must_reread")
+        assert doubted["state"] == "verified" and migrate.alive
+        target = ferry.target.collection(ferry.name)
+        ferry.target.records(target, "update", {"ids": [WRONG], "documents": ["what an older request held"]})
+        assert migrate.wait() == DONE, migrate.err
+    assert lost
+    assert last_line(migrate.out) == "90 of 90 records verified"
+    ferry.assert_equal()
+    assert ferry.sql("SELECT batch_no FROM ferry.batches WHERE exports > 1") == [{"batch_no": doubted["batch_no"]}]

@@ -1073,6 +1073,29 @@ static void a_delete_that_fails_is_repeated_and_leaves_a_doubt(void **state)
     assert_true(core.slots[slot].is_doubtful);
 }
 
+static void an_upsert_whose_answer_was_lost_leaves_a_doubt(void **state)
+{
+    (void)state;
+    for (int may = 0; may <= 1; may++) {
+        size_t slot = upserting();
+        tell((struct delivery_event){.kind = EVENT_UPSERT,
+                                     .slot = slot,
+                                     .error = ERROR_UNAVAILABLE,
+                                     .may_be_applied = may == 1});
+        expect_state(slot, DELIVERY_WAITING);
+        wait_ms(1000);
+        expect(ACTION_UPSERT, slot);
+        upsert(slot, ERROR_NONE);
+        expect(ACTION_READ, slot);
+        read_back(slot, ERROR_NONE, 0);
+        expect(ACTION_MARK, slot);
+        assert_int_equal(core.slots[slot].is_doubtful, may == 1);
+        mark(slot, true, ERROR_NONE);
+        expect(ACTION_ACKNOWLEDGE, slot);
+        expect(ACTION_DROP, slot);
+    }
+}
+
 /* What fails is the upsert after the delete, its reading, or the delete itself. */
 static void in_a_repair_nothing_is_parked(void **state)
 {
@@ -1733,6 +1756,7 @@ int main(void)
         TEST(a_repair_is_tried_once),
         TEST(the_delete_waits_for_its_turn_and_its_lease),
         TEST(a_delete_that_fails_is_repeated_and_leaves_a_doubt),
+        TEST(an_upsert_whose_answer_was_lost_leaves_a_doubt),
         TEST(in_a_repair_nothing_is_parked),
         TEST(in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front),
         TEST(a_claim_with_an_open_repair_is_not_parked_either),

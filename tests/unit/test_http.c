@@ -507,6 +507,39 @@ static void a_refusal_is_not_streamed(void **state)
     assert_int_equal(outcome.streamed, 0);
 }
 
+static void what_was_not_answered_may_have_been_carried_out(void **state)
+{
+    static const struct {
+        enum error_kind kind;
+        int32_t native;
+        bool may;
+    } rows[] = {
+        {ERROR_TIMEOUT, 0, true},                          /* our deadline */
+        {ERROR_UNAVAILABLE, CURLE_GOT_NOTHING, true},      /* closed without an answer */
+        {ERROR_UNAVAILABLE, CURLE_RECV_ERROR, true},       /* reset while waiting */
+        {ERROR_UNAVAILABLE, CURLE_SEND_ERROR, true},       /* it may have been read to the end */
+        {ERROR_UNAVAILABLE, CURLE_PARTIAL_FILE, true},     /* the answer was cut off */
+        {ERROR_UNAVAILABLE, 500, true},                    /* it broke somewhere on the way */
+        {ERROR_UNAVAILABLE, 502, true},                    /* a gateway lost the server */
+        {ERROR_UNAVAILABLE, 504, true},                    /* a gateway gave up waiting */
+        {ERROR_UNAVAILABLE, 503, false},                   /* the server says that it did not */
+        {ERROR_UNAVAILABLE, CURLE_COULDNT_CONNECT, false}, /* never sent */
+        {ERROR_UNAVAILABLE, CURLE_COULDNT_RESOLVE_HOST, false},
+        {ERROR_UNAVAILABLE, CURLE_OPERATION_TIMEDOUT, false}, /* no connection in time */
+        {ERROR_THROTTLED, 429, false},
+        {ERROR_REJECTED, 422, false},
+        {ERROR_TOO_LARGE, 413, false},
+        {ERROR_NONE, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct error err = {.kind = rows[i].kind, .native = rows[i].native};
+
+        assert_int_equal(http_may_be_applied(&err), rows[i].may);
+    }
+}
+
 static void retry_after_is_clamped_and_never_trusted(void **state)
 {
     static const struct {
@@ -1031,6 +1064,7 @@ int main(void)
         HTTP_TEST(a_refusal_counts_although_its_body_is_cut_off),
         HTTP_TEST(of_a_long_refusal_only_the_beginning_is_kept),
         HTTP_TEST(a_refusal_is_not_streamed),
+        cmocka_unit_test(what_was_not_answered_may_have_been_carried_out),
         HTTP_TEST(retry_after_is_clamped_and_never_trusted),
         HTTP_TEST(a_retry_after_date_counts_from_now),
         HTTP_TEST(a_closed_port_is_named),
