@@ -276,6 +276,7 @@ def settled(ferry):
     return arrived
 
 
+@pytest.mark.alone
 def test_with_kafka_stopped_nothing_arrives_and_the_job_waits(ferry):
     """A slow source, so that the job is in its middle when Kafka goes."""
     ferry.fill(600)
