@@ -42,7 +42,8 @@ static void read_comparison(struct comparison *out, const struct pg_rows *rows)
                                .existing = pg_i64(rows, 0, "existing"),
                                .planned = pg_i64(rows, 0, "planned"),
                                .to_delete = pg_i64(rows, 0, "to_delete"),
-                               .is_decided = pg_bool(rows, 0, "is_decided")};
+                               .is_decided = pg_bool(rows, 0, "is_decided"),
+                               .is_refused = !pg_is_null(rows, 0, "refusal")};
     snprintf(out->first_missing, sizeof out->first_missing, "%s",
              pg_cstr(rows, 0, "first_missing"));
     snprintf(out->first_extra, sizeof out->first_extra, "%s", pg_cstr(rows, 0, "first_extra"));

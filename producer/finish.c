@@ -172,7 +172,7 @@ static bool settle_drift(struct runtime *rt, struct job *job, struct comparison 
         }
     } while (c->is_decided && c->planned == 0);
     int64_t deleted = 0;
-    return deletions_run(rt, job, &deleted, err);
+    return c->is_refused || deletions_run(rt, job, &deleted, err);
 }
 
 bool finish_end(struct runtime *rt, struct job *job, const struct progress *progress, bool *refused,
@@ -196,8 +196,8 @@ bool finish_end(struct runtime *rt, struct job *job, const struct progress *prog
     if (!settle_drift(rt, job, &comparison, err)) {
         return false;
     }
-    if (comparison.is_decided) {
-        return true; /* the job goes on with what was added */
+    if (comparison.is_decided || comparison.is_refused) {
+        return true; /* the job goes on with what was added, or waits for a person */
     }
     judge(job, progress, &comparison, why, sizeof why);
     return set_state(rt, job, why[0] != '\0' ? "failed" : "succeeded", why, refused, err);

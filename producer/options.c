@@ -105,10 +105,15 @@
          .type = OPTION_FLAG,                                                                      \
          .group = "End",                                                                           \
          .help = "fail, exit 5, when the target holds records that are not of the job"},           \
-    {                                                                                              \
-        .name = "delete-extra", .type = OPTION_FLAG, .group = "End",                               \
-        .help = "delete those at the target: makes it a mirror; not with --on-existing skip"       \
-    }
+        {.name = "delete-extra",                                                                   \
+         .type = OPTION_FLAG,                                                                      \
+         .group = "End",                                                                           \
+         .help = "delete those at the target: makes it a mirror; not with --on-existing skip"},    \
+        TEXT("max-delete", "FERRY_MAX_DELETE", "N|P%", NULL, "End",                                \
+             "where the end of the job would delete more than this at the target, it deletes "     \
+             "nothing and the job is blocked: N, or P% of the target's ids (default: 50%, but "    \
+             "nothing where the source lists no ids any more); given again, it changes a job's "   \
+             "own")
 
 static const struct option_row migrate_rows[] = {
     URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),

@@ -21,7 +21,7 @@ static bool are_digits(const char *text, size_t len, size_t most)
 }
 
 /* N, or P% with or without a fraction: what ferry.check_settings() takes. */
-static bool is_max_rejects(const char *text)
+static bool is_count_or_percentage(const char *text)
 {
     size_t len = strlen(text);
     const char *point = strchr(text, '.');
@@ -34,10 +34,19 @@ static bool is_max_rejects(const char *text)
            (point == NULL || are_digits(point + 1, len - whole - 2, 6));
 }
 
+static bool check_most(const char *name, const char *text, struct error *err)
+{
+    return text == NULL || is_count_or_percentage(text) ||
+           error_set(err, ERROR_USAGE,
+                     "--%s must be a number, or a percentage like 2%% or 0.5%%, not \"%.40s\"",
+                     name, text);
+}
+
 bool settings_read(struct settings *out, const struct option_set *options, struct error *err)
 {
     *out = (struct settings){.on_existing = option_text(options, "on-existing"),
                              .max_rejects = option_text(options, "max-rejects"),
+                             .max_delete = option_text(options, "max-delete"),
                              .batch_records = option_number(options, "batch-records"),
                              .catch_up = option_flag(options, "catch-up"),
                              .exact_target = option_flag(options, "exact-target"),
@@ -48,11 +57,9 @@ bool settings_read(struct settings *out, const struct option_set *options, struc
                          "--on-existing must be mirror, skip or fail, not \"%.40s\"",
                          out->on_existing);
     }
-    if (out->max_rejects != NULL && !is_max_rejects(out->max_rejects)) {
-        return error_set(
-            err, ERROR_USAGE,
-            "--max-rejects must be a number, or a percentage like 2%% or 0.5%%, not \"%.40s\"",
-            out->max_rejects);
+    if (!check_most("max-rejects", out->max_rejects, err) ||
+        !check_most("max-delete", out->max_delete, err)) {
+        return false;
     }
     if (out->delete_extra && out->on_existing != NULL && strcmp(out->on_existing, "skip") == 0) {
         return error_set(err, ERROR_USAGE,
@@ -66,7 +73,7 @@ bool settings_read(struct settings *out, const struct option_set *options, struc
     return true;
 }
 
-/* Of a percentage that is_max_rejects() has let pass: millionths of a percent, so that nothing is rounded. */
+/* Of a percentage that is_count_or_percentage() has let pass: millionths of a percent, so that nothing is rounded. */
 static int64_t parse_percent(const char *text)
 {
     int64_t value = 0;
@@ -114,6 +121,9 @@ void settings_write(const struct settings *settings, struct buf *out)
     }
     if (settings->max_rejects != NULL) {
         buf_printf(out, ",\"max_rejects\":\"%s\"", settings->max_rejects);
+    }
+    if (settings->max_delete != NULL) {
+        buf_printf(out, ",\"max_delete\":\"%s\"", settings->max_delete);
     }
     if (settings->limits != NULL) {
         buf_append_str(out, ",\"limits\":");

@@ -13,6 +13,7 @@ struct settings {
     const char
         *on_existing; /* "mirror", "skip", "fail", or NULL: not given; borrowed from the options */
     const char *max_rejects; /* "N" or "P%", or NULL: not given; borrowed from the options */
+    const char *max_delete;  /* likewise */
     int64_t batch_records;
     const struct target_limits *limits; /* or NULL: not chosen yet; borrowed */
     bool catch_up, exact_target, delete_extra;

@@ -70,6 +70,10 @@ BEGIN
         RAISE EXCEPTION '--max-rejects must be a number, or a percentage like 2%% or 0.5%%, not "%"', p_settings->>'max_rejects'
             USING ERRCODE = 'FE001';
     END IF;
+    IF p_settings->>'max_delete' !~ '^([0-9]{1,12}|[0-9]{1,3}([.][0-9]{1,6})?%)$' THEN
+        RAISE EXCEPTION '--max-delete must be a number, or a percentage like 2%% or 0.5%%, not "%"', p_settings->>'max_delete'
+            USING ERRCODE = 'FE001';
+    END IF;
     IF p_settings->>'on_existing' = 'skip' AND (p_settings->>'delete_extra')::boolean THEN
         RAISE EXCEPTION '--delete-extra makes the target a mirror of the source, --on-existing skip leaves records as they are: choose one'
             USING ERRCODE = 'FE001';
@@ -85,7 +89,7 @@ DECLARE
 BEGIN
     SELECT settings INTO v_old FROM ferry.jobs WHERE job_id = p_job;
     SELECT v_old || coalesce(jsonb_object_agg(key, value), '{}') INTO v_new FROM jsonb_each(p_settings)
-        WHERE key IN ('catch_up', 'catch_up_rounds', 'exact_target', 'delete_extra');
+        WHERE key IN ('catch_up', 'catch_up_rounds', 'exact_target', 'delete_extra', 'max_delete');
     PERFORM ferry.check_settings(v_new);
     PERFORM ferry.change_settings(p_job, v_new);
 END
@@ -511,6 +515,16 @@ CREATE FUNCTION ferry.max_rejects(p_job bigint) RETURNS bigint LANGUAGE sql STAB
                 ELSE s.most::bigint END
     FROM (SELECT coalesce(settings->>'max_rejects', '1%') AS most FROM ferry.jobs WHERE job_id = p_job) s
     CROSS JOIN (SELECT sum(n_planned) AS planned FROM ferry.job_collections WHERE job_id = p_job) c
+$$;
+
+-- How many of so many records a job may delete at the target: the setting max_delete, N or P%. By default half of them, but none
+-- when the source lists no ids at all: it was emptied by mistake more often than on purpose.
+CREATE FUNCTION ferry.max_delete(p_job bigint, p_records bigint, p_source_ids bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN s.most IS NULL AND p_source_ids = 0 THEN 0
+                WHEN right(coalesce(s.most, '50%'), 1) = '%'
+                THEN floor(p_records * rtrim(coalesce(s.most, '50%'), '%')::numeric / 100)::bigint
+                ELSE s.most::bigint END
+    FROM (SELECT settings->>'max_delete' AS most FROM ferry.jobs WHERE job_id = p_job) s
 $$;
 
 -- A job is not drained into its rejects: with more of them than it bears it waits for a person. Called by whatever has just

@@ -294,13 +294,58 @@ CREATE FUNCTION ferry.finish_decide_extra(p_job bigint, p_collection integer) RE
     ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET decided_at = now(), deleted_at = NULL
 $$;
 
+-- Why what the job would delete now is more than it may, and how to go on; null: it may. What it has deleted before counts too,
+-- and is reckoned among the target's records: further rounds do not delete more than one could.
+CREATE FUNCTION ferry.finish_refusal(p_job bigint, p_collection integer) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_catch_up boolean := ferry.wants(p_job, 'catch_up');
+    v_delete_extra boolean := ferry.wants(p_job, 'delete_extra');
+    v_job record;
+    v_now bigint;
+    v_first_time bigint;
+    v_before bigint;
+    v_gone bigint;
+    v_target bigint;
+    v_source bigint;
+    v_most bigint;
+BEGIN
+    -- As finish_decide_deleted and finish_decide_extra choose.
+    SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job
+                                      AND d.collection_no = p_collection AND sha256(d.id) = v.id))
+        INTO v_now, v_first_time FROM ferry.plan_ids v
+        WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
+          AND (v_catch_up AND v.ordinal & 17 = 16 OR v_delete_extra AND v.ordinal & 66 = 2);
+    IF v_now = 0 THEN
+        RETURN NULL;
+    END IF;
+    SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ferry.plan_ids e WHERE e.job_id = p_job
+                                      AND e.collection_no = p_collection AND e.side = 'e' AND sha256(e.id) = sha256(d.id)))
+        INTO v_before, v_gone FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection;
+    SELECT count(*) FILTER (WHERE side = 'e'), count(*) FILTER (WHERE side = 'd') INTO v_target, v_source
+        FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd');
+    v_most := ferry.max_delete(p_job, v_target + v_gone, v_source);
+    IF v_before + v_first_time <= v_most THEN
+        RETURN NULL;
+    END IF;
+    SELECT name, settings->>'max_delete' AS most INTO v_job FROM ferry.jobs WHERE job_id = p_job;
+    RETURN format('%s%s of %s records at the target would be deleted%s, more than the %s allowed (%s), so none is; resume %s '
+                  '--max-delete %s deletes them, SELECT ferry.change_settings(%s, ''%s'') before it deletes none',
+        CASE WHEN v_source = 0 THEN 'the source lists no ids any more, and ' ELSE '' END, v_before + v_first_time,
+        v_target + v_gone, CASE WHEN v_before > 0 THEN ', with the ' || v_before || ' deleted before' ELSE '' END, v_most,
+        coalesce(v_job.most, CASE WHEN v_source = 0 THEN 'an empty source deletes nothing by itself' ELSE '50%' END), v_job.name,
+        v_before + v_first_time, p_job,
+        CASE WHEN v_catch_up THEN jsonb_build_object('catch_up', false) ELSE '{}' END
+            || CASE WHEN v_delete_extra THEN jsonb_build_object('delete_extra', false) ELSE '{}' END);
+END
+$$;
+
 -- Compares, notes what it found, and decides what a job that catches up or deletes does about it, all at once: afterwards there
 -- are further batches or open deletions (is_decided), or the job may end. planned, to_delete: what was decided now. existing: of
 -- what was added, what --on-existing fail forbids. Nothing is decided when a record is lost. The rounds are counted here, so that
--- no restart gives more of them.
+-- no restart gives more of them. refusal: the job would delete more than it may; nothing is decided, and the job is blocked.
 CREATE FUNCTION ferry.finish_compare(p_worker uuid, p_job bigint, p_collection integer)
 RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, existing bigint, planned bigint, to_delete bigint,
-               is_decided boolean, round integer, first_missing text, first_extra text)
+               is_decided boolean, round integer, first_missing text, first_extra text, refusal text)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -337,6 +382,9 @@ BEGIN
     planned := 0;
     to_delete := 0;
     IF v_rounds < v_limit AND existing = 0 AND v_lost = 0 THEN
+        refusal := ferry.finish_refusal(p_job, p_collection);
+    END IF;
+    IF v_rounds < v_limit AND existing = 0 AND v_lost = 0 AND refusal IS NULL THEN
         IF v_catch_up AND added > 0 THEN
             planned := ferry.finish_plan_added(p_job, p_collection);
         END IF;
@@ -352,11 +400,14 @@ BEGIN
     END IF;
     is_decided := coalesce(is_decided, false);
     round := v_rounds + is_decided::integer;
-    -- What has been decided is compared again before the job can succeed.
-    UPDATE ferry.job_collections c SET n_missing = CASE WHEN NOT is_decided THEN missing END, n_extra = extra,
+    -- What has been decided, or refused, is compared again before the job can succeed.
+    UPDATE ferry.job_collections c SET n_missing = CASE WHEN NOT is_decided AND refusal IS NULL THEN missing END, n_extra = extra,
             first_extra = finish_compare.first_extra, n_added = added, n_deleted = deleted, n_rounds = round
         WHERE c.job_id = p_job AND c.collection_no = p_collection;
     PERFORM ferry.finish_note(p_worker, p_job, extra, first_extra, is_decided, round, planned, to_delete);
+    IF refusal IS NOT NULL THEN
+        PERFORM ferry.block_job(p_job, p_worker, refusal);
+    END IF;
     DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd', 'v');
     -- This took longer than a lease, perhaps, and its renewal waits behind it.
     UPDATE ferry.jobs SET finish_lease_until = greatest(finish_lease_until, clock_timestamp() + ferry.lease_of(p_worker))

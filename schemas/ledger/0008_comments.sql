@@ -348,6 +348,7 @@ COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size 
 COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],boolean[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
 COMMENT ON FUNCTION ferry.open_repairs(uuid,bigint[],bigint[],bigint[],bigint[],bigint[],bytea[]) IS 'Decision 13: ids to be deleted at the target and written again, noted before';
 COMMENT ON FUNCTION ferry.max_rejects(bigint) IS 'How many rejected records a job bears';
+COMMENT ON FUNCTION ferry.max_delete(bigint,bigint,bigint) IS 'How many of so many records at the target a job may delete';
 COMMENT ON FUNCTION ferry.check_rejects(bigint,uuid) IS 'Blocks a running job with more rejected records than it bears';
 COMMENT ON FUNCTION ferry.is_repairing(bigint,bigint) IS 'Has the batch an open repair';
 COMMENT ON FUNCTION ferry.refuse_while_repairing(bigint) IS 'FE005 while the job has an open repair';
@@ -373,6 +374,7 @@ COMMENT ON FUNCTION ferry.finish_listed(bigint,integer,text,integer,integer) IS 
 COMMENT ON FUNCTION ferry.finish_plan_added(bigint,integer) IS 'Plans what was added to the source after its listing';
 COMMENT ON FUNCTION ferry.finish_decide_deleted(bigint,integer) IS 'Decides to delete at the target what the source has no more';
 COMMENT ON FUNCTION ferry.finish_decide_extra(bigint,integer) IS 'Decides to delete at the target what is not of the job';
+COMMENT ON FUNCTION ferry.finish_refusal(bigint,integer) IS 'Why the end may not delete what it would, or null';
 COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the listings at the end with what was verified, and decides what follows';
 COMMENT ON FUNCTION ferry.finish_check(uuid,bigint,integer) IS 'Raises when the end cannot be compared now';
 COMMENT ON FUNCTION ferry.finish_note(uuid,bigint,bigint,text,boolean,integer,bigint,bigint) IS 'Events about what the comparison found';

@@ -95,6 +95,25 @@ def test_catch_up_copies_and_deletes_until_nothing_is_new(ready):
     assert again.status == DONE and last_line(again.out) == "0 of 0 records verified", again.err
 
 
+def test_a_source_emptied_meanwhile_empties_no_target(ready):
+    ready.consumers()
+    with Listings(ready.source.url, None, lambda: less(ready, RECORDS)) as source, Proxy(ready.target.url) as target:
+        blocked = ready.producer(*ready.migrate_arguments(source=source.url, target=target.url, job="emptied"), "--catch-up")
+        assert blocked.status == NEEDS_PERSON, blocked.err
+        assert "is blocked: the source lists no ids any more, and 90 of 90 records at the target would be deleted" in last_line(blocked.err)
+        assert "resume emptied --max-delete 90 deletes them" in last_line(blocked.err)
+        assert "finish.postponed" not in blocked.err
+        assert target.count("delete") == 0 and len(ready.target_ids()) == RECORDS
+        job = adds_up(ready)
+        assert (job["state"], job["verified"], job["vanished"]) == ("blocked", RECORDS, 0)
+        again = ready.producer("resume", "emptied", "--max-delete", "89")
+        assert again.status == NEEDS_PERSON and "more than the 89 allowed" in last_line(again.err)
+        assert target.count("delete") == 0
+        done = ready.producer("resume", "emptied", "--max-delete", "90")
+    assert done.status == DONE, done.err
+    assert ready.target_ids() == set() and adds_up(ready)["vanished"] == RECORDS
+
+
 def test_rounds_that_are_used_up_are_told(ready):
     ready.consumers()
     with Listings(ready.source.url, None, lambda: more(ready, "a", 1), lambda: more(ready, "b", 1), lambda: more(ready, "c", 1)) as proxy:

@@ -5,6 +5,7 @@ import pytest
 from ledger import MORE, Ledger, found, ids
 
 CATCH_UP = {"catch_up": True}
+DELETES = dict(CATCH_UP, max_delete="100%")  # as much as it likes
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_a_job_with_nothing_to_move_still_looks_at_its_end(ledger, producer, con
 
 @pytest.fixture
 def deciding(ledger, producer, run):
-    job = run(CATCH_UP, ids(9))
+    job = run(DELETES, ids(9))
     assert compare(ledger, producer, job, ids(9), ids(2))["to_delete"] == 7
     return job
 
@@ -286,6 +287,156 @@ def test_nothing_is_deleted_for_a_job_that_does_not_run(ledger, producer, decidi
     assert ledger.refusal("next_deletions", producer, deciding, 1, 5, "60 s") == "FE002"
 
 
+# --- how much may be deleted -----------------------------------------------------------------------------------------
+
+def may_delete(ledger, job, most):
+    ledger.run("UPDATE ferry.jobs SET settings = settings || jsonb_build_object('max_delete', %s::text)", most)
+
+
+@pytest.mark.parametrize("most, records, source, limit", [
+    (None, 9, 5, 4), (None, 10, 5, 5), (None, 10, 0, 0), (None, 0, 1, 0), ("50%", 10, 0, 5), ("100%", 10, 0, 10), ("0", 10, 5, 0),
+    ("7", 5, 0, 7), ("0%", 10, 5, 0), ("12.5%", 1000, 5, 125), ("33.333333%", 3_000_000_000, 1, 999_999_990), ("999%", 10, 5, 99)])
+def test_how_much_may_be_deleted(ledger, job, most, records, source, limit):
+    if most is not None:
+        may_delete(ledger, job, most)
+    assert ledger.answer("max_delete", job, records, source) == limit
+
+
+@pytest.mark.parametrize("most", ["", "-1", "many", "1.5", "%", "5%%", "1000%", "1 %"])
+def test_a_limit_of_deletions_that_is_none_is_refused(ledger, job, most):
+    assert ledger.refusal("check_settings", '{"max_delete": "%s"}' % most) == "FE001"
+    with pytest.raises(Exception, match="--max-delete must be") as caught:
+        ledger.submit(max_delete=most)
+    assert caught.value.sqlstate == "FE001" and "max_delete" not in ledger.job(job)["settings"]
+
+
+def state_of(ledger, job):
+    """All that a refusal must leave as it is."""
+    return ledger.everything(job)[:-1], ledger.manifest(job), ledger.all("SELECT * FROM ferry.deletions ORDER BY id, cause")
+
+
+def refused(ledger, producer, job, target, source):
+    """The message of a comparison that blocks the job and changes nothing else."""
+    before = state_of(ledger, job)
+    compared = compare(ledger, producer, job, target, source)
+    assert not compared["is_decided"] and compared["planned"] == compared["to_delete"] == 0
+    assert state_of(ledger, job) == before
+    row = ledger.job(job)
+    assert row["state"] == "blocked" and row["last_error"] == compared["refusal"]
+    assert ledger.end(producer, job) == "blocked" and ledger.end(producer, job, "failed", "why") == "blocked"
+    assert ledger.refusal("next_deletions", producer, job, 1, 300, "60 s") == "FE002"
+    assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
+    return compared["refusal"]
+
+
+def test_a_job_that_would_delete_too_much_is_blocked_and_decides_nothing(ledger, producer, run):
+    """Nor does it copy what was added."""
+    job = run(CATCH_UP, ids(9))
+    why = refused(ledger, producer, job, ids(9), ids(4) + [b"new"])
+    name = ledger.job(job)["name"]
+    assert why == ("5 of 9 records at the target would be deleted, more than the 4 allowed (50%%), so none is; resume %s"
+                   ' --max-delete 5 deletes them, SELECT ferry.change_settings(%d, \'{"catch_up": false}\') before it deletes none'
+                   % (name, job))
+    assert sums(ledger, job) == (9, 9, 0, 0)
+    assert ledger.value("SELECT detail FROM ferry.events WHERE kind = 'job.blocked'") == why
+    assert ledger.value("SELECT count(*) FROM ferry.events WHERE kind = 'job.round'") == 0 and ledger.pair(job)["n_rounds"] == 0
+
+
+def test_up_to_the_limit_is_deleted(ledger, producer, run):
+    job = run(CATCH_UP, ids(9))
+    compared = compare(ledger, producer, job, ids(9), ids(5))
+    assert compared["to_delete"] == 4 and compared["refusal"] is None
+    assert delete_all(ledger, producer, job) == ids(4, 5)
+
+
+def test_who_resumes_with_a_higher_limit_goes_on(ledger, producer, run):
+    job = run(CATCH_UP, ids(9))
+    refused(ledger, producer, job, ids(9), ids(2))
+    row = ledger.submit(max_delete="7")
+    assert row["is_resumed"] and row["job_state"] == "running"
+    assert ledger.end(producer, job) == "running", "it is compared again first"
+    assert compare(ledger, producer, job, ids(9), ids(2))["to_delete"] == 7
+    assert delete_all(ledger, producer, job) == ids(7, 2)
+    compare(ledger, producer, job, ids(2), ids(2))
+    assert ledger.end(producer, job) == "succeeded" and sums(ledger, job) == (9, 2, 0, 7)
+
+
+@pytest.mark.parametrize("settings, off", [({"catch_up": True}, '{"catch_up": false}'), ({"delete_extra": True}, '{"delete_extra": false}'),
+                                           ({"catch_up": True, "delete_extra": True}, '{"catch_up": false, "delete_extra": false}')])
+def test_who_resumes_without_deleting_ends_the_job(ledger, producer, run, settings, off):
+    job = run(settings, ids(3))
+    strangers = [b"stranger %d" % number for number in range(8)]
+    why = refused(ledger, producer, job, ids(3) + strangers, ids(1) if "delete_extra" in settings else [])
+    assert "SELECT ferry.change_settings(%d, '%s')" % (job, off) in why
+    assert ledger.answer("change_settings", job, off)
+    ledger.call("resume_job", job)
+    compared = compare(ledger, producer, job, ids(3) + strangers, ids(1))
+    assert not compared["is_decided"] and compared["refusal"] is None
+    assert ledger.end(producer, job) == "succeeded" and sums(ledger, job) == (3, 3, 0, 0)
+
+
+def test_an_emptied_source_deletes_nothing_by_itself(ledger, producer, run):
+    """However little that would be of the target."""
+    job = run(CATCH_UP, ids(2), target=ids(90, 10))
+    why = refused(ledger, producer, job, ids(2) + ids(90, 10), [])
+    assert why.startswith("the source lists no ids any more, and 2 of 92 records at the target would be deleted, more than the 0 allowed")
+    may_delete(ledger, job, "50%")
+    ledger.call("resume_job", job)
+    assert compare(ledger, producer, job, ids(2) + ids(90, 10), [])["to_delete"] == 2
+
+
+def test_a_source_emptied_between_two_jobs_deletes_nothing_by_itself(ledger, producer, consumer, job):
+    ledger.complete(producer, consumer, job)
+    later = ledger.submit(catch_up=True)["job_id"]
+    assert ledger.plan(producer, later, [], ids(9) + ids(90, 10))["planned"] == 0
+    assert "9 of 99 records" in refused(ledger, producer, later, ids(9) + ids(90, 10), [])
+
+
+def test_an_emptied_source_of_an_emptied_target_only_changes_the_counts(ledger, producer, run):
+    job = run(CATCH_UP, ids(3))
+    compared = compare(ledger, producer, job, [b"x"], [])
+    assert compared["refusal"] is None and compared["is_decided"] and compared["to_delete"] == 0
+    assert sums(ledger, job) == (3, 0, 0, 3)
+
+
+def test_rounds_do_not_delete_more_together_than_one(ledger, producer, run):
+    job = run(CATCH_UP, ids(10))
+    compare(ledger, producer, job, ids(10), ids(7))
+    assert delete_all(ledger, producer, job) == ids(3, 7)
+    compare(ledger, producer, job, ids(7), ids(5))
+    assert delete_all(ledger, producer, job) == ids(2, 5)
+    why = refused(ledger, producer, job, ids(5), ids(4))
+    assert why.startswith("6 of 10 records at the target would be deleted, with the 5 deleted before, more than the 5 allowed")
+    assert "--max-delete 6 deletes" in why
+
+
+def test_what_is_deleted_once_more_counts_once(ledger, producer, run):
+    """As many ids as are allowed, which the target says it deletes and keeps."""
+    job = run(CATCH_UP, ids(6))
+    for _ in range(3):
+        assert compare(ledger, producer, job, ids(6), ids(3))["to_delete"] == 3
+        delete_all(ledger, producer, job)
+
+
+def test_what_is_deleted_for_either_reason_counts_together(ledger, producer, consumer, run):
+    """Also what is both: the ferry's, and not of this job."""
+    ledger.complete(producer, consumer, ledger.planned_job(producer, ids(2, 50)))
+    job = run(dict(CATCH_UP, delete_extra=True), ids(4) + ids(2, 50), ids(2, 50))
+    target = ids(4) + ids(2, 50) + [b"x", b"y"]
+    why = refused(ledger, producer, job, target, ids(3))
+    assert why.startswith("5 of 8 records at the target")
+    may_delete(ledger, job, "5")
+    ledger.call("resume_job", job)
+    assert compare(ledger, producer, job, target, ids(3))["to_delete"] == 5
+
+
+def test_what_is_neither_deleted_nor_asked_for_does_not_block(ledger, producer, run):
+    job = run({"exact_target": True}, ids(3))
+    assert compare(ledger, producer, job, ids(3) + [b"x"], [])["refusal"] is None
+    other = run(dict(MORE, catch_up=True, max_delete="0"), ids(3))
+    assert compare(ledger, producer, other, ids(3) + [b"x"], ids(4))["planned"] == 1
+
+
 # --- an exact target -------------------------------------------------------------------------------------------------
 
 def test_exact_target_forbids_success_with_extra_records(ledger, producer, run):
@@ -334,7 +485,7 @@ def test_delete_extra_does_not_touch_what_is_of_the_job(ledger, producer, run):
 
 
 def test_an_emptied_source_deletes_only_what_was_asked_for(ledger, producer, run):
-    job = run(CATCH_UP, ids(3), target=[b"x"])
+    job = run(DELETES, ids(3), target=[b"x"])
     assert compare(ledger, producer, job, ids(3) + [b"x"], [])["to_delete"] == 3
     assert delete_all(ledger, producer, job) == ids(3)
 

@@ -38,6 +38,17 @@ class World:
         self.wrote |= copied
         self.strangers -= copied
 
+    def judge_limit(self, compared, settings, listed_source):
+        """Whether it deletes is decided by all that the job has deleted so far and would delete now."""
+        had = len(self.target | self.deleted)
+        most = settings.get("max_delete", "50%" if listed_source else "0")
+        most = had * int(most.rstrip("%")) // 100 if most.endswith("%") else int(most)
+        if compared["refusal"] is not None:
+            assert not compared["is_decided"] and len(self.deleted | (self.target - listed_source)) > most
+        elif compared["to_delete"] > 0:
+            open_ids = {bytes(row["id"]) for row in self.ledger.all("SELECT id FROM ferry.deletions WHERE deleted_at IS NULL")}
+            assert len(open_ids) == compared["to_delete"] and len(self.deleted | open_ids) <= most
+
     def delete(self, job, settings, listed_source):
         while True:
             state, fence, listed = self.ledger.next_deletions(self.producer, job, self.dice.randrange(1, 6))
@@ -47,6 +58,7 @@ class World:
             if not settings["delete_extra"]:
                 assert settings["catch_up"] and set(listed) <= self.wrote, "not the ferry's own"
             self.target -= set(listed)
+            self.deleted |= set(listed)
             self.ledger.settle_deletions(job, fence)
 
     def adds_up(self, job):
@@ -60,6 +72,7 @@ class World:
         if ledger.plan(self.producer, job, sorted(self.source), sorted(self.target))["outcome"] == "nothing":
             return None
         changes = self.dice.randrange(4)
+        self.deleted = set()
         while True:
             if changes > 0:
                 self.change(self.source)
@@ -72,8 +85,14 @@ class World:
             listed = set(self.source)
             compared = ledger.compare(self.producer, job, sorted(self.target), sorted(listed))
             assert compared["missing"] == 0
+            self.judge_limit(compared, settings, listed)
             if compared["planned"] == 0:
                 self.adds_up(job)
+            if compared["refusal"] is not None:
+                assert ledger.end(self.producer, job) == "blocked"
+                settings["max_delete"] = "100%"
+                assert ledger.submit(**settings)["job_state"] == "running"
+                continue
             if not compared["is_decided"]:
                 break
             self.delete(job, settings, listed)
@@ -89,6 +108,7 @@ def test_drift_at_random(ledger, producer, consumer, seed):
     world = World(ledger, producer, consumer, seed)
     for _ in range(3):
         settings = {"catch_up": world.dice.random() < 0.7, "delete_extra": world.dice.random() < 0.5, "catch_up_rounds": 20}
+        settings.update(world.dice.choice([{}, {}, {"max_delete": "100%"}, {"max_delete": "4"}, {"max_delete": "0"}]))
         compared = world.run(settings)
         if compared is not None and settings["catch_up"]:
             assert world.source <= world.target and world.target - world.source <= world.strangers

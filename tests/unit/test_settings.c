@@ -15,6 +15,7 @@
 static const struct option_row rows[] = {
     {.name = "on-existing", .type = OPTION_TEXT},
     {.name = "max-rejects", .type = OPTION_TEXT},
+    {.name = "max-delete", .type = OPTION_TEXT},
     {.name = "catch-up", .type = OPTION_FLAG},
     {.name = "catch-up-rounds", .type = OPTION_NUMBER, .min = 1, .max = 1000},
     {.name = "exact-target", .type = OPTION_FLAG},
@@ -70,20 +71,27 @@ static void each_policy_is_taken_and_no_other_word(void **state)
                         "--on-existing must be mirror, skip or fail, not \"Skip\"");
 }
 
-static void most_rejects_are_a_number_or_a_percentage(void **state)
+static void the_most_is_a_number_or_a_percentage(void **state)
 {
+    static const struct {
+        const char *flag, *key;
+    } options[] = {{"--max-rejects", "max_rejects"}, {"--max-delete", "max_delete"}};
     static const char *const good[] = {"0", "25", "999999999999", "1%", "100%", "0.5%", "2.125%"};
     static const char *const bad[] = {"+1",  "many", "1.5", "%",    ".5%",           "5.%",
                                       "5%%", "5%.",  "1 %", "1e3%", "1234567890123", "1000%"};
     char wanted[80];
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        snprintf(wanted, sizeof wanted, "{\"batch_records\":300,\"max_rejects\":\"%s\"}", good[i]);
-        assert_string_equal(OUTCOME("--max-rejects", good[i]), wanted);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        assert_non_null(strstr(OUTCOME("--max-rejects", bad[i]), "--max-rejects must be"));
+    for (size_t k = 0; k < ARRAY_LEN(options); k++) {
+        for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+            snprintf(wanted, sizeof wanted, "{\"batch_records\":300,\"%s\":\"%s\"}", options[k].key,
+                     good[i]);
+            assert_string_equal(OUTCOME(options[k].flag, good[i]), wanted);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+            snprintf(wanted, sizeof wanted, "%s must be", options[k].flag);
+            assert_non_null(strstr(OUTCOME(options[k].flag, bad[i]), wanted));
+        }
     }
 }
 
@@ -130,7 +138,7 @@ static void so_many_rejects_are_borne(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(most_rejects_are_a_number_or_a_percentage),
+        cmocka_unit_test(the_most_is_a_number_or_a_percentage),
         cmocka_unit_test(so_many_rejects_are_borne),
         cmocka_unit_test(only_what_was_given_is_handed_over),
         cmocka_unit_test(what_the_end_is_to_do_is_handed_over),
