@@ -114,18 +114,23 @@ static void on_done(void *ctx, size_t slot, const struct error *err)
 bool letter_open(struct consumer *consumer, struct error *err)
 {
     static char client_id[48]; /* outlives the letters */
-    const char *brokers = option_text(consumer->options, "brokers");
-    struct letters_settings settings = {.brokers = brokers,
+    struct bus_settings bus = {.brokers = option_text(consumer->options, "brokers"),
+                               .client_id = client_id};
+    if (!runtime_bus_properties(&consumer->rt, &bus.properties, err)) {
+        return false;
+    }
+    struct letters_settings settings = {.brokers = bus.brokers,
                                         .topic =
                                             option_text(consumer->options, "dead-letter-topic"),
                                         .client_id = client_id,
+                                        .properties = bus.properties,
                                         .write = write_letter,
                                         .done = on_done,
                                         .ctx = consumer};
     bool created;
 
     snprintf(client_id, sizeof client_id, "ferry-consumer-%d-letters", (int)getpid());
-    if (!letters_ensure_topic(brokers, settings.topic, client_id, false, &created, err)) {
+    if (!letters_ensure_topic(&bus, settings.topic, false, &created, err)) {
         return false;
     }
     consumer->letters = letters_new(consumer->rt.loop, &settings, err);

@@ -11,6 +11,18 @@ const struct option_row consumer_rows[] = {
      .required = true,
      .group = "Kafka",
      .help = "bootstrap brokers"},
+    {.name = "kafka-config",
+     .env = "FERRY_KAFKA_CONFIG",
+     .type = OPTION_TEXT,
+     .placeholder = "FILE",
+     .group = "Kafka",
+     .help = "lines PROPERTY=VALUE for the Kafka client (security.protocol=SASL_SSL …); variables "
+             "FERRY_KAFKA_PROPERTY win over it"},
+    {.name = "kafka-insecure",
+     .env = "FERRY_KAFKA_INSECURE",
+     .type = OPTION_FLAG,
+     .group = "Kafka",
+     .help = "properties may switch off the verification of the brokers' certificates"},
     {.name = "topic",
      .env = "FERRY_TOPIC",
      .type = OPTION_TEXT,
@@ -65,6 +77,8 @@ const struct option_help consumer_help = {
                 "  ferry-consumer --exit-when-done docs-20261121-1\n",
     .environment =
         "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"
+        "  FERRY_KAFKA_PROPERTY   any property of the Kafka client, dots as underscores:\n"
+        "                         FERRY_KAFKA_SASL_PASSWORD is sasl.password\n"
         "  FERRY_TARGET   address of the target that the secret below belongs to\n"
         "  FERRY_TARGET_TOKEN (or FERRY_TARGET_TOKEN_FILE)   sent to that origin only\n"
         "  FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"

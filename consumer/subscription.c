@@ -101,6 +101,9 @@ bool intake_open(struct consumer *consumer, struct error *err)
                                              .topic = option_text(consumer->options, "topic"),
                                              .client_id = intake->client_id,
                                              .group = intake->group};
+    if (!runtime_bus_properties(&consumer->rt, &intake->settings.properties, err)) {
+        return false;
+    }
     if (consumer->rt.lease_ms < SESSION_MS) { /* who wants short leases wants short waits */
         intake->settings.session_timeout_ms = consumer->rt.lease_ms > SESSION_LEAST_MS
                                                   ? (uint32_t)consumer->rt.lease_ms

@@ -6,9 +6,10 @@
 
 #include "base/limits.h"
 
-bool bus_options_read(const struct option_set *options, const struct uuid *ledger,
-                      struct bus_settings *out, struct error *err)
+bool bus_options_read(struct runtime *rt, const struct uuid *ledger, struct bus_settings *out,
+                      struct error *err)
 {
+    const struct option_set *options = rt->options;
     static char client_id[48];
     static char group[64];
     if (option_text(options, "brokers") == NULL) { /* where the table cannot demand it */
@@ -21,7 +22,8 @@ bool bus_options_read(const struct option_set *options, const struct uuid *ledge
                                  .topic = option_text(options, "topic"),
                                  .client_id = client_id,
                                  .group = group};
-    return bus_check_brokers(out->brokers, err);
+    return bus_check_brokers(out->brokers, err) &&
+           runtime_bus_properties(rt, &out->properties, err);
 }
 
 bool bus_ensure_topic(const struct bus_settings *bus, int partitions, bool may_create,

@@ -25,12 +25,12 @@ static bool connect_all(struct voyage *v, const struct option_set *options, stru
 {
     bool created = false;
     return runtime_open(&v->rt, options, "producer", err) &&
-           bus_options_read(options, NULL, &v->bus, err) &&
+           bus_options_read(&v->rt, NULL, &v->bus, err) &&
            runtime_connect(&v->rt, RUNTIME_REGISTERED, err) &&
-           bus_options_read(options, &v->rt.ledger.uuid, &v->bus, err) &&
+           bus_options_read(&v->rt, &v->rt.ledger.uuid, &v->bus, err) &&
            bus_ensure_topic(&v->bus, 0, false, &created, err) &&
-           letters_ensure_topic(v->bus.brokers, option_text(options, "dead-letter-topic"),
-                                v->bus.client_id, false, &created, err);
+           letters_ensure_topic(&v->bus, option_text(options, "dead-letter-topic"), false, &created,
+                                err);
 }
 
 static void announce(const struct job *job)

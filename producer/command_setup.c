@@ -48,7 +48,7 @@ static bool ensure_topics(const struct option_set *options, const struct bus_set
     }
     printf("topic   %s  on %s, %s\n", bus->topic, bus->brokers, created ? "created" : "checked");
     const char *letters = option_text(options, "dead-letter-topic");
-    if (!letters_ensure_topic(bus->brokers, letters, bus->client_id, true, &created, err)) {
+    if (!letters_ensure_topic(bus, letters, true, &created, err)) {
         return false;
     }
     printf("topic   %s  on %s, %s\n", letters, bus->brokers, created ? "created" : "checked");
@@ -62,7 +62,7 @@ int command_setup(const struct option_set *options)
     struct error err = {0};
     /* Settings first: nothing is written when one of them is wrong. */
     bool ok = runtime_open(&rt, options, "producer", &err) &&
-              bus_options_read(options, NULL, &bus, &err) &&
+              bus_options_read(&rt, NULL, &bus, &err) &&
               runtime_connect(&rt, RUNTIME_CONNECTED, &err) && migrate(&rt, &err) &&
               ensure_topics(options, &bus, &err);
     runtime_close(&rt);

@@ -120,6 +120,7 @@ bool letter_open(struct exporter *exporter, const struct bus_settings *bus, stru
                                         .topic =
                                             option_text(exporter->rt->options, "dead-letter-topic"),
                                         .client_id = bus->client_id,
+                                        .properties = bus->properties,
                                         .write = write_letter,
                                         .done = on_done,
                                         .ctx = exporter};

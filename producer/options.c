@@ -32,6 +32,14 @@
      .required = (required_),                                                                      \
      .group = "Kafka",                                                                             \
      .help = (help_)},                                                                             \
+        TEXT("kafka-config", "FERRY_KAFKA_CONFIG", "FILE", NULL, "Kafka",                          \
+             "lines PROPERTY=VALUE for the Kafka client (security.protocol=SASL_SSL …); "        \
+             "variables FERRY_KAFKA_PROPERTY win over it"),                                        \
+        {.name = "kafka-insecure",                                                                 \
+         .env = "FERRY_KAFKA_INSECURE",                                                            \
+         .type = OPTION_FLAG,                                                                      \
+         .group = "Kafka",                                                                         \
+         .help = "properties may switch off the verification of the brokers' certificates"},       \
         TEXT("topic", "FERRY_TOPIC", "NAME", "ferry.batches", "Kafka", "topic of the batches"),    \
         TEXT("dead-letter-topic", "FERRY_DEAD_LETTER_TOPIC", "NAME", "ferry.dead-letters",         \
              "Kafka", "topic of rejected records and poisonous messages")
@@ -255,6 +263,9 @@ static const struct option_row verify_rows[] = {
      .help = "the result as one JSON object, for programs"},
 };
 
+#define BUS_ENVIRONMENT                                                                            \
+    "  FERRY_KAFKA_PROPERTY   any property of the Kafka client, dots as underscores:\n"            \
+    "                         FERRY_KAFKA_SASL_PASSWORD is sasl.password\n"
 #define PG_ENVIRONMENT                                                                             \
     "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"  \
     "  FERRY_LOG   error, warn, info (default) or debug\n"
@@ -264,7 +275,7 @@ static const struct option_row verify_rows[] = {
     "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"     \
     "  FERRY_SOURCE_USER, FERRY_SOURCE_PASSWORD (or …_PASSWORD_FILE), and so for TARGET   basic\n" \
     "  CHROMA_API_KEY   for Chroma Cloud\n"
-#define SECRET_ENVIRONMENT PG_ENVIRONMENT TOKEN_ENVIRONMENT
+#define SECRET_ENVIRONMENT PG_ENVIRONMENT BUS_ENVIRONMENT TOKEN_ENVIRONMENT
 #define LOG_ENVIRONMENT    "  FERRY_LOG   error, warn, info (default) or debug\n"
 
 const struct command commands[] = {
@@ -277,7 +288,7 @@ const struct command commands[] = {
       "Applies the ledger migrations to PostgreSQL and creates and checks the Kafka topics. "
       "Running "
       "it again is safe.",
-      "  ferry-producer setup\n", PG_ENVIRONMENT},
+      "  ferry-producer setup\n", PG_ENVIRONMENT BUS_ENVIRONMENT},
      command_setup},
     {"migrate",
      "move a collection and follow it to the end",

@@ -255,6 +255,12 @@ const char *environment_find(const struct environment *environment, const char *
     return NULL;
 }
 
+const char *environment_name(const struct environment *environment, size_t index)
+{
+    return environment != NULL && index < environment->count ? environment->variables[index].name
+                                                             : NULL;
+}
+
 const char *environment_path(const struct environment *environment)
 {
     return environment->path;

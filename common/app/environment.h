@@ -1,4 +1,4 @@
-/* The .env file, read strictly and never expanded. Internal to app; programs ask option_environment(). */
+/* The .env file, read strictly and never expanded. Programs ask option_environment(); only environment_load is for others. */
 #ifndef APP_ENVIRONMENT_H
 #define APP_ENVIRONMENT_H
 
@@ -17,6 +17,8 @@ MUST_CHECK bool environment_read(const char *path, bool must_exist, struct envir
 void environment_free(struct environment *environment); /* NULL is fine */
 /* NULL when the file does not set it; a variable set twice has its last value. environment NULL: NULL. */
 const char *environment_find(const struct environment *environment, const char *name);
+/* The name of the index-th variable, NULL behind the last. */
+const char *environment_name(const struct environment *environment, size_t index);
 const char *environment_path(const struct environment *environment);
 
 /* Appends a whole small file to out, whose ceiling bounds it; *exists = false when there is none (or a directory).

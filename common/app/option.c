@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/environment.h"
 #include "app/option_parts.h"
@@ -253,4 +254,38 @@ const char *option_environment(const struct option_set *set, const char *variabl
 {
     enum option_origin origin;
     return find_variable(set, variable, &origin);
+}
+
+static bool tell_variable(const struct option_set *set, const char *name, option_variable_fn *fn,
+                          void *ctx, struct error *err)
+{
+    const char *value = option_environment(set, name);
+    return value == NULL || fn(ctx, name, value, err);
+}
+
+bool option_each_variable(const struct option_set *set, const char *prefix, option_variable_fn *fn,
+                          void *ctx, struct error *err)
+{
+    size_t len = strlen(prefix);
+    const char *name;
+    for (size_t i = 0; (name = environment_name(set->environment, i)) != NULL; i++) {
+        if (strncmp(name, prefix, len) == 0 && !tell_variable(set, name, fn, ctx, err)) {
+            return false;
+        }
+    }
+    for (char **at = environ; at != NULL && *at != NULL; at++) {
+        if (strncmp(*at, prefix, len) != 0) {
+            continue;
+        }
+        char *copy = strndup(*at, strcspn(*at, "="));
+        if (copy == NULL) {
+            return error_set(err, ERROR_NOMEM, "no memory for variables");
+        }
+        bool ok = tell_variable(set, copy, fn, ctx, err);
+        free(copy);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -64,6 +64,13 @@ const char *option_word(const struct option_set *set, size_t index);
  * that have no flag). Never empty. */
 const char *option_environment(const struct option_set *set, const char *variable);
 
+/* Every variable that begins with prefix and is set, process environment and .env, with the value that
+ * option_environment gives; one that stands in both comes twice. Ends when fn says false. */
+typedef bool option_variable_fn(void *ctx, const char *variable, const char *value,
+                                struct error *err);
+MUST_CHECK bool option_each_variable(const struct option_set *set, const char *prefix,
+                                     option_variable_fn *fn, void *ctx, struct error *err);
+
 struct option_help {
     const char *usage;       /* "ferry-producer migrate [options]" */
     const char *what;        /* one or two sentences */

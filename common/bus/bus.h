@@ -24,8 +24,24 @@ struct bus_settings {
     /* Subscribers only; 0 = default (45 s). How soon a member that died loses its partitions. When set it is also the
      * longest time between two calls of subscriber_next (default 300 s); for tests, which cannot wait. */
     uint32_t session_timeout_ms;
-    uint32_t message_bytes; /* largest message to be sent; 0: LIMIT_MESSAGE_WIRE */
+    uint32_t message_bytes;                  /* largest message to be sent; 0: LIMIT_MESSAGE_WIRE */
+    const struct bus_properties *properties; /* or NULL; outlives all that is opened with it */
 };
+
+/* Properties of the Kafka client that people add to ours, by its names for them. May hold secrets: wiped when freed. */
+struct bus_properties; /* opaque, heap */
+
+struct bus_properties *bus_properties_new(bool may_be_insecure, struct error *err);
+void bus_properties_free(struct bus_properties *properties); /* NULL is fine */
+/* where ("FERRY_KAFKA_LINGER_MS", "FILE, line 3") begins the message. Set again: the last one holds. ERROR_USAGE names
+ * property and reason: one that is ours, runs code, switches a check off (unless that was asked for), is unknown or has
+ * a value the client does not take. No message repeats a value that may be a secret. */
+MUST_CHECK bool bus_properties_set(struct bus_properties *properties, const char *where,
+                                   const char *name, const char *value, struct error *err);
+/* Do they go together, and can their files be read? Opens nothing. ERROR_USAGE. */
+MUST_CHECK bool bus_properties_check(const struct bus_properties *properties, struct error *err);
+/* The first that switches a check off, or NULL. Borrowed. */
+const char *bus_properties_insecure(const struct bus_properties *properties);
 
 struct bus_header {
     const char *name;

@@ -1,7 +1,7 @@
 /*
  * How our Kafka clients are configured: one table, each line with the roles it is for and the reason where the default
  * would lose, skip or double something. Built for librdkafka 2.0.2; a property that only newer versions know is set
- * where it is known. Knows nothing of messages. Secrets and a pass-through of properties do not live here yet.
+ * where it is known. Knows nothing of messages. What people add comes last, see properties.h.
  */
 #include "bus/settings.h"
 
@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/number.h"
+#include "bus/properties.h"
 
 #define EVERY_ROLE (CLIENT_PUBLISHER | CLIENT_SUBSCRIBER | CLIENT_ADMIN)
 
@@ -120,6 +121,14 @@ static bool conf_set_group(rd_kafka_conf_t *conf, const struct bus_settings *set
            conf_set_number(conf, "max.poll.interval.ms", poll_ms, false, err);
 }
 
+rd_kafka_conf_t *settings_conf_bare(void)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+    rd_kafka_conf_set_log_cb(conf, swallow_log);
+    return conf;
+}
+
 rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_role role,
                                struct error *err)
 {
@@ -129,8 +138,7 @@ rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_
     if (!bus_check_brokers(settings->brokers, err)) {
         return NULL;
     }
-    conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, swallow_log);
+    conf = settings_conf_bare();
     ok = conf_set(conf, "bootstrap.servers", settings->brokers, false, err);
     if (ok && settings->client_id != NULL) {
         ok = conf_set(conf, "client.id", settings->client_id, false, err);
@@ -153,6 +161,7 @@ rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_
              conf_set(conf, "enable.auto.commit", "false", false,
                       err); /* it asks, it is no member */
     }
+    ok = ok && properties_apply(settings->properties, conf, err);
     if (!ok) {
         rd_kafka_conf_destroy(conf);
         return NULL;

@@ -18,7 +18,10 @@ enum client_role {
 rd_kafka_conf_t *settings_conf(const struct bus_settings *settings, enum client_role role,
                                struct error *err);
 
-/* Our own copy: the caller's strings need not outlive the call that brought them. */
+/* One that logs nothing, for trials. */
+rd_kafka_conf_t *settings_conf_bare(void);
+
+/* Our own copy, but for the properties: the caller's strings need not outlive the call that brought them. */
 MUST_CHECK bool settings_copy(const struct bus_settings *from, struct bus_settings *to,
                               struct error *err);
 void settings_free(struct bus_settings *copy); /* of a zeroed struct: nothing */

@@ -100,10 +100,13 @@ const char *letters_trouble(const struct letters *letters)
 
 /* ---- opening and closing ---- */
 
-bool letters_ensure_topic(const char *brokers, const char *topic, const char *client_id,
-                          bool may_create, bool *created, struct error *err)
+bool letters_ensure_topic(const struct bus_settings *bus, const char *topic, bool may_create,
+                          bool *created, struct error *err)
 {
-    struct bus_settings settings = {.brokers = brokers, .topic = topic, .client_id = client_id};
+    struct bus_settings settings = {.brokers = bus->brokers,
+                                    .topic = topic,
+                                    .client_id = bus->client_id,
+                                    .properties = bus->properties};
     struct topic_wishes wishes = {
         .partitions = PARTITIONS, .message_bytes = LIMIT_LETTER_WIRE, .retention_ms = RETENTION_MS};
 

@@ -39,6 +39,7 @@ struct letters_settings {
     const char *
         topic; /* of the dead letters; texts are copied when the publisher opens, and live until then */
     const char *client_id;
+    const struct bus_properties *properties; /* or NULL; borrowed */
     letters_write_fn *write;
     letters_done_fn *done;
     void *ctx;
@@ -47,7 +48,7 @@ struct letters_settings {
 struct letters; /* opaque, heap */
 
 /* The dead letters' topic: created (may_create) or held against what they need; a missing one says to run setup. */
-MUST_CHECK bool letters_ensure_topic(const char *brokers, const char *topic, const char *client_id,
+MUST_CHECK bool letters_ensure_topic(const struct bus_settings *bus, const char *topic,
                                      bool may_create, bool *created, struct error *err);
 struct letters *letters_new(struct loop *loop, const struct letters_settings *settings,
                             struct error *err);

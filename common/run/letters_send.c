@@ -102,6 +102,7 @@ static bool open_publisher(struct letters *letters, struct error *err)
     struct bus_settings settings = {.brokers = letters->settings.brokers,
                                     .topic = letters->settings.topic,
                                     .client_id = letters->settings.client_id,
+                                    .properties = letters->settings.properties,
                                     .message_bytes = LIMIT_LETTER_WIRE};
     struct loop_watch watch = {watch_fd, watch_wants, on_ready, letters};
 

@@ -10,6 +10,7 @@
 
 #include "app/version.h"
 #include "base/limits.h"
+#include "run/bus_environment.h"
 #include "run/pg_environment.h"
 #include "store/migrate.h"
 
@@ -176,6 +177,16 @@ static void drain_ledger(struct runtime *rt)
     }
 }
 
+bool runtime_bus_properties(struct runtime *rt, const struct bus_properties **out,
+                            struct error *err)
+{
+    if (rt->bus_properties == NULL) {
+        rt->bus_properties = bus_environment_read(rt->options, err);
+    }
+    *out = rt->bus_properties;
+    return rt->bus_properties != NULL;
+}
+
 void runtime_close(struct runtime *rt)
 {
     struct error ignored = {0};
@@ -194,6 +205,7 @@ void runtime_close(struct runtime *rt)
         loop_free(rt->loop);
     }
     stop_close(&rt->stop);
+    bus_properties_free(rt->bus_properties);
 }
 
 /* Callbacks still to come point into the frames of whoever waits, so they are brought in before those frames end. */

@@ -17,6 +17,7 @@
 #define RUNTIME_CLAIMS 64 /* most claims that one process holds at a time */
 
 struct runtime;
+struct bus_properties;
 
 /* Fills in what the worker holds and waits for, right before each renewal. */
 struct runtime_holdings {
@@ -46,7 +47,8 @@ struct runtime {
     const struct option_set *options;
     const char *kind; /* "producer" or "consumer" */
     int64_t lease_ms;
-    bool is_registered; /* the worker row exists */
+    bool is_registered;                    /* the worker row exists */
+    struct bus_properties *bus_properties; /* once they were asked for */
     /* heartbeat */
     runtime_holdings_fn *holdings;
     runtime_renewed_fn *renewed;
@@ -77,6 +79,10 @@ MUST_CHECK bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdi
                                   runtime_renewed_fn *renewed, void *ctx, struct error *err);
 /* For who has callbacks at work while it waits with runtime_await; ctx is the heartbeat's. */
 void runtime_before_hang_up(struct runtime *rt, runtime_hang_up_fn *fn);
+/* What people add to the bus's client, from file and variables (bus_environment.h); read once, borrowed until
+ * runtime_close. ERROR_USAGE. */
+MUST_CHECK bool runtime_bus_properties(struct runtime *rt, const struct bus_properties **out,
+                                       struct error *err);
 /* Ends the heartbeat, lets the ledger hear what is queued and that the worker has stopped, for at most a second. */
 void runtime_close(struct runtime *rt);
 
