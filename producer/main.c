@@ -16,14 +16,18 @@ static void print_version(void)
            bus_library_version(), http_library_version(), pg_library_version());
 }
 
+static const struct command *const tables[] = {commands, commands_to_look};
+
 static void print_usage(FILE *out)
 {
     fputs("ferry-producer moves Chroma collections through Kafka to another Chroma, verified, with "
           "a ledger.\n\n"
           "Usage: ferry-producer COMMAND [options]\n\nCommands:\n",
           out);
-    for (const struct command *command = commands; command->name != NULL; command++) {
-        fprintf(out, "  %-10s %s\n", command->name, command->summary);
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        for (const struct command *command = tables[i]; command->name != NULL; command++) {
+            fprintf(out, "  %-11s %s\n", command->name, command->summary);
+        }
     }
     fputs("\nOptions:\n  --help     this text, or a command's own: ferry-producer COMMAND --help\n"
           "  --version  versions of the program and its libraries\n\nExit status:\n",
@@ -33,9 +37,11 @@ static void print_usage(FILE *out)
 
 static const struct command *find_command(const char *name)
 {
-    for (const struct command *command = commands; command->name != NULL; command++) {
-        if (strcmp(command->name, name) == 0) {
-            return command;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        for (const struct command *command = tables[i]; command->name != NULL; command++) {
+            if (strcmp(command->name, name) == 0) {
+                return command;
+            }
         }
     }
     return NULL;

@@ -18,10 +18,12 @@ struct command {
     command_fn *run;
 };
 
-extern const struct command commands[]; /* ends with name NULL */
+/* Both end with name NULL. */
+extern const struct command commands[];         /* those that carry a job, options.c */
+extern const struct command commands_to_look[]; /* options_doctor.c */
 
 command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
-    command_verify;
+    command_verify, command_collections;
 int command_dry_run(const struct option_set *options); /* of migrate */
 
 #endif

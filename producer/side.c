@@ -12,6 +12,7 @@ struct asked { /* one request, waited for */
     bool done;
     struct error err;
     struct chroma_version version;
+    uint64_t count;
 };
 
 static void finish(struct asked *asked, const struct error *err)
@@ -52,6 +53,13 @@ static void on_collection(void *ctx, struct chroma_collection *collection, const
 static void on_done(void *ctx, const struct error *err)
 {
     finish(ctx, err);
+}
+
+static void on_count(void *ctx, uint64_t count, const struct error *err)
+{
+    struct asked *asked = ctx;
+    asked->count = count;
+    finish(asked, err);
 }
 
 static bool wait_for(struct asked *asked, struct runtime *rt, const struct http_request *request,
@@ -122,7 +130,7 @@ static bool is_another(const struct error *err)
 
 /* What the server is decides how it is spoken to. One that tells no version is taken for a 1.x: what it answers to
  * pre-flight then says what it is. */
-static bool identify(struct side *side, struct runtime *rt, struct error *err)
+bool side_identify(struct side *side, struct runtime *rt, struct error *err)
 {
     for (enum chroma_api api = CHROMA_API_V2; api < CHROMA_API_COUNT; api++) {
         struct asked asked = {.side = side};
@@ -139,21 +147,50 @@ static bool identify(struct side *side, struct runtime *rt, struct error *err)
     return true;
 }
 
+bool side_find_limits(struct side *side, struct runtime *rt, struct error *err)
+{
+    struct asked asked = {.side = side};
+    return wait_for(&asked, rt, chroma_preflight(&side->chroma, on_limits, &asked, err), err);
+}
+
+bool side_find_collection(struct side *side, struct runtime *rt, const char *name, bool *found,
+                          struct error *err)
+{
+    struct asked asked = {.side = side};
+    struct error why = {0};
+    *found = wait_for(
+        &asked, rt, chroma_get_collection(&side->chroma, name, on_collection, &asked, &why), &why);
+    if (!*found && why.kind != ERROR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    return true;
+}
+
+bool side_look_place(struct side *side, struct runtime *rt, bool is_database, struct error *err)
+{
+    struct asked asked = {.side = side};
+    return wait_for(&asked, rt,
+                    is_database ? chroma_look_database(&side->chroma, on_done, &asked, err)
+                                : chroma_look_tenant(&side->chroma, on_done, &asked, err),
+                    err);
+}
+
+bool side_count(struct side *side, struct runtime *rt, uint64_t *count, struct error *err)
+{
+    struct asked asked = {.side = side};
+    bool ok =
+        wait_for(&asked, rt,
+                 chroma_count(&side->chroma, &side->collection.uuid, on_count, &asked, err), err);
+    *count = asked.count;
+    return ok;
+}
+
 bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
                   struct error *err)
 {
-    struct asked limits = {.side = side};
-    if (!identify(side, rt, err) ||
-        !wait_for(&limits, rt, chroma_preflight(&side->chroma, on_limits, &limits, err), err)) {
-        return false;
-    }
-    struct asked collection = {.side = side};
-    struct error why = {0};
-    *found = wait_for(&collection, rt,
-                      chroma_get_collection(&side->chroma, name, on_collection, &collection, &why),
-                      &why);
-    if (!*found && why.kind != ERROR_NOT_FOUND) {
-        *err = why;
+    if (!side_identify(side, rt, err) || !side_find_limits(side, rt, err) ||
+        !side_find_collection(side, rt, name, found, err)) {
         return false;
     }
     bool is_open = *found && (chroma_is_old(&side->chroma) || side->collection.is_space_doubtful);

@@ -24,6 +24,16 @@ MUST_CHECK bool side_open(struct side *side, struct runtime *rt, const char *rol
 /* Asks the server what it is and for the collection of that name. A collection that is not there: *found = false. */
 MUST_CHECK bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
                              struct error *err);
+/* The steps of it, for who looks at each; in this order. An address that is no Chroma may fail only at the second. */
+MUST_CHECK bool side_identify(struct side *side, struct runtime *rt, struct error *err);
+MUST_CHECK bool side_find_limits(struct side *side, struct runtime *rt, struct error *err);
+MUST_CHECK bool side_look_place(struct side *side, struct runtime *rt, bool is_database,
+                                struct error *err); /* else: the tenant */
+MUST_CHECK bool side_find_collection(struct side *side, struct runtime *rt, const char *name,
+                                     bool *found, struct error *err);
+/* Records of the collection that was found. */
+MUST_CHECK bool side_count(struct side *side, struct runtime *rt, uint64_t *count,
+                           struct error *err);
 void side_close(struct side *side); /* wipes the secret */
 
 /* Straight-line forms of two requests, waited for. */

@@ -102,8 +102,14 @@ struct http_request *chroma_preflight(struct chroma *chroma, chroma_limits_fn *f
  * callers expect. */
 struct http_request *chroma_get_collection(struct chroma *chroma, const char *name,
                                            chroma_collection_fn *fn, void *ctx, struct error *err);
-struct http_request *chroma_list_collections(struct chroma *chroma, chroma_answer_fn *fn, void *ctx,
-                                             struct error *err);
+/* One page. A server before 0.4.20 knows no pages and answers all of them. */
+struct http_request *chroma_list_collections(struct chroma *chroma, uint64_t offset, uint32_t limit,
+                                             chroma_answer_fn *fn, void *ctx, struct error *err);
+/* Is there such a tenant, such a database? ERROR_NOT_FOUND, or whatever else an old server says of it. */
+struct http_request *chroma_look_tenant(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
+                                        struct error *err);
+struct http_request *chroma_look_database(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
+                                          struct error *err);
 /* body: a whole create request (chroma_create_body). ERROR_CONFLICT when it exists. */
 struct http_request *chroma_create_collection(struct chroma *chroma, struct span body,
                                               chroma_collection_fn *fn, void *ctx,

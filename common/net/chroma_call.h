@@ -34,6 +34,8 @@ void chroma_call_free(struct chroma_call *call);
 void chroma_call_version(struct chroma_call *call, enum chroma_api api);
 void chroma_call_preflight(struct chroma_call *call);
 void chroma_call_collections(struct chroma_call *call);
+void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit); /* of them */
+void chroma_call_place(struct chroma_call *call, bool is_database); /* else: the tenant */
 /* which: a name or a UUID; verb: of its records, or NULL for itself. */
 void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb);
 /* -- chroma_call.c -- */

@@ -3,6 +3,7 @@
  * API. Path segments and query values are percent-encoded here, because tenants, databases and
  * names are other people's strings.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "net/chroma_call.h"
@@ -10,19 +11,24 @@
 enum route {
     ROUTE_VERSION,
     ROUTE_PREFLIGHT,
+    ROUTE_TENANT,
+    ROUTE_DATABASE,
     ROUTE_COLLECTIONS,
     ROUTE_COLLECTION,
     ROUTE_RECORDS,
     ROUTE_COUNT
 };
 
-#define V2_PLACE "/api/v2/tenants/{tenant}/databases/{database}"
-#define V1_PLACE "?tenant={tenant}&database={database}"
+#define V2_TENANT "/api/v2/tenants/{tenant}"
+#define V2_PLACE  V2_TENANT "/databases/{database}"
+#define V1_PLACE  "?tenant={tenant}&database={database}"
 
 /* API v1 knows a collection's records by its UUID alone. */
 static const char *const routes[ROUTE_COUNT][CHROMA_API_COUNT] = {
     [ROUTE_VERSION] = {"/api/v2/version", "/api/v1/version"},
     [ROUTE_PREFLIGHT] = {"/api/v2/pre-flight-checks", "/api/v1/pre-flight-checks"},
+    [ROUTE_TENANT] = {V2_TENANT, "/api/v1/tenants/{tenant}"},
+    [ROUTE_DATABASE] = {V2_PLACE, "/api/v1/databases/{database}?tenant={tenant}"},
     [ROUTE_COLLECTIONS] = {V2_PLACE "/collections", "/api/v1/collections" V1_PLACE},
     [ROUTE_COLLECTION] = {V2_PLACE "/collections/{which}", "/api/v1/collections/{which}" V1_PLACE},
     [ROUTE_RECORDS] = {V2_PLACE "/collections/{which}/{verb}",
@@ -84,6 +90,21 @@ void chroma_call_preflight(struct chroma_call *call)
 void chroma_call_collections(struct chroma_call *call)
 {
     append_route(call, routes[ROUTE_COLLECTIONS][call->chroma->api], "", "");
+}
+
+void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit)
+{
+    chroma_call_collections(call);
+    buf_printf(&call->url, "%climit=%" PRIu32 "&offset=%" PRIu64,
+               strchr(routes[ROUTE_COLLECTIONS][call->chroma->api], '?') ? '&' : '?', limit,
+               offset);
+}
+
+void chroma_call_place(struct chroma_call *call, bool is_database)
+{
+    enum route route = is_database ? ROUTE_DATABASE : ROUTE_TENANT;
+
+    append_route(call, routes[route][call->chroma->api], "", "");
 }
 
 void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb)

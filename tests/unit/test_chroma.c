@@ -299,10 +299,19 @@ static void the_calls_by_uuid_have_their_paths(void **state)
     expect_request("POST " RECORDS "/delete HTTP/1.1\r\n", "{\"x\":1}");
     assert_int_equal(result.err.kind, ERROR_NONE);
     result = (struct result){0};
-    finish(world, chroma_list_collections(chroma, on_answer, &result, &err), &result);
+    finish(world, chroma_list_collections(chroma, 0, 100, on_answer, &result, &err), &result);
     expect_request(
-        "GET /api/v2/tenants/default_tenant/databases/default_database/collections HTTP/1.1\r\n",
+        "GET "
+        "/api/v2/tenants/default_tenant/databases/default_database/collections?limit=100&offset=0 "
+        "HTTP/1.1\r\n",
         "");
+    result = (struct result){0};
+    finish(world, chroma_look_tenant(chroma, on_done, &result, &err), &result);
+    expect_request("GET /api/v2/tenants/default_tenant HTTP/1.1\r\n", "");
+    result = (struct result){0};
+    finish(world, chroma_look_database(chroma, on_done, &result, &err), &result);
+    expect_request("GET /api/v2/tenants/default_tenant/databases/default_database HTTP/1.1\r\n",
+                   "");
 }
 
 #define V1_RECORDS "/api/v1/collections/3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -322,8 +331,16 @@ static void a_server_with_api_v1_has_paths_of_its_own(void **state)
     finish(world, chroma_preflight(chroma, on_limits, &result, &err), &result);
     expect_request("GET /api/v1/pre-flight-checks HTTP/1.1\r\n", "");
     result = (struct result){0};
-    finish(world, chroma_list_collections(chroma, on_answer, &result, &err), &result);
-    expect_request("GET /api/v1/collections?tenant=a%2Fb%20c&database=x%26y%3D HTTP/1.1\r\n", "");
+    finish(world, chroma_list_collections(chroma, 0, 100, on_answer, &result, &err), &result);
+    expect_request("GET /api/v1/collections?tenant=a%2Fb%20c&database=x%26y%3D&limit=100&offset=0 "
+                   "HTTP/1.1\r\n",
+                   "");
+    result = (struct result){0};
+    finish(world, chroma_look_tenant(chroma, on_done, &result, &err), &result);
+    expect_request("GET /api/v1/tenants/a%2Fb%20c HTTP/1.1\r\n", "");
+    result = (struct result){0};
+    finish(world, chroma_look_database(chroma, on_done, &result, &err), &result);
+    expect_request("GET /api/v1/databases/x%26y%3D?tenant=a%2Fb%20c HTTP/1.1\r\n", "");
     result = (struct result){0};
     finish(world, chroma_get_collection(chroma, "d?", on_collection, &result, &err), &result);
     expect_request("GET /api/v1/collections/d%3F?tenant=a%2Fb%20c&database=x%26y%3D HTTP/1.1\r\n",

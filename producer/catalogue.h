@@ -1,0 +1,35 @@
+/*
+ * The collections of one database: names by pages, then each with what people look at first. Nothing is probed: where a
+ * server tells two distance spaces, both are in doubt and said so. Waited for on the loop.
+ */
+#ifndef PRODUCER_CATALOGUE_H
+#define PRODUCER_CATALOGUE_H
+
+#include <stdint.h>
+
+#include "producer/side.h"
+
+struct catalogue { /* zeroed: empty */
+    char **names;  /* owned, sorted by their bytes when the listing is complete */
+    size_t count, room;
+};
+
+/* Takes one page, a JSON array of collection objects, asked for with that limit. *is_last: there is no other one, because
+ * it is not full, is more than was asked for (a server without pages), or holds no name that is new. Pure. */
+MUST_CHECK bool catalogue_take_page(struct catalogue *catalogue, struct span json, uint32_t limit,
+                                    bool *is_last, struct error *err);
+/* All names of the side's database; the side has been identified. */
+MUST_CHECK bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runtime *rt,
+                               struct error *err);
+void catalogue_deinit(struct catalogue *catalogue);
+
+struct catalogue_facts {
+    size_t metadata_bytes; /* keys and values as JSON, without punctuation */
+    size_t metadata_keys;
+    char embedding_function[64]; /* its name, else its type, or "" */
+};
+/* What the collection object says beyond dimension and space. Pure. */
+MUST_CHECK bool catalogue_facts(const struct chroma_collection *collection,
+                                struct catalogue_facts *out, struct error *err);
+
+#endif
