@@ -274,7 +274,13 @@ static const struct option_row verify_rows[] = {
     "only\n"                                                                                         \
     "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"     \
     "  FERRY_SOURCE_USER, FERRY_SOURCE_PASSWORD (or …_PASSWORD_FILE), and so for TARGET   basic\n" \
-    "  CHROMA_API_KEY   for Chroma Cloud\n"
+    "  CHROMA_API_KEY, CHROMA_TENANT, CHROMA_DATABASE (or chroma_cloud_api_key, …_tenant_id, "     \
+    "…_database)\n"                                                                                \
+    "    Chroma Cloud as the target; CHROMA_HOST and CHROMA_PORT, else localhost:8000, are then "    \
+    "the source\n"                                                                                   \
+    "  CHROMA_HOST, CHROMA_PORT, CHROMA_SSL   without those: the target. CHROMA_CLIENT_TYPE "        \
+    "decides (cloud or http);\n"                                                                     \
+    "    FERRY_… and flags win\n"
 #define SECRET_ENVIRONMENT PG_ENVIRONMENT BUS_ENVIRONMENT TOKEN_ENVIRONMENT
 #define LOG_ENVIRONMENT    "  FERRY_LOG   error, warn, info (default) or debug\n"
 

@@ -16,6 +16,7 @@
 struct variable { /* both point into the text */
     const char *name;
     const char *value;
+    size_t line;
 };
 
 struct environment {
@@ -130,7 +131,7 @@ static bool parse_text(struct environment *environment, struct error *err)
                              problem);
         }
         if (name != NULL) {
-            environment->variables[environment->count++] = (struct variable){name, value};
+            environment->variables[environment->count++] = (struct variable){name, value, number};
         }
         at = next;
     }
@@ -242,14 +243,11 @@ void environment_free(struct environment *environment)
     free(environment);
 }
 
-const char *environment_find(const struct environment *environment, const char *name)
+static const struct variable *find(const struct environment *environment, const char *name)
 {
-    if (environment == NULL) {
-        return NULL;
-    }
-    for (size_t i = environment->count; i > 0; i--) {
+    for (size_t i = environment != NULL ? environment->count : 0; i > 0; i--) {
         if (strcmp(environment->variables[i - 1].name, name) == 0) {
-            return environment->variables[i - 1].value;
+            return &environment->variables[i - 1];
         }
     }
     return NULL;
@@ -259,6 +257,18 @@ const char *environment_name(const struct environment *environment, size_t index
 {
     return environment != NULL && index < environment->count ? environment->variables[index].name
                                                              : NULL;
+}
+
+const char *environment_find(const struct environment *environment, const char *name)
+{
+    const struct variable *variable = find(environment, name);
+    return variable != NULL ? variable->value : NULL;
+}
+
+size_t environment_line(const struct environment *environment, const char *name)
+{
+    const struct variable *variable = find(environment, name);
+    return variable != NULL ? variable->line : 0;
 }
 
 const char *environment_path(const struct environment *environment)

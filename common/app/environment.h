@@ -19,6 +19,8 @@ void environment_free(struct environment *environment); /* NULL is fine */
 const char *environment_find(const struct environment *environment, const char *name);
 /* The name of the index-th variable, NULL behind the last. */
 const char *environment_name(const struct environment *environment, size_t index);
+size_t environment_line(const struct environment *environment,
+                        const char *name); /* from 1; 0: none */
 const char *environment_path(const struct environment *environment);
 
 /* Appends a whole small file to out, whose ceiling bounds it; *exists = false when there is none (or a directory).

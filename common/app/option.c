@@ -51,7 +51,7 @@ void option_set_text(struct option_parser *parser, size_t index, const char *tex
 }
 
 /* Empty counts as not set, and a process variable hides the file's one even so: it is how to unset one for a run. */
-static const char *find_variable(const struct option_set *set, const char *name,
+const char *option_find_variable(const struct option_set *set, const char *name,
                                  enum option_origin *origin)
 {
     const char *text = getenv(name);
@@ -97,26 +97,6 @@ static void report_missing(struct option_parser *parser, const struct option_row
     }
 }
 
-/* Where a value stood, as the person who set it knows it. */
-static void describe_origin(const struct option_set *set, size_t index, char *out, size_t size)
-{
-    const struct option_row *row = option_at(set, index);
-    switch (set->values[index].origin) {
-    case OPTION_COMMAND_LINE:
-        snprintf(out, size, "--%s", row->name);
-        break;
-    case OPTION_ENVIRONMENT:
-        snprintf(out, size, "%s", row->env);
-        break;
-    case OPTION_ENV_FILE:
-        snprintf(out, size, "%s in %s", row->env, environment_path(set->environment));
-        break;
-    case OPTION_DEFAULT:
-        snprintf(out, size, "default of --%s", row->name);
-        break;
-    }
-}
-
 static void settle(struct option_parser *parser, size_t index)
 {
     const struct option_row *row = option_at(parser->set, index);
@@ -124,7 +104,9 @@ static void settle(struct option_parser *parser, size_t index)
     enum option_origin origin = OPTION_DEFAULT;
     const char *text = NULL;
     if (value->text == NULL && row->env != NULL) {
-        text = find_variable(parser->set, row->env, &origin);
+        value->variable = row->env;
+        text = option_find_variable(parser->set, row->env, &origin);
+        text = text != NULL ? text : option_from_chroma(parser, row, &value->variable, &origin);
     }
     if (value->text == NULL && text == NULL) {
         text = row->fallback;
@@ -138,7 +120,7 @@ static void settle(struct option_parser *parser, size_t index)
     }
     if (value->text != NULL) {
         char where[600];
-        describe_origin(parser->set, index, where, sizeof(where));
+        option_describe_value(parser->set, index, where, sizeof(where));
         parser->problems += !option_check(row, where, value->text, &value->number, parser->err);
     } else if (row->required && parser->set->environment != NULL) {
         report_missing(parser,
@@ -253,7 +235,7 @@ const char *option_word(const struct option_set *set, size_t index)
 const char *option_environment(const struct option_set *set, const char *variable)
 {
     enum option_origin origin;
-    return find_variable(set, variable, &origin);
+    return option_find_variable(set, variable, &origin);
 }
 
 static bool tell_variable(const struct option_set *set, const char *name, option_variable_fn *fn,

@@ -71,6 +71,15 @@ typedef bool option_variable_fn(void *ctx, const char *variable, const char *val
 MUST_CHECK bool option_each_variable(const struct option_set *set, const char *prefix,
                                      option_variable_fn *fn, void *ctx, struct error *err);
 
+/* Chroma's own variables, by chroma_variable (chroma_environment.h); NULL when not set. They stand in for a target, its
+ * tenant and database, and for a source beside Chroma Cloud, which neither a flag nor a FERRY_ variable gives. */
+void option_chroma_values(const struct option_set *set, const char *values[]);
+/* Where an option's value, or a variable's, was set, for people: "--source", "FERRY_SOURCE", ".env line 3 (FERRY_SOURCE)",
+ * "default", "not set". */
+void option_describe(const struct option_set *set, const char *name, char *out, size_t size);
+void option_describe_variable(const struct option_set *set, const char *variable, char *out,
+                              size_t size);
+
 struct option_help {
     const char *usage;       /* "ferry-producer migrate [options]" */
     const char *what;        /* one or two sentences */

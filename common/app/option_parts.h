@@ -2,6 +2,7 @@
 #ifndef APP_OPTION_PARTS_H
 #define APP_OPTION_PARTS_H
 
+#include "app/chroma_environment.h"
 #include "app/environment.h"
 #include "app/option.h"
 #include "base/bytes.h"
@@ -15,7 +16,8 @@ struct option_value {
     char *text; /* owned; NULL: not set */
     int64_t number;
     enum option_origin origin;
-    bool is_refused; /* already a problem: not to be reported as missing or malformed again */
+    const char *variable; /* borrowed: that it comes from, if any */
+    bool is_refused;      /* already a problem: not to be reported as missing or malformed again */
 };
 
 struct option_set {
@@ -34,8 +36,10 @@ struct option_parser {
     int at; /* next argument */
     size_t max_words;
     size_t problems;
-    bool has_memory;   /* false: an allocation failed */
-    struct error *err; /* keeps the first problem */
+    bool has_memory;                  /* false: an allocation failed */
+    struct error *err;                /* keeps the first problem */
+    struct chroma_environment chroma; /* the last that was read: texts may point into it */
+    bool is_chroma_refused;
 };
 
 size_t option_count(const struct option_set *set); /* rows and built-in ones */
@@ -44,6 +48,17 @@ const struct option_row *option_at(const struct option_set *set, size_t index);
 void option_report(struct option_parser *parser, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void option_set_text(struct option_parser *parser, size_t index, const char *text,
                      enum option_origin origin);
+
+/* option_chroma.c: what Chroma's variables say for a row that nothing else has set, or NULL; *variable the one it comes
+ * from, NULL when a rule's default. The target's row is settled before those of its tenant and database. */
+const char *option_from_chroma(struct option_parser *parser, const struct option_row *row,
+                               const char **variable, enum option_origin *origin);
+/* option.c: a variable's value and whether process or file has it. NULL: not set, or empty. */
+const char *option_find_variable(const struct option_set *set, const char *name,
+                                 enum option_origin *origin);
+
+/* option_origin.c: where a value stood, as the person who set it knows it; begins a refusal. */
+void option_describe_value(const struct option_set *set, size_t index, char *out, size_t size);
 
 /* option_arguments.c: argv into texts and words. */
 void option_read_arguments(struct option_parser *parser);

@@ -9,16 +9,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "app/chroma_environment.h"
 #include "app/secret_parts.h"
 #include "base/limits.h"
 
-#define CHROMA_CLOUD_ORIGIN "https://api.trychroma.com:443"
-#define HEADER_SIZE         512
-#define STYLE_SIZE          16
+#define HEADER_SIZE 512
+#define STYLE_SIZE  16
 
 /* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
  * that one means https. False when it is neither: then it is no server's. */
-static bool parse_origin(const char *host, char *out, size_t size)
+bool secret_parse_origin(const char *host, char *out, size_t size)
 {
     static const struct {
         const char *scheme;
@@ -45,18 +45,30 @@ static bool parse_origin(const char *host, char *out, size_t size)
     return written > 0 && (size_t)written < size;
 }
 
+static bool is_origin_of(const char *address, const char *origin)
+{
+    char named[300] = "";
+    return address != NULL && address[0] != '\0' &&
+           secret_parse_origin(address, named, sizeof(named)) && strcmp(named, origin) == 0;
+}
+
+/* Chroma Cloud's, or the server's that the variables beside it name as the target. CHROMA_HOST without scheme and port
+ * may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is the source, which gets no key. */
 static void find_chroma_key(const struct option_set *options, const char *origin,
                             struct secret *secret)
 {
-    char named[300] = "";
-    const char *key = option_environment(options, "CHROMA_API_KEY");
-    const char *host = option_environment(options, "CHROMA_HOST");
+    const char *values[CHROMA_VARIABLES];
+    struct chroma_environment chroma;
+    struct error ignored = {0};
+    option_chroma_values(options, values);
+    bool is_read = chroma_environment_read(values, &chroma, &ignored);
     bool is_named =
-        host != NULL && parse_origin(host, named, sizeof(named)) && strcmp(named, origin) == 0;
-    if (key != NULL && (is_named || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
-        secret->where = "CHROMA_API_KEY";
+        is_read && (is_origin_of(chroma.target, origin) ||
+                    (chroma.rule == CHROMA_RULE_HTTP && is_origin_of(values[CHROMA_HOST], origin)));
+    if (chroma.key != NULL && (is_named || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
+        secret->where = chroma_variable_names[chroma.key_from];
         secret->style = secret_default_style;
-        buf_append_str(&secret->text, key);
+        buf_append_str(&secret->text, chroma.key);
     }
 }
 

@@ -19,6 +19,9 @@ struct secret {
     const struct style *style;
 };
 
+/* -- secret.c -- */
+/* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
+bool secret_parse_origin(const char *host, char *out, size_t size);
 /* -- secret_role.c -- */
 /* What the role's own variables say; nothing is no error. `secret`: empty, of the default style. */
 MUST_CHECK bool secret_find_role(const struct option_set *options, enum secret_role role,

@@ -1,0 +1,96 @@
+/*
+ * Chroma's own variables for options that nothing else sets; the rules are chroma_environment.c's. A tenant and a database
+ * belong to the server that is named beside them: for a target of another origin they say nothing.
+ */
+#include <string.h>
+
+#include "app/chroma_environment.h"
+#include "app/option_parts.h"
+#include "app/secret_parts.h"
+
+void option_chroma_values(const struct option_set *set, const char *values[])
+{
+    for (size_t i = 0; i < CHROMA_VARIABLES; i++) {
+        values[i] = option_environment(set, chroma_variable_names[i]);
+    }
+}
+
+static const char *target_of(const struct option_set *set)
+{
+    for (size_t i = 0; i < option_count(set); i++) {
+        if (strcmp(option_at(set, i)->name, "target") == 0) {
+            return set->values[i].text;
+        }
+    }
+    return NULL;
+}
+
+static bool describes_target(const struct option_set *set, const struct chroma_environment *chroma)
+{
+    char given[300];
+    char described[300];
+    const char *target = target_of(set);
+    if (target == NULL || chroma->rule == CHROMA_RULE_LOCAL) {
+        return false;
+    }
+    return chroma->rule == CHROMA_RULE_NONE ||
+           (secret_parse_origin(target, given, sizeof(given)) &&
+            secret_parse_origin(chroma->target, described, sizeof(described)) &&
+            strcmp(given, described) == 0);
+}
+
+static const char *choose(const struct option_set *set, const char *env,
+                          const struct chroma_environment *chroma, enum chroma_variable *from)
+{
+    *from = CHROMA_VARIABLES;
+    if (strcmp(env, "FERRY_TARGET") == 0 && chroma->target[0] != '\0') {
+        *from = chroma->target_from;
+        return chroma->target;
+    }
+    if (strcmp(env, "FERRY_SOURCE") == 0 && chroma->source[0] != '\0') {
+        *from = chroma->source_from;
+        return chroma->source;
+    }
+    if (strcmp(env, "FERRY_TARGET_TENANT") == 0 && describes_target(set, chroma)) {
+        *from = chroma->tenant_from;
+        return chroma->tenant;
+    }
+    if (strcmp(env, "FERRY_TARGET_DATABASE") == 0 && describes_target(set, chroma)) {
+        *from = chroma->database_from;
+        return chroma->database;
+    }
+    return NULL;
+}
+
+const char *option_from_chroma(struct option_parser *parser, const struct option_row *row,
+                               const char **variable, enum option_origin *origin)
+{
+    static const char *const known[] = {"FERRY_SOURCE", "FERRY_TARGET", "FERRY_TARGET_TENANT",
+                                        "FERRY_TARGET_DATABASE"};
+    const char *values[CHROMA_VARIABLES];
+    struct chroma_environment *chroma = &parser->chroma;
+    bool is_known = false;
+    *origin = OPTION_DEFAULT;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        is_known = is_known || strcmp(row->env, known[i]) == 0;
+    }
+    if (!is_known || parser->set->environment == NULL) {
+        return NULL;
+    }
+    option_chroma_values(parser->set, values);
+    struct error why = {0};
+    if (!chroma_environment_read(values, chroma, &why)) {
+        if (!parser->is_chroma_refused) {
+            option_report(parser, "%s", why.message);
+        }
+        parser->is_chroma_refused = true;
+        return NULL;
+    }
+    enum chroma_variable from;
+    const char *text = choose(parser->set, row->env, chroma, &from);
+    if (text != NULL && from != CHROMA_VARIABLES) {
+        *variable = chroma_variable_names[from];
+        (void)option_find_variable(parser->set, *variable, origin);
+    }
+    return text;
+}
