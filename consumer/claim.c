@@ -26,13 +26,16 @@ static enum delivery_claim parse_outcome(const char *name)
     return CLAIM_FAILED; /* of a ledger that speaks otherwise: setup would have said so */
 }
 
-static void say_held(struct parcel *parcel)
+static void say_held(struct parcel *parcel, const char *reason)
 {
+    error_set(&parcel->error, ERROR_CONFLICT, "batch %lld of job %lld: %s",
+              (long long)parcel->envelope.batch_no, (long long)parcel->envelope.job_id,
+              reason[0] != '\0' ? reason : "another claim of it lives");
     if (!parcel->was_held) {
         parcel->was_held = true;
         log_event(LOG_WARN, "batch.held", LOG_NUMBER("job", parcel->envelope.job_id),
                   LOG_NUMBER("batch", parcel->envelope.batch_no),
-                  LOG_TEXT("reason", "another claim of it lives"));
+                  LOG_TEXT("reason", parcel->error.message));
     }
 }
 
@@ -56,9 +59,13 @@ static void take_row(struct consumer *consumer, size_t slot, const struct pg_row
         error_set(&parcel->error, ERROR_CONFLICT, "%s", pg_cstr(rows, row, "reason"));
         break;
     case CLAIM_HOLD:
-        say_held(parcel);
+        say_held(parcel, pg_cstr(rows, row, "reason"));
         break;
     case CLAIM_BUSY:
+        error_set(&parcel->error, ERROR_CONFLICT,
+                  "a free write slot: all of the target \"%s\" are taken",
+                  pg_cstr(rows, row, "target_name"));
+        break;
     case CLAIM_STALE:
     case CLAIM_NO_SECRET:
     case CLAIM_UNKNOWN:

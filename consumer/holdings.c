@@ -3,6 +3,22 @@
 
 #include "consumer/consumer.h"
 
+/* Of a consumer that has nothing in work: why not. */
+static const char *idle_reason(const struct consumer *consumer)
+{
+    const char *reason = "";
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        if (consumer->core.slots[i].fence != 0) {
+            return "";
+        }
+        if (consumer->core.slots[i].state == DELIVERY_HOLDING) {
+            reason = consumer->parcels[i].error.message;
+        }
+    }
+    return reason;
+}
+
 static void describe_waiting(const struct consumer *consumer, char *out, size_t size)
 {
     const char *trouble = intake_trouble(&consumer->intake);
@@ -19,6 +35,9 @@ static void describe_waiting(const struct consumer *consumer, char *out, size_t 
         if (consumer->core.slots[i].state == DELIVERY_WAITING) {
             snprintf(out, size, "%s", consumer->parcels[i].error.message);
         }
+    }
+    if (out[0] == '\0') {
+        snprintf(out, size, "%s", idle_reason(consumer));
     }
 }
 

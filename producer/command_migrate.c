@@ -54,6 +54,10 @@ static void say_nothing_to_do(const struct job *job, const struct plan_result *p
 {
     if (plan->source_ids < 0) {
         printf("0 records to send: another producer has planned this meanwhile\n");
+    } else if (plan->is_by_target) {
+        printf("0 records to send: the target has the ids of all %lld (their contents were not "
+               "compared: what earlier jobs verified was purged)\n",
+               (long long)plan->source_ids);
     } else if (job->n_skipped > 0) {
         printf("0 records to send: %lld were verified by earlier jobs (their contents were not "
                "compared again), %lld were skipped: they existed at the target\n",
@@ -82,6 +86,12 @@ static bool run(struct voyage *v, enum exit_code *code, struct error *err)
     announce(&v->job);
     if (!plan_run(&v->rt, &v->job, &plan, err)) {
         return error_wrap(err, "plan job %s", v->job.name);
+    }
+    if (plan.is_by_target) {
+        fprintf(stderr,
+                "job %s: the lists of an earlier job were purged: what the target has is taken for "
+                "moved, and only what is absent there is sent\n",
+                v->job.name);
     }
     if (plan.outcome == PLAN_NOTHING) {
         say_nothing_to_do(&v->job, &plan);

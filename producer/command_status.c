@@ -31,7 +31,11 @@ static void print_job(const struct pg_rows *rows, int i)
                pg_cstr(rows, i, "truncated"));
     }
     if (pg_text(rows, i, "waits_for").len > 0) {
-        printf("    waits for %s\n", pg_cstr(rows, i, "waits_for"));
+        printf("    waits for %s", pg_cstr(rows, i, "waits_for"));
+        if (!pg_is_null(rows, i, "waits_since")) {
+            printf(", since %s", pg_cstr(rows, i, "waits_since"));
+        }
+        putchar('\n');
     }
     if (pg_text(rows, i, "last_error").len > 0) {
         printf("    last error: %s\n", pg_cstr(rows, i, "last_error"));

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "format/json_write.h"
 #include "producer/job_limits.h"
+#include "producer/landing.h"
 #include "producer/target.h"
 #include "store/states.h"
 
@@ -56,6 +57,9 @@ static void write_submission(struct buf *out, const struct job *job, const struc
         write_text(out, "name", job->wanted_name);
     }
     write_text(out, "worker", rt->ledger.worker.text);
+    if (job->job_id != 0) {
+        buf_printf(out, "\"resumes\":%lld,", (long long)job->job_id);
+    }
     buf_append_str(out, "\"settings\":");
     settings_write(&job->wanted, out);
     buf_append_byte(out, ',');
@@ -74,6 +78,7 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
     buf_init(&submission, LIMIT_CONTROL_DOCUMENT);
     write_submission(&submission, job, rt);
     bool ok = buf_check(&submission, "the submission", err) &&
+              (job->job_id != 0 || landing_wait(rt, &job->target.collection.uuid, err)) &&
               ledger_submit(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer, err) &&
               runtime_await_answer(rt, &answer, err);
     if (ok) {
@@ -229,7 +234,9 @@ bool job_retry(struct job *job, struct runtime *rt, const char *name, const char
 {
     struct answer found = {0};
     bool ok = find(job, rt, name, &found, err) && settings_read(&job->wanted, rt->options, err) &&
-              open_from_ledger(job, rt, found.rows, err) && redrive(job, rt, reason, redriven, err);
+              open_from_ledger(job, rt, found.rows, err) &&
+              landing_wait(rt, &job->target.collection.uuid, err) &&
+              redrive(job, rt, reason, redriven, err);
     *has_ended = ok && *redriven == 0 && is_over(pg_text(found.rows, 0, "state"));
     answer_deinit(&found);
     return ok && (*has_ended || submit(job, rt, err));

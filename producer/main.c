@@ -16,7 +16,16 @@ static void print_version(void)
            bus_library_version(), http_library_version(), pg_library_version());
 }
 
-static const struct command *const tables[] = {commands, commands_to_look};
+static const struct command *const tables[] = {commands, control_commands, commands_to_look};
+
+static void print_commands(FILE *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        for (const struct command *command = tables[i]; command->name != NULL; command++) {
+            fprintf(out, "  %-11s %s\n", command->name, command->summary);
+        }
+    }
+}
 
 static void print_usage(FILE *out)
 {
@@ -24,11 +33,7 @@ static void print_usage(FILE *out)
           "a ledger.\n\n"
           "Usage: ferry-producer COMMAND [options]\n\nCommands:\n",
           out);
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-        for (const struct command *command = tables[i]; command->name != NULL; command++) {
-            fprintf(out, "  %-11s %s\n", command->name, command->summary);
-        }
-    }
+    print_commands(out);
     fputs("\nOptions:\n  --help     this text, or a command's own: ferry-producer COMMAND --help\n"
           "  --version  versions of the program and its libraries\n\nExit status:\n",
           out);

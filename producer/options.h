@@ -18,12 +18,13 @@ struct command {
     command_fn *run;
 };
 
-/* Both end with name NULL. */
+/* Each ends with name NULL; together they are all. */
 extern const struct command commands[];         /* those that carry a job, options.c */
+extern const struct command control_commands[]; /* what is done to a job: options_control.c */
 extern const struct command commands_to_look[]; /* options_doctor.c */
 
 command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
-    command_verify, command_collections;
+    command_verify, command_pause, command_cancel, command_purge, command_collections;
 int command_dry_run(const struct option_set *options); /* of migrate */
 
 #endif

@@ -129,6 +129,7 @@ static bool close_plan(struct plan *plan, int64_t source_ids, int64_t target_ids
         bool nothing = span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("nothing"));
         out->outcome = nothing ? PLAN_NOTHING : PLAN_READY;
         out->source_ids = source_ids;
+        out->is_by_target = pg_bool(answer.rows, 0, "is_by_target");
         plan->job->n_planned = pg_i64(answer.rows, 0, "planned");
         plan->job->n_skipped = pg_i64(answer.rows, 0, "skipped");
         if (span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("refused"))) {
@@ -174,7 +175,7 @@ static bool try_once(struct plan *plan, struct plan_result *out, bool *again, st
     }
     if (!ok && plan->has_waited && err->kind == ERROR_CONFLICT) { /* no row is left of the job */
         error_clear(err);
-        *out = (struct plan_result){PLAN_NOTHING, -1};
+        *out = (struct plan_result){.outcome = PLAN_NOTHING, .source_ids = -1};
         return true;
     }
     ok = ok && make(plan, is_first, out, err);
@@ -213,7 +214,7 @@ bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, stru
     struct plan plan = {.rt = rt, .job = job};
     struct error usual = {0};
 
-    *out = (struct plan_result){PLAN_READY, 0};
+    *out = (struct plan_result){.outcome = PLAN_READY};
     if (!run(&plan, out, err)) {
         return false;
     }

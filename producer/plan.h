@@ -14,6 +14,7 @@ enum plan_outcome {
 
 struct plan_result {
     enum plan_outcome outcome;
+    bool is_by_target;  /* what the target has was taken for moved: earlier jobs were purged */
     int64_t source_ids; /* 0 when the plan was there already, -1 when another producer made it */
 };
 

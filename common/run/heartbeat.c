@@ -1,12 +1,14 @@
 /*
- * Renewing the worker's row and everything it holds, in one statement every third of a lease (PROTOCOL §9). A renewal
- * counts from the moment it was sent, never from its answer.
+ * Renewing the worker's row and everything it holds, in one statement every third of a lease (PROTOCOL §9), but every five
+ * seconds at least: that is how people see what a worker waits for, and how a worker hears that its job was stopped. A
+ * renewal counts from the moment it was sent, never from its answer.
  */
 #include "run/runtime.h"
 
 #include <string.h>
 
 #define HEARTBEAT_PERIOD_MS 50
+#define RENEW_AT_LEAST_MS   5000
 
 static void on_renewed(void *ctx, const struct pg_rows *rows, const struct error *err)
 {
@@ -23,7 +25,9 @@ static void on_renewed(void *ctx, const struct pg_rows *rows, const struct error
         kept[count++] = (struct ledger_claim){
             pg_i64(rows, i, "job_id"), pg_i64(rows, i, "batch_no"), pg_i64(rows, i, "fence")};
     }
-    rt->next_renewal_ms = rt->renew_started_ms + rt->lease_ms / 3;
+    rt->next_renewal_ms =
+        rt->renew_started_ms +
+        (rt->lease_ms / 3 < RENEW_AT_LEAST_MS ? rt->lease_ms / 3 : RENEW_AT_LEAST_MS);
     if (rt->holdings != NULL && rt->renewed != NULL) {
         rt->renewed(rt->ctx, rt->renew_started_ms, kept, count);
     }

@@ -76,6 +76,19 @@ MUST_CHECK bool ledger_find_job(struct ledger *ledger, const char *job, pg_done_
                                 struct error *err);
 MUST_CHECK bool ledger_resume_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
                                   struct error *err);
+/* Stopping by choice, of a job by name or number. pause, cancel: answer its state. purge: answers of how many records. */
+MUST_CHECK bool ledger_pause(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                             struct error *err);
+MUST_CHECK bool ledger_cancel(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                              struct error *err);
+MUST_CHECK bool ledger_purge(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                             struct error *err);
+/* Answers name, state, claimed, exporting (batches), claims_ms, workers, verified, sent (records): ferry.job_hold. */
+MUST_CHECK bool ledger_job_hold(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                                struct error *err);
+/* Answers job, wait_ms of a cancelled job whose requests may still arrive at the target; no row: there is none. */
+MUST_CHECK bool ledger_target_in_flight(struct ledger *ledger, const struct uuid *target,
+                                        pg_done_fn *fn, void *ctx, struct error *err);
 /* reason NULL: whatever it is. Answers redrive: how many records go again. */
 MUST_CHECK bool ledger_redrive(struct ledger *ledger, int64_t job_id, const char *reason,
                                pg_done_fn *fn, void *ctx, struct error *err);

@@ -60,7 +60,8 @@ CREATE TABLE ferry.jobs (
     finished_at        timestamptz,
     finish_owner       uuid,
     finish_lease_until timestamptz,
-    last_error         text
+    last_error         text,
+    purged_at          timestamptz
 );
 
 CREATE TABLE ferry.job_collections (

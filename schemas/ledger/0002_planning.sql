@@ -95,7 +95,7 @@ BEGIN
 END
 $$;
 
--- p: name (or null), worker, settings (those that were given), source, target.
+-- p: name (or null), worker, settings (those that were given), source, target; resumes: the job that is meant to go on, and no new one.
 CREATE FUNCTION ferry.submit(p jsonb)
 RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean, on_existing text)
 LANGUAGE plpgsql AS $$
@@ -117,7 +117,12 @@ BEGIN
     SELECT j.job_id, j.name, c.collection_no, j.state INTO v_other FROM ferry.job_collections c
         JOIN ferry.jobs j USING (job_id)
         WHERE c.is_open AND c.source_uuid = v_source AND c.target_uuid = v_target AND c.selection = 'all';
-    IF FOUND THEN
+    IF p->>'resumes' IS NOT NULL AND v_other.job_id IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
+        SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = (p->>'resumes')::bigint;
+        RAISE EXCEPTION 'job % has ended meanwhile (%): run migrate to move what is new', v_other.name, v_other.state
+            USING ERRCODE = 'FE001';
+    END IF;
+    IF v_other.job_id IS NOT NULL THEN
         IF p->>'name' IS NOT NULL AND p->>'name' <> v_other.name THEN
             RAISE EXCEPTION 'job % already moves this collection: resume it, or leave --job out', v_other.name
                 USING ERRCODE = 'FE001';
@@ -146,7 +151,7 @@ BEGIN
           AND (s.url, s.tenant, s.database_name) = (p->'source'->>'url', p->'source'->>'tenant', p->'source'->>'database')
           AND (e.url, e.tenant, e.database_name) = (p->'target'->>'url', p->'target'->>'tenant', p->'target'->>'database');
     IF FOUND THEN
-        RAISE EXCEPTION 'job % moves a collection of this name that has been deleted or recreated since: cancel it first (SELECT ferry.cancel(''%''))',
+        RAISE EXCEPTION 'job % moves a collection of this name that has been deleted or recreated since: cancel it first (ferry-producer cancel %)',
             v_other.name, v_other.name USING ERRCODE = 'FE004';
     END IF;
     SELECT j.name INTO v_other FROM ferry.job_collections c JOIN ferry.jobs j USING (job_id)
@@ -155,6 +160,7 @@ BEGIN
         RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other.name
             USING ERRCODE = 'FE005';
     END IF;
+    PERFORM ferry.refuse_while_in_flight(v_target);
     v_name := coalesce(p->>'name', ferry.free_job_name(p->'source'->>'name'));
     IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
         RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
@@ -178,6 +184,35 @@ $$;
 CREATE FUNCTION ferry.lease_of(p_worker uuid) RETURNS interval LANGUAGE sql STABLE AS $$
     SELECT coalesce((SELECT lease_until - seen_at FROM ferry.workers WHERE worker_id = p_worker AND stopped_at IS NULL),
                     interval '1 minute')
+$$;
+
+-- What may still arrive at a target from a job that was cancelled: its claims until they are settled, its irregular ends, its
+-- deletions. Whoever writes there next waits for that: an older content must not come after a newer one. No lease is longer than
+-- an hour, hence the three.
+CREATE FUNCTION ferry.target_in_flight(p_target uuid) RETURNS TABLE (job text, wait_ms bigint) LANGUAGE sql STABLE AS $$
+    SELECT j.name, ceil(extract(epoch FROM max(u.until) - now()) * 1000)::bigint
+    FROM ferry.job_collections c JOIN ferry.jobs j USING (job_id)
+    CROSS JOIN LATERAL (
+        SELECT greatest(b.quiet_until, CASE WHEN b.state = 'cancelled' THEN b.lease_until + ferry.lease_of(b.owner) END) AS until
+        FROM ferry.batches b WHERE b.job_id = c.job_id AND b.collection_no = c.collection_no
+        UNION ALL
+        SELECT d.in_flight_until FROM ferry.deletions d
+        WHERE d.job_id = c.job_id AND d.collection_no = c.collection_no AND d.deleted_at IS NULL
+    ) u
+    WHERE c.target_uuid = p_target AND j.state = 'cancelled' AND j.finished_at > now() - interval '3 hours' AND u.until > now()
+    GROUP BY j.job_id, j.name ORDER BY 2 DESC LIMIT 1
+$$;
+
+CREATE FUNCTION ferry.refuse_while_in_flight(p_target uuid) RETURNS void LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v record;
+BEGIN
+    SELECT * INTO v FROM ferry.target_in_flight(p_target);
+    IF FOUND THEN
+        RAISE EXCEPTION 'requests of job %, which was cancelled, may still be on their way to this target collection: run again in % s',
+            v.job, v.wait_ms / 1000 + 1 USING ERRCODE = 'FE005';
+    END IF;
+END
 $$;
 
 -- P1. is_mine false: another producer plans, wait; also when one of its steps holds the row right now. is_complete: nothing
@@ -255,7 +290,23 @@ BEGIN
 END
 $$;
 
--- P2, for a later job of the pair: the ids that a succeeded one has verified, as side 'p'. Unless all that existed is made like
+-- A succeeded job of the pair has been purged: nobody knows any more what it moved, and what the target has counts as that. Not
+-- when a job that did not succeed was purged after it: what that has left there was never verified, and nobody knows which it is.
+CREATE FUNCTION ferry.trusts_target(p_job bigint, p_collection integer) RETURNS boolean LANGUAGE sql STABLE AS $$
+    WITH purged AS (
+        SELECT j.job_id, j.state, j.finished_at FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id AND j.purged_at IS NOT NULL
+        WHERE me.job_id = p_job AND me.collection_no = p_collection AND o.job_id <> p_job
+    )
+    SELECT EXISTS (SELECT FROM purged s WHERE s.state = 'succeeded' AND NOT EXISTS (
+        SELECT FROM purged f WHERE f.state <> 'succeeded' AND (f.job_id > s.job_id OR f.finished_at > s.finished_at)
+          AND EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = f.job_id AND (b.deliveries > 0 OR b.must_reread))))
+$$;
+
+-- P2, for a later job of the pair: the ids that a succeeded one has verified, as side 'p'; after a purge whatever the target has,
+-- but for what was rejected and for what a job that did not succeed may have left there. Unless all that existed is made like
 -- the source anyway, also those that any earlier one found absent and has sent, as side 'o': what a job that failed or was
 -- cancelled left behind is the ferry's own, and did not exist before.
 CREATE FUNCTION ferry.plan_prior(p_job bigint, p_collection integer, p_epoch bigint) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -281,6 +332,26 @@ BEGIN
                           AND sha256(v.id) = sha256(u.id))
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF ferry.trusts_target(p_job, p_collection) THEN
+        WITH pair AS (
+            SELECT j.job_id, o.collection_no, j.state FROM ferry.job_collections me
+            JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                          = (me.source_uuid, me.target_uuid, me.selection)
+            JOIN ferry.jobs j ON j.job_id = o.job_id
+            WHERE me.job_id = p_job AND me.collection_no = p_collection AND o.job_id <> p_job
+        ), doubtful (hash) AS MATERIALIZED (
+            SELECT sha256(r.id) FROM pair JOIN ferry.rejected_records r USING (job_id)
+            UNION ALL
+            SELECT sha256(u.id) FROM pair JOIN ferry.batches b USING (job_id, collection_no)
+            JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+            WHERE pair.state <> 'succeeded' AND (b.deliveries > 0 OR b.must_reread)
+        )
+        INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+            SELECT p_job, p_collection, 'p', 0, t.id FROM ferry.plan_ids t
+            WHERE t.job_id = p_job AND t.collection_no = p_collection AND t.side = 't'
+              AND NOT EXISTS (SELECT FROM doubtful d WHERE d.hash = sha256(t.id))
+            ON CONFLICT DO NOTHING;
+    END IF;
     IF ferry.on_existing(p_job) <> 'mirror' THEN
         INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
             SELECT p_job, p_collection, 'o', 0, u.id
@@ -388,9 +459,10 @@ BEGIN
 END
 $$;
 
--- P4. outcome: planned, nothing (no row of the job is left), or refused (the job has failed, for that reason).
+-- P4. outcome: planned, nothing (no row of the job is left), or refused (the job has failed, for that reason). is_by_target: what
+-- the target has was taken for moved, because the lists of earlier jobs were purged.
 CREATE FUNCTION ferry.plan_close(p_job bigint, p_collection integer, p_epoch bigint, p_source_ids bigint, p_target_ids bigint)
-RETURNS TABLE (outcome text, planned bigint, skipped bigint, reason text)
+RETURNS TABLE (outcome text, planned bigint, skipped bigint, reason text, is_by_target boolean)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
 DECLARE
     v_source bigint;
@@ -401,6 +473,7 @@ DECLARE
     v_wanted bigint;
     v_manifest bigint;
     v_prior boolean;
+    v_by_target boolean := ferry.trusts_target(p_job, p_collection);
     v_on_existing text := ferry.on_existing(p_job);
     v_reason text;
 BEGIN
@@ -431,7 +504,7 @@ BEGIN
     IF v_on_existing = 'fail' AND v_existing > 0 THEN
         v_reason := ferry.plan_refuse(p_job, p_collection, v_existing);
         DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
-        RETURN QUERY SELECT 'refused'::text, 0::bigint, 0::bigint, v_reason;
+        RETURN QUERY SELECT 'refused'::text, 0::bigint, 0::bigint, v_reason, v_by_target;
         RETURN;
     END IF;
     SELECT EXISTS (SELECT FROM ferry.job_collections me JOIN ferry.job_collections o
@@ -447,7 +520,7 @@ BEGIN
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
         DELETE FROM ferry.events WHERE job_id = p_job;
         DELETE FROM ferry.jobs WHERE job_id = p_job;
-        RETURN QUERY SELECT 'nothing'::text, 0::bigint, v_skipped, NULL::text;
+        RETURN QUERY SELECT 'nothing'::text, 0::bigint, v_skipped, NULL::text, v_by_target;
         RETURN;
     END IF;
     UPDATE ferry.job_collections SET plan_complete_at = now(), plan_lease_until = NULL, n_planned = v_manifest,
@@ -455,8 +528,9 @@ BEGIN
         WHERE job_id = p_job AND collection_no = p_collection;
     UPDATE ferry.jobs SET state = 'running', started_at = now() WHERE job_id = p_job AND state = 'pending';
     PERFORM ferry.log_event('job.planned', p_job, NULL, NULL, v_manifest || ' records' ||
-        CASE WHEN v_skipped > 0 THEN ', ' || v_skipped || ' skipped: they existed at the target' ELSE '' END);
-    RETURN QUERY SELECT 'planned'::text, v_manifest, v_skipped, NULL::text;
+        CASE WHEN v_skipped > 0 THEN ', ' || v_skipped || ' skipped: they existed at the target' ELSE '' END ||
+        CASE WHEN v_by_target THEN '; earlier jobs were purged: what the target has was taken for moved' ELSE '' END);
+    RETURN QUERY SELECT 'planned'::text, v_manifest, v_skipped, NULL::text, v_by_target;
 END
 $$;
 
@@ -564,13 +638,37 @@ CREATE FUNCTION ferry.is_repairing(p_job bigint, p_batch bigint) RETURNS boolean
     SELECT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.batch_no = p_batch AND r.closed_at IS NULL)
 $$;
 
-CREATE FUNCTION ferry.pause(p_job text) RETURNS void LANGUAGE plpgsql AS $$
+-- ---- what people do to a job: pause, resume, cancel (purge and redrive: 0005) ----
+
+-- The job's state, its row held; what has ended is not stopped any more.
+CREATE FUNCTION ferry.lock_unfinished(p_job bigint, p_deed text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v ferry.jobs;
+BEGIN
+    SELECT * INTO v FROM ferry.jobs WHERE job_id = p_job FOR NO KEY UPDATE;
+    IF v.state IN ('succeeded', 'failed') OR v.state = 'cancelled' AND p_deed <> 'cancel' THEN
+        RAISE EXCEPTION 'job % has ended (%): there is nothing to %', v.name, v.state, p_deed USING ERRCODE = 'FE001';
+    END IF;
+    RETURN v.state;
+END
+$$;
+
+-- Answers the state afterwards. Nothing of it is exported or claimed from now on; what is claimed may be finished.
+CREATE FUNCTION ferry.pause(p_job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_job bigint := ferry.find_job(p_job);
+    v_state text := ferry.lock_unfinished(v_job, 'pause');
 BEGIN
-    PERFORM FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    IF v_state IN ('pending', 'blocked') THEN
+        RAISE EXCEPTION 'job % is %: only a running job can be paused', p_job,
+            CASE v_state WHEN 'pending' THEN 'still being planned' ELSE v_state END USING ERRCODE = 'FE004';
+    END IF;
     PERFORM ferry.refuse_while_repairing(v_job);
     UPDATE ferry.jobs SET state = 'paused' WHERE job_id = v_job AND state = 'running';
+    IF FOUND THEN
+        PERFORM ferry.log_event('job.paused', v_job, NULL, NULL, '');
+    END IF;
+    RETURN 'paused';
 END
 $$;
 
@@ -578,23 +676,49 @@ CREATE FUNCTION ferry.resume(p_job text) RETURNS text LANGUAGE sql AS $$
     SELECT ferry.resume_job(ferry.find_job(p_job))
 $$;
 
-CREATE FUNCTION ferry.cancel(p_job text) RETURNS void LANGUAGE plpgsql AS $$
+-- Answers the state afterwards. A claimed batch keeps its fence and lease: until its claim is settled, or that has passed, a
+-- request of it may be on its way (ferry.target_in_flight).
+CREATE FUNCTION ferry.cancel(p_job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_job bigint := ferry.find_job(p_job);
 BEGIN
     PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
-    PERFORM FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    PERFORM ferry.lock_unfinished(v_job, 'cancel');
     PERFORM ferry.refuse_while_repairing(v_job);
     UPDATE ferry.jobs SET state = 'cancelled', finished_at = now()
         WHERE job_id = v_job AND state IN ('pending', 'running', 'paused', 'blocked');
     IF FOUND THEN
         PERFORM FROM ferry.batches WHERE job_id = v_job ORDER BY batch_no FOR UPDATE;
-        UPDATE ferry.batches SET state = 'cancelled', lease_until = NULL, finished_at = now()
+        UPDATE ferry.batches SET state = 'cancelled', finished_at = now(),
+                lease_until = CASE WHEN state = 'claimed' THEN lease_until END
             WHERE job_id = v_job AND state IN ('planned', 'published', 'claimed');
         UPDATE ferry.job_collections SET is_open = false WHERE job_id = v_job;
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = v_job;
         DELETE FROM ferry.plan_ids WHERE job_id = v_job;
         PERFORM ferry.log_event('job.cancelled', v_job, NULL, NULL, '');
     END IF;
+    RETURN 'cancelled';
 END
+$$;
+
+-- What of a job is still in somebody's hands, and what of it is at the target: for who has stopped it. claimed: batches that a
+-- consumer may be writing; exporting: those that a producer holds; claims_ms: until the last of those leases ends by itself.
+-- sent: records of batches that were begun and not verified; any of them may be at the target.
+CREATE FUNCTION ferry.job_hold(p_job text)
+RETURNS TABLE (job_id bigint, name text, state text, claimed bigint, exporting bigint, claims_ms bigint, workers text, verified bigint, sent bigint)
+LANGUAGE sql STABLE AS $$
+    WITH b AS (
+        SELECT x.*, x.lease_until > now() AND x.state IN ('planned', 'claimed', 'cancelled') AS is_held
+        FROM ferry.batches x WHERE x.job_id = ferry.find_job(p_job)
+    )
+    SELECT j.job_id, j.name, j.state,
+        (SELECT count(*) FROM b WHERE is_held AND b.state <> 'planned'),
+        (SELECT count(*) FROM b WHERE is_held AND b.state = 'planned'),
+        (SELECT coalesce(ceil(extract(epoch FROM max(lease_until) - now()) * 1000), 0)::bigint FROM b WHERE is_held),
+        (SELECT coalesce(string_agg(DISTINCT w.kind || ' ' || w.pid || ' on ' || w.host, ', '), '')
+         FROM b JOIN ferry.workers w ON w.worker_id = b.owner WHERE is_held),
+        (SELECT coalesce(sum(n_verified), 0) FROM b WHERE b.state IN ('verified', 'rejected')),
+        (SELECT coalesce(sum(n_records - n_rejected - n_vanished), 0) FROM b
+         WHERE b.state IN ('planned', 'published', 'claimed', 'cancelled') AND (b.deliveries > 0 OR b.must_reread))
+    FROM ferry.jobs j WHERE j.job_id = ferry.find_job(p_job)
 $$;

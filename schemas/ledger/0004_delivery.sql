@@ -112,6 +112,15 @@ CREATE FUNCTION ferry.free_slots(p_fence bigint[]) RETURNS void LANGUAGE sql AS 
     WHERE s.target_uuid = mine.target_uuid AND s.slot = mine.slot
 $$;
 
+-- Claims of a job that was cancelled meanwhile: nothing of them is on its way any more, unless something was sent and not
+-- answered.
+CREATE FUNCTION ferry.settle_cancelled(p_job bigint[], p_batch bigint[], p_fence bigint[], p_in_doubt boolean[]) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE ferry.batches b SET lease_until = NULL
+    FROM unnest(p_job, p_batch, p_fence, p_in_doubt) AS r (job_id, batch_no, fence, in_doubt)
+    WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no AND b.state = 'cancelled' AND b.fence = r.fence AND NOT r.in_doubt
+$$;
+
 -- §4: back to planned under a new rev, so that reports and redeliveries of the parked message match nothing any more.
 -- p_fence 0: not claimed by me; then the message's rev and digest must match. Answers the batches that were parked, and those
 -- that must not be, because a repair is open: their messages are held.
@@ -145,6 +154,7 @@ BEGIN
             RETURN QUERY SELECT m.job, m.batch, true;
         END IF;
     END LOOP;
+    PERFORM ferry.settle_cancelled(p_job, p_batch, p_fence, p_sent);
     PERFORM ferry.free_slots(p_fence);
 END
 $$;
@@ -243,6 +253,7 @@ BEGIN
     WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no
     RETURNING b.job_id, b.batch_no, b.state;
     PERFORM ferry.check_rejects(o.job_id, p_worker) FROM (SELECT DISTINCT unnest(p_out_job) AS job_id ORDER BY 1) o;
+    PERFORM ferry.settle_cancelled(p_job, p_batch, p_fence, p_doubtful);
     PERFORM ferry.free_slots(p_fence);
 END
 $$;
@@ -265,6 +276,7 @@ BEGIN
         quiet_until = ferry.quiet_after(b.quiet_until, mine.sent, p_lease)
     FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
     RETURNING b.job_id, b.batch_no;
+    PERFORM ferry.settle_cancelled(p_job, p_batch, p_fence, p_sent);
     PERFORM ferry.free_slots(p_fence);
 END
 $$;
@@ -277,6 +289,29 @@ RETURNS uuid LANGUAGE sql AS $$
     VALUES (p_worker, p_kind, p_host, p_pid, p_version, now() + p_lease)
     ON CONFLICT (worker_id) DO UPDATE SET seen_at = now(), lease_until = EXCLUDED.lease_until;
     SELECT ledger_uuid FROM ferry.ledger
+$$;
+
+-- Claims of a job that was stopped by choice, and that were not done soon: their worker is told at its renewal that they are lost,
+-- and ends their requests. Those of a paused job are parked, unless a repair is open. The caller has locked the batches.
+CREATE FUNCTION ferry.take_back(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_fence bigint[]) RETURNS void
+LANGUAGE sql AS $$
+    WITH stopped AS (
+        SELECT b.job_id, b.batch_no, b.state FROM ferry.batches b
+        JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
+        JOIN ferry.jobs j USING (job_id)
+        WHERE b.fence = r.fence AND b.owner = p_worker AND b.lease_until IS NOT NULL AND b.claimed_at < now() - interval '5 s'
+          AND (b.state = 'cancelled' OR b.state = 'claimed' AND j.state = 'paused' AND NOT ferry.is_repairing(b.job_id, b.batch_no))
+    ), taken AS (
+        UPDATE ferry.batches b SET lease_until = NULL, quiet_until = ferry.quiet_after(b.quiet_until, true, p_lease), must_reread = true
+        FROM stopped s WHERE b.job_id = s.job_id AND b.batch_no = s.batch_no AND s.state = 'cancelled'
+    ), parked AS (
+        UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL, payload_bytes = NULL,
+            owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL, last_error = 'job is paused', must_reread = true,
+            quiet_until = ferry.quiet_after(b.quiet_until, true, p_lease)
+        FROM stopped s WHERE b.job_id = s.job_id AND b.batch_no = s.batch_no AND s.state = 'claimed'
+    )
+    INSERT INTO ferry.events (kind, job_id, batch_no, worker_id, detail)
+    SELECT 'batch.parked', job_id, batch_no, p_worker, 'job is paused' FROM stopped WHERE state = 'claimed'
 $$;
 
 -- One statement renews the worker and everything it holds; answers the claims that are still its own. Plan and finish
@@ -297,8 +332,9 @@ BEGIN
     UPDATE ferry.jobs j SET finish_lease_until = now() + p_lease
         WHERE j.job_id = p_current_job AND j.finish_owner = p_worker;
     PERFORM FROM ferry.batches b JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
-        WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed')
+        WHERE b.fence = r.fence AND b.owner = p_worker AND b.state IN ('planned', 'claimed', 'cancelled')
         ORDER BY b.job_id, b.batch_no FOR UPDATE OF b;
+    PERFORM ferry.take_back(p_worker, p_lease, p_job, p_batch, p_fence);
     RETURN QUERY
     WITH slots AS (
         SELECT s.target_uuid, s.slot, s.fence FROM ferry.write_slots s

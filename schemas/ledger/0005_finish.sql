@@ -77,6 +77,7 @@ LANGUAGE sql STABLE AS $$
         (SELECT count(*) FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()),
         t.wait_ms, t.cause,
         (SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
+           AND (w.kind = 'consumer' OR w.job_id = p_job)
          ORDER BY w.kind, w.waits_since LIMIT 1),
         EXISTS (SELECT FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid)
                 JOIN ferry.endpoints e USING (endpoint_id)
@@ -181,8 +182,9 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
         UNION ALL
         SELECT sha256(s.id), CASE s.side WHEN 'e' THEN 16 ELSE 32 END, 0, 0 FROM ferry.plan_ids s
         WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side IN ('e', 'd')
-    ), counted AS (
-        SELECT g.hash, mine > 0 AS verified, earlier > 0 AS earlier, bits & 1 <> 0 AS rejected, bits & 2 <> 0 AS vanished,
+    ), counted AS ( -- of an earlier job that was purged: what both sides have
+        SELECT g.hash, mine > 0 AS verified,
+            earlier > 0 OR bits & 48 = 48 AND (SELECT ferry.trusts_target(p_job, p_collection)) AS earlier, bits & 1 <> 0 AS rejected, bits & 2 <> 0 AS vanished,
             bits & 4 <> 0 AS skipped, bits & 8 <> 0 AS removed, bits & 16 <> 0 AS at_target, bits & 32 <> 0 AS at_source
         FROM (SELECT listed.hash, bit_or(bit) AS bits, sum(mine) AS mine, sum(earlier) AS earlier
               FROM listed GROUP BY listed.hash) g
@@ -574,6 +576,7 @@ BEGIN
         RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other
             USING ERRCODE = 'FE005';
     END IF;
+    PERFORM ferry.refuse_while_in_flight(c.target_uuid) FROM ferry.job_collections c WHERE c.job_id = p_job;
     UPDATE ferry.job_collections SET is_open = true, n_missing = NULL, n_extra = NULL, n_added = NULL, n_deleted = NULL,
             n_rounds = 0
         WHERE job_id = p_job;
@@ -601,6 +604,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
     PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
     SELECT state INTO v_state FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM ferry.jobs WHERE job_id = v_job AND purged_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'job % was purged: its rejected records cannot go again; run migrate, which moves them', p_job
+            USING ERRCODE = 'FE004';
+    END IF;
     IF v_state NOT IN ('running', 'blocked', 'succeeded', 'failed') THEN
         RAISE EXCEPTION 'job % is %: its rejected records cannot go again%', p_job, v_state,
             CASE v_state WHEN 'paused' THEN '; resume it first' WHEN 'cancelled' THEN '; run migrate' ELSE ' yet' END
@@ -657,5 +664,48 @@ BEGIN
             || coalesce(', reason ' || p_reason, ''));
     END IF;
     RETURN v_records;
+END
+$$;
+
+-- ---- purging ----
+
+-- The lists of ids of a job that has ended: what it planned, skipped and missed. Its counts stay, and so does what needs a name:
+-- rejects, cut documents, removals. Later jobs of the pair go by what the target has (ferry.trusts_target). Answers of how many
+-- records the ids were removed; 0: it had been purged before, or had none.
+CREATE FUNCTION ferry.purge(p_job text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_job bigint := ferry.find_job(p_job);
+    v ferry.jobs;
+    v_other text;
+    v_ids bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0)); -- no job of the pair begins meanwhile
+    PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
+    SELECT * INTO v FROM ferry.jobs WHERE job_id = v_job FOR NO KEY UPDATE;
+    IF v.state NOT IN ('succeeded', 'failed', 'cancelled') THEN
+        RAISE EXCEPTION 'job % is %, and needs its lists: purge it when it has ended', v.name, v.state USING ERRCODE = 'FE004';
+    END IF;
+    SELECT j.name INTO v_other FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection)
+        JOIN ferry.jobs j ON j.job_id = o.job_id
+        WHERE me.job_id = v_job AND o.job_id <> v_job AND o.is_open LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % moves the same collection now and needs the lists of %: wait until it has ended', v_other, v.name
+            USING ERRCODE = 'FE002';
+    END IF;
+    SELECT coalesce(sum(b.n_records), 0) INTO v_ids FROM ferry.batches b
+        WHERE b.job_id = v_job AND EXISTS (SELECT FROM ferry.batch_ids i WHERE i.job_id = v_job AND i.batch_no = b.batch_no);
+    IF v.purged_at IS NULL THEN
+        SELECT v_ids + coalesce(sum(n_skipped), 0) INTO v_ids FROM ferry.job_collections WHERE job_id = v_job;
+        DELETE FROM ferry.batch_ids WHERE job_id = v_job;
+        DELETE FROM ferry.skipped_ids WHERE job_id = v_job;
+        DELETE FROM ferry.vanished_records WHERE job_id = v_job;
+        DELETE FROM ferry.plan_ids WHERE job_id = v_job;
+        DELETE FROM ferry.repairs WHERE job_id = v_job AND closed_at IS NOT NULL;
+        UPDATE ferry.jobs SET purged_at = now() WHERE job_id = v_job;
+        PERFORM ferry.log_event('job.purged', v_job, NULL, NULL, 'the ids of ' || v_ids || ' records');
+    END IF;
+    RETURN v_ids;
 END
 $$;

@@ -31,12 +31,14 @@ CREATE VIEW ferry.job_status AS
             max(finished_at) AS last_finished
         FROM ferry.batches b WHERE state NOT IN ('superseded', 'cancelled') GROUP BY b.job_id, b.collection_no
     ), alive AS (
-        SELECT count(*) FILTER (WHERE kind = 'consumer') AS consumers FROM ferry.workers WHERE lease_until > now()
+        SELECT count(*) FILTER (WHERE lease_until > now()) AS consumers, max(seen_at) AS last_seen FROM ferry.workers
+        WHERE kind = 'consumer'
     ), rated AS (
-        SELECT j.*, c.collection_no, c.source_name, coalesce(c.n_skipped, 0) AS skipped, t.retry_at, t.retry_cause, coalesce(n.planned, 0) AS planned,
+        SELECT j.*, c.collection_no, c.source_name, coalesce(c.n_skipped, 0) AS skipped, t.retry_at, t.retry_cause, t.refused_since,
+            c.target_uuid, coalesce(n.planned, 0) AS planned,
             coalesce(n.published, 0) AS published, coalesce(n.verified, 0) AS verified,
             coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished,
-            coalesce(n.truncated, 0) AS truncated, n.oldest, n.batch_error, n.quiet_until,
+            coalesce(n.truncated, 0) AS truncated, n.oldest, n.batch_error, n.quiet_until, n.last_finished,
             CASE WHEN j.state = 'running' THEN n.last_minute / greatest(1, least(60, extract(epoch FROM now() - j.started_at)))
                  ELSE n.verified / greatest(1, extract(epoch FROM coalesce(n.last_finished, now()) - j.started_at))
             END AS per_second
@@ -51,23 +53,51 @@ CREATE VIEW ferry.job_status AS
         CASE WHEN r.state = 'running' AND r.per_second > 0 THEN
              make_interval(secs => round((r.planned - r.verified - r.rejected - r.vanished) / r.per_second)) END AS eta,
         CASE WHEN r.state = 'running' THEN date_trunc('second', now() - r.oldest) END AS oldest_unverified,
-        CASE WHEN r.state = 'pending' THEN 'the plan'
-             WHEN r.state = 'blocked' THEN 'a person: ferry-producer resume ' || r.name
-             WHEN r.state = 'paused' THEN 'ferry-producer resume ' || r.name
-             WHEN r.state <> 'running' THEN ''
-             WHEN NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'producer' AND w.job_id = r.job_id
-                              AND ferry.is_alive(w.worker_id, w.lease_until, w.stopped_at)) THEN 'a producer: ferry-producer resume ' || r.name
-             WHEN r.published > r.verified + r.rejected + r.vanished AND a.consumers = 0
-                 THEN 'a consumer: none is running, start ferry-consumer'
-             WHEN r.retry_at > now() THEN 'the target until ' || to_char(r.retry_at, 'HH24:MI:SS') || ': ' || r.retry_cause
-             WHEN r.quiet_until > now() AND r.planned = r.verified + r.rejected + r.vanished
-                 THEN 'requests of ended claims, until ' || to_char(r.quiet_until, 'HH24:MI:SS')
-             ELSE coalesce((SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
-                            ORDER BY w.waits_since LIMIT 1), '') END AS waits_for,
+        coalesce(x.what, '') AS waits_for,
         coalesce(r.last_error, CASE WHEN r.state = 'running' THEN r.batch_error END, '') AS last_error,
         r.job_id, date_trunc('second', r.created_at) AS created_at, date_trunc('second', r.finished_at) AS finished_at,
-        r.skipped, r.truncated
-    FROM rated r CROSS JOIN alive a ORDER BY r.job_id, r.collection_no;
+        r.skipped, r.truncated, date_trunc('second', x.since) AS waits_since, date_trunc('second', r.purged_at) AS purged_at
+    FROM rated r CROSS JOIN alive a
+    -- The first reason that holds, by rank; 8 holds for one that nothing was said of.
+    LEFT JOIN LATERAL (
+        SELECT w.what, w.since FROM (
+            SELECT 1 AS rank, CASE r.state WHEN 'blocked' THEN 'a person: ' ELSE '' END || 'ferry-producer resume ' || r.name AS what,
+                (SELECT max(e.at) FROM ferry.events e WHERE e.job_id = r.job_id AND e.kind = 'job.' || r.state) AS since
+            WHERE r.state IN ('paused', 'blocked')
+            UNION ALL
+            SELECT 2, 'a producer: ferry-producer ' || CASE r.state WHEN 'pending' THEN 'migrate, as before' ELSE 'resume ' || r.name END,
+                (SELECT max(least(coalesce(w.stopped_at, w.lease_until), w.lease_until)) FROM ferry.workers w
+                 WHERE w.kind = 'producer' AND w.job_id = r.job_id)
+            WHERE r.state IN ('pending', 'running')
+              AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'producer' AND w.job_id = r.job_id
+                              AND ferry.is_alive(w.worker_id, w.lease_until, w.stopped_at))
+            UNION ALL
+            SELECT 3, 'a consumer: none is running, start ferry-consumer', greatest(a.last_seen, r.oldest)
+            WHERE r.state = 'running' AND a.consumers = 0 AND r.published > r.verified + r.rejected + r.vanished
+            UNION ALL
+            SELECT 4, 'a secret for ' || e.origin || ': set FERRY_TARGET_TOKEN where ferry-consumer runs', min(w.started_at)
+            FROM ferry.target_collections t JOIN ferry.endpoints e USING (endpoint_id)
+            JOIN ferry.workers w ON w.kind = 'consumer' AND w.lease_until > now() AND e.origin = ANY (w.missing_secrets)
+            WHERE r.state = 'running' AND t.target_uuid = r.target_uuid AND e.auth_style <> 'none'
+              AND r.published > r.verified + r.rejected + r.vanished
+              AND NOT EXISTS (SELECT FROM ferry.workers o WHERE o.kind = 'consumer' AND o.lease_until > now()
+                              AND e.origin <> ALL (o.missing_secrets))
+            GROUP BY e.origin
+            UNION ALL
+            SELECT 5, 'the target until ' || to_char(r.retry_at, 'HH24:MI:SS') || ': ' || r.retry_cause, r.refused_since
+            WHERE r.state = 'running' AND r.retry_at > now()
+            UNION ALL
+            SELECT 6, 'requests of ended claims, until ' || to_char(r.quiet_until, 'HH24:MI:SS'), r.last_finished
+            WHERE r.state = 'running' AND r.quiet_until > now() AND r.planned = r.verified + r.rejected + r.vanished
+            UNION ALL
+            (SELECT 7, w.waits_for, w.waits_since FROM ferry.workers w
+             WHERE r.state IN ('pending', 'running') AND w.lease_until > now() AND w.waits_for <> ''
+               AND (w.kind = 'consumer' AND r.state = 'running' OR w.job_id = r.job_id)
+             ORDER BY w.waits_since LIMIT 1)
+            UNION ALL
+            SELECT 8, 'the plan', r.created_at WHERE r.state = 'pending'
+        ) w ORDER BY w.rank LIMIT 1
+    ) x ON true ORDER BY r.job_id, r.collection_no;
 
 CREATE VIEW ferry.batch_status AS
     SELECT j.name AS job, c.source_name AS collection, b.batch_no AS batch, b.state, b.n_records AS records,

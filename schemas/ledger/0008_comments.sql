@@ -64,6 +64,7 @@ COMMENT ON COLUMN ferry.jobs.finished_at IS 'When it succeeded, failed or was ca
 COMMENT ON COLUMN ferry.jobs.finish_owner IS 'Producer that sweeps and ends the job; only its writes of this kind count';
 COMMENT ON COLUMN ferry.jobs.finish_lease_until IS 'After this moment another producer may sweep and end the job';
 COMMENT ON COLUMN ferry.jobs.last_error IS 'Why it is blocked or has failed';
+COMMENT ON COLUMN ferry.jobs.purged_at IS 'When its lists of ids were removed; null: they are there';
 
 COMMENT ON TABLE ferry.job_collections IS 'The collection pairs of a job: source, target, and how their plan stands.';
 COMMENT ON COLUMN ferry.job_collections.job_id IS 'The job';
@@ -231,6 +232,8 @@ COMMENT ON COLUMN ferry.job_status.rate IS 'Records per second: over the last mi
 COMMENT ON COLUMN ferry.job_status.eta IS 'Time left at that rate';
 COMMENT ON COLUMN ferry.job_status.oldest_unverified IS 'Age of the oldest batch that is published and not verified';
 COMMENT ON COLUMN ferry.job_status.waits_for IS 'What it waits for and, where a person can help, the command; empty: nothing';
+COMMENT ON COLUMN ferry.job_status.waits_since IS 'Since when it waits for that, database time';
+COMMENT ON COLUMN ferry.job_status.purged_at IS 'When its lists of ids were removed (ferry.purge); its counts stay';
 COMMENT ON COLUMN ferry.job_status.last_error IS 'Why it is blocked or failed, or what its batches last met';
 COMMENT ON COLUMN ferry.job_status.skipped IS 'Records left as they are because the target had them before: --on-existing skip';
 COMMENT ON COLUMN ferry.job_status.job_id IS 'Number of the job';
@@ -317,6 +320,9 @@ COMMENT ON FUNCTION ferry.free_job_name(text) IS 'The next free COLLECTION-YYYYM
 COMMENT ON FUNCTION ferry.on_existing(bigint) IS 'What the job does with records that the target had before: mirror, skip or fail';
 COMMENT ON FUNCTION ferry.check_settings(jsonb) IS 'Raises when the settings of a submission cannot be';
 COMMENT ON FUNCTION ferry.plan_refuse(bigint,integer,bigint) IS 'P4: ends a job whose records exist at the target, before anything is written';
+COMMENT ON FUNCTION ferry.target_in_flight(uuid) IS 'The cancelled job whose requests may still arrive at a target, and for how long; no row: none';
+COMMENT ON FUNCTION ferry.refuse_while_in_flight(uuid) IS 'FE005 while requests of a cancelled job may arrive at the target';
+COMMENT ON FUNCTION ferry.trusts_target(bigint,integer) IS 'Earlier jobs of the pair were purged: what the target has counts as moved';
 COMMENT ON FUNCTION ferry.submit(jsonb) IS 'Makes a job for a collection pair, or finds the unfinished one';
 COMMENT ON FUNCTION ferry.lease_of(uuid) IS 'The lease that a worker uses, as its row shows';
 COMMENT ON FUNCTION ferry.plan_take(uuid,bigint,integer,interval) IS 'P1: takes the plan lease, discarding an older partial plan';
@@ -330,7 +336,9 @@ COMMENT ON FUNCTION ferry.find_job(text) IS 'A job by name or number; raises whe
 COMMENT ON FUNCTION ferry.resume_job(bigint) IS 'Sets a paused or blocked job running; answers its state';
 COMMENT ON FUNCTION ferry.change_settings(bigint,jsonb) IS 'Replaces settings of an unfinished job; answers whether any changed';
 COMMENT ON FUNCTION ferry.block_job(bigint,uuid,text) IS 'Blocks a running job with a reason; a person must mend it';
-COMMENT ON FUNCTION ferry.pause(text) IS 'Pauses a running job: SELECT ferry.pause(''NAME'')';
+COMMENT ON FUNCTION ferry.pause(text) IS 'Pauses a running job: SELECT ferry.pause(''NAME''); answers its state';
+COMMENT ON FUNCTION ferry.lock_unfinished(bigint,text) IS 'Locks a job and answers its state; raises when it has ended';
+COMMENT ON FUNCTION ferry.job_hold(text) IS 'What of a job is still claimed, and what of it is at the target';
 COMMENT ON FUNCTION ferry.resume(text) IS 'Sets a paused or blocked job running: SELECT ferry.resume(''NAME'')';
 COMMENT ON FUNCTION ferry.cancel(text) IS 'Ends a job for good; what is verified stays at the target: SELECT ferry.cancel(''NAME'')';
 COMMENT ON FUNCTION ferry.claim_exports(uuid,bigint,integer,interval,integer,bigint) IS 'E1: claims planned batches for export';
@@ -343,6 +351,8 @@ COMMENT ON FUNCTION ferry.claim_batches(uuid,interval,bigint[],bigint[],bigint[]
 COMMENT ON FUNCTION ferry.take_slot(uuid, uuid, bigint, interval) IS 'Takes a free write slot of a target for a claim; false: none is free';
 COMMENT ON FUNCTION ferry.free_slots(bigint[]) IS 'Frees the write slots of these claims';
 COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text) IS 'Puts batches back to planned under a new rev';
+COMMENT ON FUNCTION ferry.settle_cancelled(bigint[],bigint[],bigint[],boolean[]) IS 'Claims of a cancelled job are over, with nothing on its way';
+COMMENT ON FUNCTION ferry.take_back(uuid,interval,bigint[],bigint[],bigint[]) IS 'Takes a worker''s claims of a paused or cancelled job from it';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';
 COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size that the target refused';
 COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],boolean[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
@@ -383,6 +393,7 @@ COMMENT ON FUNCTION ferry.settle_deletions(bigint,integer,bigint,boolean) IS 'No
 COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of a job; answers its state';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
+COMMENT ON FUNCTION ferry.purge(text) IS 'Removes the lists of ids of a job that has ended; answers of how many records: SELECT ferry.purge(''NAME'')';
 COMMENT ON FUNCTION ferry.printable(bytea) IS 'A record''s id as text for people';
 
 COMMENT ON SEQUENCE ferry.fences IS 'Fences: every claim, of either program, draws the next one.';

@@ -140,7 +140,9 @@ def test_in_a_repair_nobody_pauses_or_cancels(ready):
         front.go.set()
         migrate.status = migrate.wait()
     equal(ready, migrate)
-    ready.sql("SELECT ferry.cancel('mending')")  # ended: nothing to refuse
+    with pytest.raises(Exception, match="has ended") as caught:
+        ready.sql("SELECT ferry.cancel('mending')")
+    assert caught.value.sqlstate == "FE001"
 
 
 def test_a_repair_that_the_target_stops_blocks_the_job_and_is_still_finished(ready):

@@ -152,6 +152,7 @@ class Ledger:
         """As if every request of an ended claim had had its time."""
         self.run("UPDATE ferry.batches SET quiet_until = now() - interval '1 s' WHERE job_id = %s AND quiet_until IS NOT NULL",
                  job)
+        self.run("UPDATE ferry.batches SET lease_until = NULL WHERE job_id = %s AND state = 'cancelled'", job)
 
     def settle(self, job):
         """As the producer does when it has read the doubtful batches again and found them unchanged."""

@@ -302,7 +302,7 @@ def test_cancelling_ends_what_is_open_and_keeps_what_is_final(ledger, producer, 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_a_job_that_has_ended_is_not_cancelled(ledger, producer, done, state):
     ledger.end(producer, done, state)
-    ledger.call("cancel", str(done))
+    assert ledger.refusal("cancel", str(done)) == "FE001" and ledger.refusal("pause", str(done)) == "FE001"
     assert ledger.job(done)["state"] == state and ledger.states(done) == ["verified"] * 3
 
 

@@ -117,7 +117,7 @@ def test_an_id_that_is_listed_twice_is_kept_once(ledger, producer):
     ledger.cut(job, 1, records=10)
     assert ledger.manifest(job) == [([b"a", b"b", b"c", b"d"], "1000")]
     assert ledger.call("plan_close", job, 1, 1, 4, 1) == [
-        {"outcome": "planned", "planned": 4, "skipped": 0, "reason": None}]
+        {"outcome": "planned", "planned": 4, "skipped": 0, "reason": None, "is_by_target": False}]
 
 
 # --- P3 --------------------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_nothing_to_do_leaves_no_job(ledger, producer, consumer, job):
     events = ledger.value("SELECT count(*) FROM ferry.events")
     submitted = ledger.submit()
     assert ledger.plan(producer, submitted["job_id"], ids(9), ids(9)) == {
-        "outcome": "nothing", "planned": 0, "skipped": 0, "reason": None}
+        "outcome": "nothing", "planned": 0, "skipped": 0, "reason": None, "is_by_target": False}
     assert ledger.value("SELECT count(*) FROM ferry.jobs") == 1
     assert ledger.value("SELECT count(*) FROM ferry.job_collections") == 1
     assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
@@ -375,7 +375,8 @@ def test_a_plan_that_is_made_again_skips_once(ledger, producer):
         ledger.stage(job, epoch, "s", ids(6))
         ledger.stage(job, epoch, "t", ids(3))
         ledger.cut(job, epoch)
-    assert ledger.call("plan_close", job, 1, 2, 6, 3)[0] == {"outcome": "planned", "planned": 3, "skipped": 3, "reason": None}
+    assert ledger.call("plan_close", job, 1, 2, 6, 3)[0] == {
+        "outcome": "planned", "planned": 3, "skipped": 3, "reason": None, "is_by_target": False}
     assert skipped(ledger, job) == ids(3)
 
 
@@ -414,6 +415,7 @@ def test_what_a_crashed_run_left_behind_did_not_exist_before(ledger, producer, c
     messages = ledger.publish(producer, job)
     ledger.claim(consumer, *messages[:2])
     cancelled(ledger, job)
+    ledger.quieten(job)
     later = ledger.submit(on_existing=policy)["job_id"]
     done = ledger.plan(producer, later, ids(9), ids(8))
     if policy == "skip":

@@ -139,7 +139,9 @@ def live(ledger):
     ledger.call("block_job", job, producer, "reason")
     ledger.call("change_settings", job, '{"limits": {}}')
     ledger.call("resume_job", job)
+    ledger.call("log_event", "plan.duplicates", job, None, producer, "detail")
     ledger.call("pause", str(job))
+    ledger.call("job_hold", str(job))
     ledger.call("resume", str(job))
     for _ in range(5):
         ledger.deliver(consumer, *ledger.publish(producer, job))
@@ -153,6 +155,8 @@ def live(ledger):
     later = ledger.submit()["job_id"]
     assert ledger.plan(producer, later, ids(15), ids(15))["outcome"] == "planned", "what vanished and was refused"
     ledger.call("cancel", str(later))
+    ledger.call("target_in_flight", "00000000-0000-0000-0000-000000000002")
+    assert ledger.answer("purge", str(later)) == 2
     assert ledger.answer("redrive", str(job), None, None) == 1
     for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         ledger.all("SELECT * FROM ferry.%s" % view)

@@ -1,0 +1,45 @@
+/* What people do to a job, and what is to be seen of it then: the second half of schemas/ledger/0002_planning.sql. */
+#include "store/ledger.h"
+#include "store/statement.h"
+
+static bool submit_of_job(struct ledger *ledger, const char *sql, const char *job, pg_done_fn *fn,
+                          void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, sql);
+    statement_text(&st, job);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_pause(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                  struct error *err)
+{
+    return submit_of_job(ledger, "SELECT ferry.pause($1)", job, fn, ctx, err);
+}
+
+bool ledger_cancel(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                   struct error *err)
+{
+    return submit_of_job(ledger, "SELECT ferry.cancel($1)", job, fn, ctx, err);
+}
+
+bool ledger_purge(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                  struct error *err)
+{
+    return submit_of_job(ledger, "SELECT ferry.purge($1)", job, fn, ctx, err);
+}
+
+bool ledger_job_hold(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                     struct error *err)
+{
+    return submit_of_job(ledger, "SELECT * FROM ferry.job_hold($1)", job, fn, ctx, err);
+}
+
+bool ledger_target_in_flight(struct ledger *ledger, const struct uuid *target, pg_done_fn *fn,
+                             void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.target_in_flight($1)");
+    statement_uuid(&st, target);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}

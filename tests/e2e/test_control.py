@@ -1,0 +1,122 @@
+"""ferry-producer pause, cancel and purge, and what comes after them."""
+
+import time
+
+import pytest
+
+from ferry import DONE, INTERRUPTED, NEEDS_PERSON, UNAVAILABLE, USAGE, corpus, last_line, load, stays, wait_for
+from test_kill import Held
+from test_repair import Steps
+from test_repair import fill as fill_for_repairs
+
+RECORDS = 240
+
+
+@pytest.fixture
+def ready(ferry):
+    ferry.env["FERRY_LEASE"] = "4s"
+    ferry.fill(RECORDS, arrays=False)
+    ferry.setup()
+    return ferry
+
+
+def held_by(ferry):
+    return ferry.sql("SELECT count(*) AS n FROM ferry.batches WHERE lease_until > now() AND state IN ('claimed', 'cancelled')")[0]["n"]
+
+
+def test_a_job_is_paused_in_the_middle_and_goes_on(ready):
+    """One batch is under way for longer than anyone would wait: it is taken from its consumer."""
+    with Held(ready.target.url, "upsert", first=4) as held:
+        ready.consumers(2)
+        migrate = ready.start_migrate(target=held.proxy.url, batch_records=20, job="away")
+        held.wait()
+        begun = time.monotonic()
+        paused = ready.producer("pause", "away")
+        assert paused.status == DONE, paused.err
+        assert time.monotonic() - begun < 30
+        assert paused.out.splitlines() == ["job away is paused; nothing of it is claimed any more",
+                                           "go on with: ferry-producer resume away"]
+        assert "job away is paused; waits for" in paused.err and "consumer " in paused.err
+        assert migrate.wait(30) == INTERRUPTED and "job away is paused; go on with: ferry-producer resume away" in migrate.err
+        assert held_by(ready) == 0
+        assert ready.job()["waits_for"] == "ferry-producer resume away" and ready.job()["waits_since"] is not None
+        writes = held.proxy.count("upsert")
+        stays(lambda: held.proxy.count("upsert") == writes, what="no write of a paused job")
+        held.gate.open()
+    again = ready.producer("resume", "away", "--target", ready.target.url)
+    assert again.status == DONE and last_line(again.out) == "%d of %d records verified" % (RECORDS, RECORDS), again.err
+    ready.assert_equal()
+
+
+def test_after_a_cancel_the_next_job_waits_for_what_is_on_its_way(ready):
+    with Held(ready.target.url, "get", first=4) as held:
+        ready.consumers()
+        migrate = ready.start_migrate(target=held.proxy.url, batch_records=20, job="given-up")
+        held.wait()
+        cancelled = ready.producer("cancel", "given-up", "--no-wait")
+        assert cancelled.status == DONE, cancelled.err
+        assert migrate.wait(30) == NEEDS_PERSON and "job given-up was cancelled; what is verified stays" in migrate.err
+        verified, sent = [ready.sql("SELECT %s AS n FROM ferry.job_hold('given-up')" % name)[0]["n"] for name in ("verified", "sent")]
+        assert ("nothing is undone: at the target are %d verified records of it, and possibly %d that were sent and not verified"
+                % (verified, sent)) in cancelled.out and sent > 0
+        assert len(ready.target_ids()) <= verified + sent
+        following = ready.start_migrate(batch_records=20)
+        wait_for(lambda: "waits for requests of job given-up, which was cancelled" in following.err, what="it waits")
+        held.gate.open()
+        assert following.wait() == DONE, following.err
+    assert last_line(following.out) == "%d of %d records verified" % (RECORDS, RECORDS)
+    ready.assert_equal()
+    for command in ("pause", "cancel"):
+        refused = ready.producer(command, ready.jobs()[-1]["job"])
+        assert refused.status == USAGE and "has ended (succeeded): there is nothing to " + command in last_line(refused.err)
+    again = ready.producer("cancel", "given-up")
+    assert again.status == DONE and "nothing of it is claimed any more" in again.out
+    unknown = ready.producer("pause", "nobody")
+    assert unknown.status == USAGE and last_line(unknown.err).startswith("ferry-producer pause: there is no job named nobody")
+
+
+def test_in_a_repair_pausing_waits_in_sight(ferry):
+    ferry.env["FERRY_LEASE"] = "4s"
+    fill_for_repairs(ferry)
+    ferry.setup()
+    with Steps(ferry.target.url, "delete") as front:
+        ferry.consumers()
+        migrate = ferry.start_migrate(target=front.url, batch_records=100, job="mending")
+        assert front.held.wait(60)
+        refused = ferry.producer("pause", "mending", "--wait", "1s")
+        assert refused.status == UNAVAILABLE, refused.err
+        assert last_line(refused.err).startswith("ferry-producer pause: a repair is under way at the target of job mending")
+        assert ferry.job()["state"] == "running"
+        patient = ferry.start("ferry-producer", "pause", "mending")
+        wait_for(lambda: "pause mending waits: a repair is under way" in patient.err, what="it waits")
+        front.go.set()
+        assert patient.wait() == DONE, patient.err
+        assert migrate.wait() == INTERRUPTED
+    done = ferry.producer("resume", "mending", "--target", ferry.target.url)
+    assert done.status == DONE, done.err
+    ferry.assert_equal()
+
+
+def test_after_a_purge_only_what_is_absent_is_moved(ready):
+    ready.consumers()
+    assert ready.migrate(job="first").status == DONE
+    before = ready.job("first")
+    purged = ready.producer("purge", "first")
+    assert purged.status == DONE and "job first: the ids of %d records were removed" % RECORDS in purged.out, purged.err
+    after = ready.job("first")
+    assert after.pop("purged_at") is not None and before.pop("purged_at") is None and after == before
+    assert ready.sql("SELECT count(*) AS n FROM ferry.batch_ids") == [{"n": 0}]
+
+    nothing = ready.migrate()
+    assert nothing.status == DONE and "0 records to send: the target has the ids of all %d" % RECORDS in nothing.out, nothing.err
+    added = [dict(record, id="added-" + str(number)) for number, record in enumerate(corpus.records(7, 24, 5, False))]
+    load.put(ready.source, load.ensure(ready.source, ready.name, 24, "cosine"), added)
+    more = ready.migrate(job="second", env={"FERRY_EXACT_TARGET": "true"})
+    assert more.status == DONE and last_line(more.out) == "7 of 7 records verified", more.out + more.err
+    assert "the lists of an earlier job were purged" in more.err
+    ready.assert_equal()
+
+    refused = ready.producer("retry", "first", "--rejected")
+    assert refused.status == NEEDS_PERSON and "was purged" in refused.err
+    running = ready.producer("purge", "nobody")
+    assert running.status == USAGE
