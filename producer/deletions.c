@@ -80,6 +80,7 @@ static bool delete_piece(struct runtime *rt, struct job *job, struct span hex, i
             if (!is_done) {
                 log_event(LOG_WARN, "deleting.waits", LOG_TEXT("why", why.message));
             }
+            runtime_waits(rt, is_done ? "" : why.message);
             ok = settle(rt, job, fence, is_done, err);
         }
     }
@@ -104,9 +105,13 @@ bool deletions_run(struct runtime *rt, struct job *job, int64_t *count, struct e
             ok = delete_piece(rt, job, pg_text(answer.rows, 0, "ids"),
                               pg_i64(answer.rows, 0, "fence"), started_ms, count, err);
         } else if (more) { /* no slot is free, or a request may be in flight */
+            if (span_equal(state, SPAN_LITERAL("busy"))) {
+                runtime_waits(rt, "a free write slot: all of the target are taken");
+            }
             ok = runtime_sleep(rt, WAIT_MS, err);
         }
         answer_deinit(&answer);
     }
+    runtime_waits(rt, "");
     return ok;
 }

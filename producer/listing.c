@@ -174,6 +174,7 @@ bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage,
             break;
         }
         log_event(LOG_WARN, "listing.waits", LOG_TEXT("why", err->message));
+        runtime_waits(rt, err->message);
         struct error cancelled = {0};
         if (!runtime_sleep(rt, backoff_ms(&rt->rng, attempt, BACKOFF_BASE_MS, BACKOFF_CAP_MS),
                            &cancelled)) {
@@ -181,6 +182,7 @@ bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage,
             break;
         }
     }
+    runtime_waits(rt, "");
     out->listed = listing->staged;
     out->distinct = distinct;
     buf_deinit(&listing->bytes);

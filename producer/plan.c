@@ -202,6 +202,7 @@ static bool run(struct plan *plan, struct plan_result *out, struct error *err)
             log_event(LOG_INFO, "plan.waiting",
                       LOG_TEXT("why", "another producer is planning this job"));
             plan->has_waited = true;
+            runtime_waits(plan->rt, "another producer, which is planning this job");
         }
         if (!runtime_sleep(plan->rt, WAIT_TURN_MS, err)) {
             return false;
@@ -218,6 +219,7 @@ bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, stru
     if (!run(&plan, out, err)) {
         return false;
     }
+    runtime_waits(rt, "");
     if (!runtime_set_patience(rt, 0, &usual) &&
         error_disposition(usual.kind) !=
             DISPOSITION_RETRY) { /* lost with the connection is as good */

@@ -87,12 +87,14 @@ static bool read_patiently(struct runtime *rt, struct side *target, struct readi
             return false;
         }
         log_event(LOG_WARN, "reread.waits", LOG_TEXT("why", err->message));
+        runtime_waits(rt, err->message);
         error_clear(err);
         if (!runtime_sleep(rt, backoff_ms(&rt->rng, attempt, BACKOFF_BASE_MS, BACKOFF_CAP_MS),
                            err)) {
             return false;
         }
     }
+    runtime_waits(rt, "");
     return true;
 }
 

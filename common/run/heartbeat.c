@@ -5,6 +5,7 @@
  */
 #include "run/runtime.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HEARTBEAT_PERIOD_MS 50
@@ -44,11 +45,19 @@ static void beat(void *ctx)
     struct runtime_holdings held;
     memset(&held, 0, sizeof held);
     rt->holdings(rt->ctx, &held);
+    if (held.waits_for[0] == '\0') {
+        memcpy(held.waits_for, rt->waits_for, sizeof held.waits_for);
+    }
     struct error err = {0};
     rt->renewing = ledger_renew(&rt->ledger, held.job_id, held.claims, held.claim_count,
                                 held.waits_for, held.missing_secrets, held.missing_count,
                                 held.foreign_messages, on_renewed, rt, &err);
     rt->renew_started_ms = now_ms;
+}
+
+void runtime_waits(struct runtime *rt, const char *what)
+{
+    snprintf(rt->waits_for, sizeof rt->waits_for, "%s", what);
 }
 
 bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,

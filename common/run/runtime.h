@@ -49,6 +49,7 @@ struct runtime {
     int64_t lease_ms;
     bool is_registered;                    /* the worker row exists */
     struct bus_properties *bus_properties; /* once they were asked for */
+    char waits_for[256];                   /* runtime_waits */
     /* heartbeat */
     runtime_holdings_fn *holdings;
     runtime_renewed_fn *renewed;
@@ -93,6 +94,10 @@ MUST_CHECK bool runtime_await(struct runtime *rt, const bool *done, struct error
 
 /* Turns the loop for so long; ERROR_CANCELLED as above. */
 MUST_CHECK bool runtime_sleep(struct runtime *rt, uint32_t wait_ms, struct error *err);
+
+/* What a straight-line phase waits for ("": nothing any more): the heartbeat tells the ledger, unless the holdings have
+ * something to tell themselves. */
+void runtime_waits(struct runtime *rt, const char *what);
 
 /* One ledger statement, waited for: pass runtime_answer_fn and a zeroed answer to a ledger_… call, then await it. An
  * ERROR_UNAVAILABLE says that the connection was lost meanwhile; the caller may ask again. */

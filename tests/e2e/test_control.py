@@ -1,10 +1,12 @@
 """ferry-producer pause, cancel and purge, and what comes after them."""
 
+import threading
 import time
 
 import pytest
 
 from ferry import DONE, INTERRUPTED, NEEDS_PERSON, UNAVAILABLE, USAGE, corpus, last_line, load, stays, wait_for
+from proxy import Answer, Proxy
 from test_kill import Held
 from test_repair import Steps
 from test_repair import fill as fill_for_repairs
@@ -120,3 +122,49 @@ def test_after_a_purge_only_what_is_absent_is_moved(ready):
     assert refused.status == NEEDS_PERSON and "was purged" in refused.err
     running = ready.producer("purge", "nobody")
     assert running.status == USAGE
+
+
+# --- waiting is visible ----------------------------------------------------------------------------------------------
+
+def waits(ferry):
+    row = ferry.job()
+    return row["waits_for"] if row["waits_since"] is not None else ""
+
+
+def test_a_source_that_fails_while_it_is_listed_is_what_the_plan_waits_for(ready):
+    mended = threading.Event()
+
+    def handler(request, forward):
+        return forward(request) if mended.is_set() or request.verb != "get" else Answer(503, {"error": "away for lunch"})
+
+    with Proxy(ready.source.url, handler) as proxy:
+        ready.consumers()
+        migrate = ready.start_migrate(source=proxy.url)
+        wait_for(lambda: ready.jobs() and "503" in waits(ready), what="it says so")
+        assert "source" in waits(ready)
+        status = ready.producer("status")
+        assert "    waits for source" in status.out and ", since 20" in status.out
+        mended.set()
+        assert migrate.wait() == DONE, migrate.err
+    assert waits(ready) == ""
+
+
+def test_write_slots_that_are_taken_are_what_it_waits_for(ready):
+    migrate = ready.start_migrate(batch_records=20)
+    wait_for(lambda: ready.jobs() and ready.job()["published"] == RECORDS, what="everything is published")
+    assert wait_for(lambda: waits(ready)) == "a consumer: none is running, start ferry-consumer"
+    ready.sql("UPDATE ferry.write_slots SET lease_until = now() + interval '1 hour'")
+    ready.consumers()
+    expected = 'a free write slot: all of the target "%s" are taken' % ready.name
+    wait_for(lambda: waits(ready) == expected, what="it says so")
+    assert ready.sql("SELECT waits_for FROM ferry.worker_status WHERE kind = 'consumer'") == [{"waits_for": expected}]
+    ready.sql("UPDATE ferry.write_slots SET lease_until = NULL")
+    assert migrate.wait() == DONE, migrate.err
+
+
+def test_a_missing_topic_of_dead_letters_is_said_before_anything_is_done(ready):
+    ready.dead_letters.delete()
+    migrate = ready.migrate()
+    assert migrate.status not in (DONE, INTERRUPTED) and ready.dead_letters.name in last_line(migrate.err), migrate.err
+    consumer, = ready.consumers()
+    assert consumer.wait() not in (DONE, INTERRUPTED) and ready.dead_letters.name in consumer.err
