@@ -34,6 +34,29 @@ static void on_renewed(void *ctx, const struct pg_rows *rows, const struct error
     }
 }
 
+static void on_job(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct runtime *rt = ctx;
+
+    rt->is_asking = false;
+    if (err->kind != ERROR_NONE || rt->waits_for[0] == '\0') {
+        return;
+    }
+    struct span state = pg_row_count(rows) == 1 ? pg_text(rows, 0, "state") : SPAN_LITERAL("");
+    rt->is_called_off =
+        !span_equal(state, SPAN_LITERAL("running")) && !span_equal(state, SPAN_LITERAL("pending"));
+}
+
+/* Who waits in a straight line does not look at its job. */
+static void look_at_job(struct runtime *rt, int64_t job_id)
+{
+    struct error ignored = {0};
+
+    if (job_id != 0 && rt->waits_for[0] != '\0' && !rt->is_asking) {
+        rt->is_asking = ledger_follow_job(&rt->ledger, job_id, on_job, rt, &ignored);
+    }
+}
+
 static void beat(void *ctx)
 {
     struct runtime *rt = ctx;
@@ -53,11 +76,13 @@ static void beat(void *ctx)
                                 held.waits_for, held.missing_secrets, held.missing_count,
                                 held.foreign_messages, on_renewed, rt, &err);
     rt->renew_started_ms = now_ms;
+    look_at_job(rt, held.job_id);
 }
 
 void runtime_waits(struct runtime *rt, const char *what)
 {
     snprintf(rt->waits_for, sizeof rt->waits_for, "%s", what);
+    rt->is_called_off = rt->is_called_off && what[0] != '\0';
 }
 
 bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,

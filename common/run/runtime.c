@@ -297,6 +297,9 @@ bool runtime_sleep(struct runtime *rt, uint32_t wait_ms, struct error *err)
         if (rt->stop.requested > 0) {
             return runtime_await(rt, &never, err);
         }
+        if (rt->is_called_off) {
+            return error_set(err, ERROR_CONFLICT, "the job was stopped");
+        }
         if (!loop_turn(rt->loop, wait_ms < STEP_PERIOD_MS ? wait_ms : STEP_PERIOD_MS, err)) {
             return false;
         }

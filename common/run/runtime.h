@@ -50,6 +50,8 @@ struct runtime {
     bool is_registered;                    /* the worker row exists */
     struct bus_properties *bus_properties; /* once they were asked for */
     char waits_for[256];                   /* runtime_waits */
+    bool is_called_off;                    /* while it waits: its job is not running any more */
+    bool is_asking;
     /* heartbeat */
     runtime_holdings_fn *holdings;
     runtime_renewed_fn *renewed;
@@ -92,11 +94,12 @@ void runtime_close(struct runtime *rt);
  * all that is left to do is runtime_close. */
 MUST_CHECK bool runtime_await(struct runtime *rt, const bool *done, struct error *err);
 
-/* Turns the loop for so long; ERROR_CANCELLED as above. */
+/* Turns the loop for so long; ERROR_CANCELLED as above, ERROR_CONFLICT as runtime_waits says. */
 MUST_CHECK bool runtime_sleep(struct runtime *rt, uint32_t wait_ms, struct error *err);
 
 /* What a straight-line phase waits for ("": nothing any more): the heartbeat tells the ledger, unless the holdings have
- * something to tell themselves. */
+ * something to tell themselves; and it looks whether the job that is held still runs: when it was paused, cancelled or
+ * blocked, runtime_sleep ends with ERROR_CONFLICT. */
 void runtime_waits(struct runtime *rt, const char *what);
 
 /* One ledger statement, waited for: pass runtime_answer_fn and a zeroed answer to a ledger_… call, then await it. An

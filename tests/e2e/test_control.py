@@ -149,6 +149,37 @@ def test_a_source_that_fails_while_it_is_listed_is_what_the_plan_waits_for(ready
     assert waits(ready) == ""
 
 
+def test_a_producer_that_waits_for_a_source_hears_of_a_cancel(ready):
+    with Proxy(ready.source.url, lambda request, forward:
+               forward(request) if request.verb != "get" else Answer(503, {"error": "away"})) as proxy:
+        migrate = ready.start_migrate(source=proxy.url, job="planning")
+        wait_for(lambda: ready.jobs() and "503" in waits(ready), what="it waits")
+        refused = ready.producer("pause", "planning")
+        assert refused.status == NEEDS_PERSON and "still being planned: only a running job can be paused" in refused.err
+        assert ready.producer("cancel", "planning").status == DONE
+        assert migrate.wait(30) == NEEDS_PERSON and "is cancelled" in last_line(migrate.err), migrate.err
+
+
+def test_a_producer_that_waits_at_the_end_hears_of_a_pause(ready):
+    fetched = threading.Event()
+
+    def handler(request, forward):
+        if request.verb == "get" and request.json().get("ids"):
+            fetched.set()
+        elif request.verb == "get" and fetched.is_set():
+            return Answer(503, {"error": "away"})
+        return forward(request)
+
+    with Proxy(ready.source.url, handler) as proxy:
+        ready.consumers()
+        migrate = ready.start_migrate(source=proxy.url, job="ending")
+        wait_for(lambda: ready.jobs() and "503" in waits(ready), what="it waits")
+        assert ready.producer("pause", "ending").status == DONE
+        assert migrate.wait(30) == INTERRUPTED and "job ending is paused" in migrate.err, migrate.err
+    done = ready.producer("resume", "ending", "--source", ready.source.url)
+    assert done.status == DONE, done.err
+
+
 def test_write_slots_that_are_taken_are_what_it_waits_for(ready):
     migrate = ready.start_migrate(batch_records=20)
     wait_for(lambda: ready.jobs() and ready.job()["published"] == RECORDS, what="everything is published")
