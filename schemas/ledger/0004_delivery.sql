@@ -291,16 +291,17 @@ RETURNS uuid LANGUAGE sql AS $$
     SELECT ledger_uuid FROM ferry.ledger
 $$;
 
--- Claims of a job that was stopped by choice, and that were not done soon: their worker is told at its renewal that they are lost,
--- and ends their requests. Those of a paused job are parked, unless a repair is open. The caller has locked the batches.
+-- Claims of a job that was stopped by choice: their worker is told at its renewal that they are lost, and ends their requests. Those
+-- of a paused job are parked, if they were not done soon and no repair is open. The caller has locked the batches.
 CREATE FUNCTION ferry.take_back(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_fence bigint[]) RETURNS void
 LANGUAGE sql AS $$
     WITH stopped AS (
         SELECT b.job_id, b.batch_no, b.state FROM ferry.batches b
         JOIN unnest(p_job, p_batch, p_fence) AS r (job_id, batch_no, fence) USING (job_id, batch_no)
         JOIN ferry.jobs j USING (job_id)
-        WHERE b.fence = r.fence AND b.owner = p_worker AND b.lease_until IS NOT NULL AND b.claimed_at < now() - interval '5 s'
-          AND (b.state = 'cancelled' OR b.state = 'claimed' AND j.state = 'paused' AND NOT ferry.is_repairing(b.job_id, b.batch_no))
+        WHERE b.fence = r.fence AND b.owner = p_worker AND b.lease_until IS NOT NULL
+          AND (b.state = 'cancelled' OR b.state = 'claimed' AND j.state = 'paused' AND b.claimed_at < now() - interval '5 s'
+                                        AND NOT ferry.is_repairing(b.job_id, b.batch_no))
     ), taken AS (
         UPDATE ferry.batches b SET lease_until = NULL, quiet_until = ferry.quiet_after(b.quiet_until, true, p_lease), must_reread = true
         FROM stopped s WHERE b.job_id = s.job_id AND b.batch_no = s.batch_no AND s.state = 'cancelled'

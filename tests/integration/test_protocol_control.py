@@ -97,7 +97,6 @@ def test_not_while_it_runs_and_not_in_a_repair(ledger, consumer, job, claimed):
 
 def test_a_renewal_takes_a_cancelled_jobs_claim_back(ledger, consumer, job, claimed):
     _, fence = claimed
-    aged(ledger, job)
     ledger.call("cancel", str(job))
     assert hold(ledger, job)["claimed"] == 1
     assert ledger.renew(consumer, [(job, 1, fence)]) == []
