@@ -46,6 +46,12 @@ const struct option_row consumer_rows[] = {
      .max = 3600000,
      .group = "Ledger",
      .help = "how long a claim lives without a renewal"},
+    {.name = "target-header-file",
+     .env = "FERRY_TARGET_HEADER_FILE",
+     .type = OPTION_TEXT,
+     .placeholder = "FILE",
+     .group = "Target",
+     .help = "\"Name: value\" lines that are sent to FERRY_TARGET's origin with every request"},
     {.name = "request-timeout",
      .env = "FERRY_REQUEST_TIMEOUT",
      .type = OPTION_DURATION,
@@ -83,6 +89,7 @@ const struct option_help consumer_help = {
         "  FERRY_TARGET_TOKEN (or FERRY_TARGET_TOKEN_FILE)   sent to that origin only\n"
         "  FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"
         "  FERRY_TARGET_USER, FERRY_TARGET_PASSWORD (or FERRY_TARGET_PASSWORD_FILE)   basic\n"
+        "  FERRY_TARGET_CA_FILE, FERRY_TARGET_CERT_FILE, FERRY_TARGET_KEY_FILE   TLS, PEM\n"
         "  CHROMA_API_KEY   for Chroma Cloud, or for CHROMA_HOST\n"
         "  FERRY_LOG   error, warn, info (default) or debug\n",
 };

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/secret.h"
+#include "app/link.h"
+#include "app/log.h"
 
 bool targets_open(struct targets *targets, const struct option_set *options, struct http *http,
                   struct error *err)
@@ -79,15 +80,20 @@ bool targets_lack_secret(const struct targets *targets, const char *origin)
     return origins_hold(&targets->without_secret, origin);
 }
 
-static bool find_header(const struct targets *targets, const char *origin, char header[512],
-                        struct error *err)
+static struct secret_request request_for(const struct targets *targets, const char *origin)
 {
-    char style[16];
-    struct secret_request request = {
+    return (struct secret_request){
         .role = SECRET_TARGET,
         .origin = origin,
         .expected_origin = targets->expected_origin[0] != '\0' ? targets->expected_origin : NULL,
     };
+}
+
+static bool find_header(const struct targets *targets, const char *origin, char header[512],
+                        struct error *err)
+{
+    char style[16];
+    struct secret_request request = request_for(targets, origin);
 
     if (!secret_find(targets->options, &request, header, style, err)) {
         return false;
@@ -133,6 +139,30 @@ static struct target *find_or_add(struct targets *targets, const struct uuid *uu
     return target;
 }
 
+static bool find_link(const struct targets *targets, struct target *target, struct error *err)
+{
+    struct chroma *chroma = &target->chroma;
+    struct secret_request request = request_for(targets, chroma->address.origin);
+    struct link link;
+
+    if (!link_find(targets->options, &request, option_text(targets->options, "target-header-file"),
+                   chroma->auth_header, &link, err)) {
+        return false;
+    }
+    chroma->tls = (struct http_tls){link.ca_file, link.cert_file, link.key_file};
+    _Static_assert(sizeof chroma->headers == sizeof link.headers, "all of them");
+    memcpy(chroma->headers, link.headers, sizeof chroma->headers);
+    explicit_bzero(link.headers, sizeof link.headers);
+    if (!target->is_warned && http_is_in_clear(&chroma->address) &&
+        (chroma->auth_header[0] != '\0' || chroma->headers[0] != '\0')) {
+        target->is_warned = true;
+        log_event(LOG_WARN, "secret.in_clear", LOG_TEXT("role", "target"),
+                  LOG_TEXT("origin", chroma->address.origin),
+                  LOG_TEXT("reason", "http:// shows the token to everyone on the way"));
+    }
+    return true;
+}
+
 static bool fill(const struct targets *targets, struct target *target, const struct pg_rows *rows,
                  int row, struct error *err)
 {
@@ -153,7 +183,8 @@ static bool fill(const struct targets *targets, struct target *target, const str
     }
     return http_parse_address(pg_cstr(rows, row, "url"), &chroma->address, err) &&
            (!needs_secret ||
-            find_header(targets, chroma->address.origin, chroma->auth_header, err));
+            find_header(targets, chroma->address.origin, chroma->auth_header, err)) &&
+           find_link(targets, target, err);
 }
 
 struct target *targets_take(struct targets *targets, const struct pg_rows *rows, int row,

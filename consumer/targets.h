@@ -24,6 +24,7 @@ struct target {
     enum space space;
     bool takes_base64;
     int64_t max_request_bytes; /* 0: not known */
+    bool is_warned;            /* that its secret travels in clear */
 };
 
 struct origins {

@@ -18,12 +18,16 @@
     TEXT("source-tenant", "FERRY_SOURCE_TENANT", "NAME", "default_tenant", "Source",               \
          "tenant of the source"),                                                                  \
         TEXT("source-database", "FERRY_SOURCE_DATABASE", "NAME", "default_database", "Source",     \
-             "database of the source")
+             "database of the source"),                                                            \
+        TEXT("source-header-file", "FERRY_SOURCE_HEADER_FILE", "FILE", NULL, "Source",             \
+             "\"Name: value\" lines that are sent to the source's origin with every request")
 #define TARGET_PLACE                                                                               \
     TEXT("target-tenant", "FERRY_TARGET_TENANT", "NAME", "default_tenant", "Target",               \
          "tenant of the target"),                                                                  \
         TEXT("target-database", "FERRY_TARGET_DATABASE", "NAME", "default_database", "Target",     \
-             "database of the target")
+             "database of the target"),                                                            \
+        TEXT("target-header-file", "FERRY_TARGET_HEADER_FILE", "FILE", NULL, "Target",             \
+             "\"Name: value\" lines that are sent to the target's origin with every request")
 #define BUS_WHICH(required_, help_)                                                                \
     {.name = "brokers",                                                                            \
      .env = "FERRY_KAFKA_BROKERS",                                                                 \
@@ -274,6 +278,8 @@ static const struct option_row verify_rows[] = {
     "only\n"                                                                                         \
     "  FERRY_SOURCE_AUTH, FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"     \
     "  FERRY_SOURCE_USER, FERRY_SOURCE_PASSWORD (or …_PASSWORD_FILE), and so for TARGET   basic\n" \
+    "  FERRY_SOURCE_CA_FILE, FERRY_SOURCE_CERT_FILE, FERRY_SOURCE_KEY_FILE, and so for TARGET   "    \
+    "TLS, PEM files\n"                                                                               \
     "  CHROMA_API_KEY, CHROMA_TENANT, CHROMA_DATABASE (or chroma_cloud_api_key, …_tenant_id, "     \
     "…_database)\n"                                                                                \
     "    Chroma Cloud as the target; CHROMA_HOST and CHROMA_PORT, else localhost:8000, are then "    \

@@ -17,7 +17,12 @@
      .help = (help_)},                                                                             \
         TEXT(flag_ "-tenant", env_ "_TENANT", "default_tenant", group_, "tenant of the " flag_),   \
         TEXT(flag_ "-database", env_ "_DATABASE", "default_database", group_,                      \
-             "database of the " flag_)
+             "database of the " flag_),                                                            \
+    {                                                                                              \
+        .name = flag_ "-header-file", .env = env_ "_HEADER_FILE", .type = OPTION_TEXT,             \
+        .placeholder = "FILE", .group = (group_),                                                  \
+        .help = "\"Name: value\" lines that are sent to the " flag_ "'s origin with every request" \
+    }
 #define JSON(help_)                                                                                \
     {                                                                                              \
         .name = "json", .type = OPTION_FLAG, .group = "Output", .help = (help_)                    \

@@ -15,6 +15,7 @@
 void chroma_forget_secret(struct chroma *chroma)
 {
     explicit_bzero(chroma->auth_header, sizeof chroma->auth_header);
+    explicit_bzero(chroma->headers, sizeof chroma->headers);
 }
 
 static void finish_preflight(struct chroma_call *call, const struct http_answer *answer,

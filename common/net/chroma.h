@@ -40,11 +40,14 @@ struct chroma {
     char database[256];
     char role[16];         /* "source" or "target": begins every message */
     char auth_header[512]; /* "X-Chroma-Token: …" or "" ; a secret: never printed */
+    char
+        headers[4096]; /* further lines, each with its NUL, then an empty one; may be secrets too */
+    struct http_tls tls; /* the paths are borrowed */
     enum chroma_api api;
     struct chroma_version version;
     bool lacks_uris; /* 0.4.15: a get that asks for them is refused; it is sent without */
 };
-void chroma_forget_secret(struct chroma *chroma); /* wipes auth_header */
+void chroma_forget_secret(struct chroma *chroma); /* wipes auth_header and headers */
 
 struct chroma_limits { /* GET pre-flight-checks */
     uint32_t max_batch_records;

@@ -10,7 +10,7 @@
 #include "net/chroma_internal.h"
 
 #define URL_MAX     (8u * KIB)
-#define HEADER_ROOM 3
+#define HEADER_ROOM 32
 
 struct chroma_call *chroma_call_new(struct chroma *chroma, void *ctx, struct error *err)
 {
@@ -74,20 +74,33 @@ static void leave_out_uris(struct chroma_call *call, struct span *body)
     }
 }
 
+/* Behind the first; room for the NULL at the end stays. */
+static void add_headers(const struct chroma *chroma, const char *headers[HEADER_ROOM])
+{
+    const char *line = chroma->headers;
+    size_t count = 1;
+
+    if (chroma->auth_header[0]) {
+        headers[count++] = chroma->auth_header;
+    }
+    for (; *line && count < HEADER_ROOM - 1; line += strlen(line) + 1) {
+        headers[count++] = line;
+    }
+}
+
 struct http_request *chroma_call_send(struct chroma_call *call, struct http_call request,
                                       struct error *err)
 {
-    const char *headers[HEADER_ROOM] = {"Accept: application/json", NULL, NULL};
+    const char *headers[HEADER_ROOM] = {"Accept: application/json", NULL};
     struct http_request *sent = NULL;
 
-    if (call->chroma->auth_header[0]) {
-        headers[1] = call->chroma->auth_header;
-    }
+    add_headers(call->chroma, headers);
     if (call->chroma->lacks_uris) {
         leave_out_uris(call, &request.body);
     }
     request.url = buf_cstr(&call->url);
     request.headers = headers;
+    request.tls = call->chroma->tls;
     request.on_done = on_done;
     request.ctx = call;
     if (buf_check(&call->url, "a request's URL", err) &&

@@ -93,6 +93,21 @@ static struct span trim(struct span text)
     return text;
 }
 
+#define SECRET_LEAST 6u /* shorter values of headers are no secrets, and stand in any answer */
+
+static bool holds_secret(const struct chroma *chroma, struct span text)
+{
+    bool is_held = holds(text, secret_of(chroma));
+
+    for (const char *line = chroma->headers; *line; line += strlen(line) + 1) {
+        const char *value = strchr(line, ':');
+        struct span part = value ? trim(span_from_str(value + 1)) : span_from_str("");
+
+        is_held = is_held || (part.len >= SECRET_LEAST && holds(text, part));
+    }
+    return is_held;
+}
+
 static bool is_continuation(uint8_t byte)
 {
     return (byte & 0xc0) == 0x80;
@@ -133,7 +148,7 @@ static void words_of(const struct chroma *chroma, struct span body, char out[WOR
     if (text.len == 0) {
         text = SPAN_LITERAL("no reason given");
     }
-    if (holds(text, secret_of(chroma))) {
+    if (holds_secret(chroma, text)) {
         text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
     }
     copy_words(text, out);

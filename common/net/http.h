@@ -33,11 +33,19 @@ typedef void http_done_fn(void *ctx, const struct http_answer *answer);
 /* Body bytes of a 2xx answer as they come; false aborts the request with *err. */
 typedef bool http_body_fn(void *ctx, struct span bytes, struct error *err);
 
+/* Paths of PEM files, each NULL when there is none; borrowed until http_send returns. */
+struct http_tls {
+    const char *ca_file;   /* trusted instead of the system's */
+    const char *cert_file; /* shown to servers that ask for it */
+    const char *key_file;  /* NULL: in cert_file */
+};
+
 struct http_call {
     const char *method; /* "GET", "POST", "PUT", "DELETE" */
     const char *url;    /* copied */
     /* "Name: value" lines, NULL-terminated, copied. Bodies get Content-Type: application/json. */
     const char *const *headers;
+    struct http_tls tls;
     struct span body; /* borrowed until done; ptr NULL: no body */
     /* clock_boottime_ms; 0: LIMIT_REQUEST_MS from now. Movable by http_set_deadline. */
     int64_t deadline_ms;
@@ -73,6 +81,8 @@ struct http_address {
     char origin[300];
     char base[600]; /* origin and path prefix, no trailing slash */
 };
+/* Would a secret travel readable for others? http:// to anything but this machine. */
+bool http_is_in_clear(const struct http_address *address);
 MUST_CHECK bool http_parse_address(const char *url, struct http_address *out, struct error *err);
 
 #endif

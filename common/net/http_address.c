@@ -207,3 +207,18 @@ bool http_parse_address(const char *url, struct http_address *out, struct error 
     snprintf(out->base, sizeof out->base, "%s%s", out->origin, path);
     return true;
 }
+
+bool http_is_in_clear(const struct http_address *address)
+{
+    static const char *const here[] = {"localhost:", "127.", "[::1]:", "[::ffff:127."};
+    const char *host = address->origin + strlen("http://");
+    bool is_here = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+        is_here = is_here || strncmp(host, here[i], strlen(here[i])) == 0;
+    }
+    /* 127.example.org is a name like any other. */
+    is_here =
+        is_here && (strncmp(host, "127.", 4) != 0 || host[strspn(host, "0123456789.")] == ':');
+    return strncmp(address->origin, "http://", strlen("http://")) == 0 && !is_here;
+}

@@ -190,6 +190,23 @@ static CURLcode set_connection(CURL *easy, const char *user_agent)
     return code;
 }
 
+/* One's own CA is trusted alone. A key with a passphrase fails instead of asking for it at a terminal. */
+static CURLcode set_tls(CURL *easy, const struct http_tls *tls)
+{
+    CURLcode code = CURLE_OK;
+
+    if (tls->ca_file != NULL) {
+        SET(CURLOPT_CAINFO, tls->ca_file);
+        SET(CURLOPT_CAPATH, NULL);
+    }
+    if (tls->cert_file != NULL) {
+        SET(CURLOPT_SSLCERT, tls->cert_file);
+        SET(CURLOPT_SSLKEY, tls->key_file != NULL ? tls->key_file : tls->cert_file);
+        SET(CURLOPT_KEYPASSWD, "");
+    }
+    return code;
+}
+
 static CURLcode set_request(CURL *easy, const struct http_call *call)
 {
     CURLcode code = CURLE_OK;
@@ -218,6 +235,7 @@ bool http_easy_prepare(struct http_request *request, const struct http_call *cal
     if (!add_headers(request, call, err)) {
         return false;
     }
+    code = code != CURLE_OK ? code : set_tls(easy, &call->tls);
     code = code != CURLE_OK ? code : set_request(easy, call);
     SET(CURLOPT_HTTPHEADER, request->headers);
     SET(CURLOPT_ERRORBUFFER, request->curl_text);

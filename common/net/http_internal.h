@@ -84,6 +84,10 @@ struct http_refusal { /* read by hand from bytes that curl did not get to */
 /* A whole HTTP/1 header with status 400 … 599 at the start of bytes; anything else is false. */
 bool http_read_refusal(struct span bytes, struct http_refusal *out);
 
+/* -- http_tls.c -- */
+/* Why there is no safe connection, as ERROR_AUTH or ERROR_UNAVAILABLE; false: it failed for another reason. */
+bool http_explain_tls(const struct http_request *request, struct error *err);
+
 /* -- http_outcome.c -- */
 /* Did the server refuse while we were sending, and close before curl could read it? */
 bool http_has_last_words(const struct http_request *request);

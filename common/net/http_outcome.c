@@ -100,6 +100,10 @@ static void explain(const struct http_request *request, struct error *err)
             break;
         }
     }
+    if (http_explain_tls(request, err)) {
+        err->native = (int32_t)request->code;
+        return;
+    }
     system = system_words(request, system_text);
     if (system) {
         text = system;

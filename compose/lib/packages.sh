@@ -23,6 +23,7 @@ postgresql             tool_postgres
 postgresql-client      has_command psql
 openjdk-17-jre-headless  tool_java
 kcat                   has_command kcat
+openssl                has_command openssl
 python3                tool_python
 curl                   has_command curl
 maven                  tool_maven

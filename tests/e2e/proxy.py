@@ -4,6 +4,8 @@
         return forward(request)         # an Answer; or make one: Answer(503, {"error": "…"}); or raise Drop()
     with Proxy("http://127.0.0.1:8000", handler) as proxy:
         … proxy.url …
+
+With tls, an ssl.SSLContext of a server, it is asked by https.
 """
 
 import base64
@@ -11,6 +13,7 @@ import http.client
 import http.server
 import json
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -44,7 +47,7 @@ class Answer:
 
 
 class Proxy:
-    def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1"):
+    def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None):
         self.handler = handler
         self.requests = []  # (verb or path, status)
         parts = urllib.parse.urlsplit(upstream)
@@ -101,11 +104,25 @@ class Proxy:
             request_queue_size = 64
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-            def handle_error(self, *_):  # a killed program's connection
+            def handle_error(self, *_):  # a killed program's connection, a handshake that failed
                 pass
 
+            def finish_request(self, request, address):  # in the connection's own thread
+                if tls is None:
+                    return super().finish_request(request, address)
+                with tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) as safe:
+                    try:
+                        safe.do_handshake()
+                    except ssl.SSLError:  # the alert arrives, as it does not when bytes unread reset the connection
+                        with socket.socket(fileno=safe.detach()) as plain:
+                            plain.shutdown(socket.SHUT_WR)
+                            while plain.recv(65536):
+                                pass
+                        return
+                    super().finish_request(safe, address)
+
         self.listener = Listener((host, 0), Handler)
-        self.url = "http://%s:%d" % ("[%s]" % host if ":" in host else host, self.listener.server_address[1])
+        self.url = "http%s://%s:%d" % ("s" if tls else "", "[%s]" % host if ":" in host else host, self.listener.server_address[1])
 
     def __enter__(self):
         threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()

@@ -146,9 +146,37 @@ static void long_parts_are_refused(void **state)
     assert_non_null(strstr(err.message, "path is longer"));
 }
 
+static void a_secret_is_in_clear_on_the_way_to_another_machine(void **state)
+{
+    static const struct {
+        const char *url;
+        bool is_in_clear;
+    } rows[] = {
+        {"http://localhost:8000", false},     {"http://127.0.0.1", false},
+        {"http://127.1.2.3:8000", false},     {"http://[::1]:8000", false},
+        {"http://[::ffff:127.0.0.1]", false}, {"https://chroma.example", false},
+        {"http://chroma.example:8000", true}, {"http://10.0.0.1:8000", true},
+        {"http://[2001:db8::1]", true},       {"http://localhost.example", true},
+        {"http://127.example.org", true},     {"http://127.0.0.1.example.org", true},
+        {"http://128.0.0.1", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_address address;
+        struct error err = {0};
+
+        assert_true(http_parse_address(rows[i].url, &address, &err));
+        if (http_is_in_clear(&address) != rows[i].is_in_clear) {
+            fail_msg("%s", rows[i].url);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_secret_is_in_clear_on_the_way_to_another_machine),
         cmocka_unit_test(good_addresses_get_an_origin_and_a_base),
         cmocka_unit_test(bad_addresses_are_refused_by_name),
         cmocka_unit_test(a_password_in_an_address_is_refused_and_not_shown),
