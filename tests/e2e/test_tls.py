@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from certificates import Authority
-from ferry import DONE, USAGE
+from ferry import DONE, NEEDS_PERSON, USAGE
 from proxy import Answer, Proxy
 
 
@@ -154,3 +154,19 @@ def test_a_token_in_clear_is_warned_about(ferry):
     process = ferry.producer("verify", "--collection", "x", "--source", "http://127.0.0.1:%d" % port,
                              env={"FERRY_SOURCE_TOKEN": "hunter2"})
     assert "secret.in_clear" not in process.err
+
+
+def test_a_consumer_that_does_not_know_the_ca_blocks_the_job_and_says_why(ferry, authority):
+    ferry.fill(10)
+    ferry.setup()
+    with front(ferry.target.url, authority.issue("lonely")) as target:
+        env = {"FERRY_TARGET": target.url, "FERRY_TARGET_CA_FILE": str(authority.certificate)}
+        lacking, = ferry.consumers(env={"FERRY_TARGET": target.url})
+        blocked = ferry.migrate(env=env)
+        assert blocked.status == NEEDS_PERSON and "of a CA that is not trusted here" in blocked.err, blocked.err
+        assert target.count("upsert") == 0
+        lacking.stop()
+        ferry.consumers(env=env)
+        process = ferry.producer("resume", blocked.err.split()[-1], env=env)
+        assert process.status == DONE, process.err
+    ferry.assert_equal()
