@@ -128,16 +128,17 @@ static void calm(struct happening *happening)
         if (processes[i].paused_until > sim_now) {
             processes[i].paused_until = sim_now;
         }
-        world_after(i * 10, restart, -1)->a = i;
-        world_after(2 * LEASE, restart, -1)->a = i; /* those that are just stopping */
     }
     kafka_rebalance();
 }
 
-/* A job that a person has to look at gets one. */
+/* A job that a person has to look at gets one. When all is calm, so does a program that has ended. */
 static void look_after(struct happening *happening)
 {
     (void)happening;
+    for (int i = 0; i < process_count && sim_is_calm; i++) {
+        world_after(i * 10, restart, -1)->a = i;
+    }
     if (ledger.job == JOB_BLOCKED) {
         (void)world_after(between(100, 2000), resume_job, -1);
     }
