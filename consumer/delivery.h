@@ -71,7 +71,8 @@ enum delivery_event_kind {
     EVENT_DELETE, /* slot, error, retry_after_ms */
     EVENT_LETTERED, /* slot, error (NONE: every letter is stored) */
     EVENT_MARK,     /* slot, matched, error */
-    EVENT_PARK,     /* slot, error; is_repairing: it must not be parked */
+    EVENT_PARK,     /* slot, matched, error; is_repairing: it must not be parked. Without a match it may be somebody else's
+                       claim, and open: asked again */
     EVENT_NOTED,    /* slot, error */
     EVENT_RENEWED, /* started_ms; asked[slot]: the fence that was to be renewed, 0: none; kept[slot] */
     EVENT_REVOKED, /* generation: it and all older ones have ended */

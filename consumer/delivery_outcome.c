@@ -241,8 +241,10 @@ void delivery_on_settled(struct delivery_core *core, const struct delivery_event
 {
     if (event->error != ERROR_NONE) {
         core->slots[event->slot].due_ms = now_ms + core->settings.busy_ms;
-    } else if (event->kind == EVENT_PARK && event->is_repairing) {
-        delivery_hold(core, event->slot, now_ms + core->settings.hold_ms);
+    } else if (event->kind == EVENT_PARK && !event->matched) { /* whose it is now tells a claim */
+        delivery_hold(core, event->slot,
+                      now_ms + (event->is_repairing ? core->settings.hold_ms
+                                                    : core->settings.busy_ms));
     } else {
         delivery_finish(core, event->slot);
     }

@@ -106,16 +106,18 @@ static struct ledger_arrival arrival_of(const struct parcel *parcel)
                                    .sha256 = parcel->sha256};
 }
 
-/* In the middle of a repair no batch is parked: its message stays. */
-static bool must_stay(const struct pg_rows *rows, const struct envelope *envelope)
+/* In the middle of a repair no batch is parked: its message stays. One that is not answered has moved on by itself, to its end
+ * or under somebody else's claim. */
+static void read_parked(const struct pg_rows *rows, const struct envelope *envelope,
+                        struct delivery_event *event)
 {
     for (int i = 0; i < pg_row_count(rows); i++) {
         if (pg_i64(rows, i, "job_id") == envelope->job_id &&
             pg_i64(rows, i, "batch_no") == envelope->batch_no) {
-            return !pg_bool(rows, i, "is_parked");
+            event->matched = pg_bool(rows, i, "is_parked");
+            event->is_repairing = !event->matched;
         }
     }
-    return false; /* it has moved on by itself: the message is as done */
 }
 
 static void on_parked(void *ctx, const struct pg_rows *rows, const struct error *err)
@@ -128,8 +130,8 @@ static void on_parked(void *ctx, const struct pg_rows *rows, const struct error 
         const struct parcel *parcel = &consumer->parcels[slot];
         struct delivery_event event = {.kind = EVENT_PARK, .slot = slot, .error = err->kind};
         if (err->kind == ERROR_NONE) {
-            event.is_repairing = must_stay(rows, &parcel->envelope);
-            log_event(LOG_INFO, event.is_repairing ? "batch.held" : "batch.parked",
+            read_parked(rows, &parcel->envelope, &event);
+            log_event(LOG_INFO, event.matched ? "batch.parked" : "batch.held",
                       LOG_NUMBER("job", parcel->envelope.job_id),
                       LOG_NUMBER("batch", parcel->envelope.batch_no),
                       LOG_TEXT("reason", parcel->error.message));

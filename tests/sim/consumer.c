@@ -81,7 +81,7 @@ static void refuse(struct process *consumer, const struct delivery_action *actio
     const struct message *message = kafka_message(parcel->message);
     uint8_t id = message->ids[action->record];
 
-    MUST(target_refuses[id], "record %u is rejected, and the target takes it", id);
+    MUST(target_refuses[id], "record %u is rejected, and the target has always taken it", id);
     parcel->refused |= (uint8_t)(1u << row_bit(&ledger.rows[delivery->batch_no], id));
 }
 

@@ -90,6 +90,7 @@ static void park(struct statement *st)
                            : row->sha == st->sha && (row->state != ROW_CLAIMED || is_dead);
         if (is_ours) {
             bool is_irregular = st->sent || (row->state == ROW_CLAIMED && st->fence == 0);
+            st->matched = true;
             row->state = ROW_PLANNED;
             row->rev++;
             row->sha = 0;

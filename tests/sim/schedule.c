@@ -27,7 +27,7 @@ static void resume_job(struct happening *happening)
     (void)happening;
     if (ledger.job == JOB_PAUSED || ledger.job == JOB_BLOCKED) {
         trace("a person resumes the job");
-        memset(target_refuses, 0, sizeof target_refuses);
+        target_is_mended = true;
         ledger.job = JOB_RUNS;
     }
 }

@@ -9,7 +9,7 @@
 #define WRITES_MAX 64
 
 struct content source[IDS], target[IDS];
-bool target_refuses[IDS];
+bool target_refuses[IDS], target_is_mended;
 
 static struct {
     bool is_open;
@@ -34,6 +34,7 @@ void target_begin(void)
 {
     memset(writes, 0, sizeof writes);
     largest = (size_t)between(1, RECORDS);
+    target_is_mended = false;
     for (size_t i = 0; i < IDS; i++) {
         source[i] = some_content();
         target[i] = chance(400) ? some_content() : (struct content){0};
@@ -119,7 +120,7 @@ static void judge(struct request *request)
         return;
     }
     for (size_t i = 0; request->kind == HTTP_UPSERT && i < request->count; i++) {
-        if (target_refuses[request->ids[i]]) {
+        if (target_refuses[request->ids[i]] && !target_is_mended) {
             request->error = ERROR_REJECTED;
             request->status = 400;
             return;

@@ -125,7 +125,8 @@ static void mark(size_t slot, bool matched, enum error_kind error)
 
 static void settled(size_t slot, enum delivery_event_kind kind, enum error_kind error)
 {
-    tell((struct delivery_event){.kind = kind, .slot = slot, .error = error});
+    tell((struct delivery_event){
+        .kind = kind, .slot = slot, .matched = error == ERROR_NONE, .error = error});
 }
 
 static void stop(uint32_t grace_ms)
@@ -1190,6 +1191,20 @@ static void what_the_ledger_does_not_park_is_held(void **state)
     expect(ACTION_CLAIM, slot);
 }
 
+/* Between the claim that said "park" and the parking, somebody else may have claimed it. */
+static void what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged(void **state)
+{
+    (void)state;
+    size_t slot = parking();
+    tell((struct delivery_event){.kind = EVENT_PARK, .slot = slot});
+    expect_nothing();
+    expect_state(slot, DELIVERY_HOLDING);
+    wait_ms(BUSY);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_STALE);
+    expect_done(slot, 100);
+}
+
 static void a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim(void **state)
 {
     (void)state;
@@ -1761,6 +1776,7 @@ int main(void)
         TEST(in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front),
         TEST(a_claim_with_an_open_repair_is_not_parked_either),
         TEST(what_the_ledger_does_not_park_is_held),
+        TEST(what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged),
         TEST(a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim),
         TEST(a_repair_in_flight_may_end_while_stopping),
         TEST(one_more_than_can_write_is_claimed_for_each_job),

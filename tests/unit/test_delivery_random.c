@@ -434,9 +434,10 @@ static void answer_park(const struct statement *statement, bool is_lost)
     if (is_mine && !must_stay) {
         row->state = ROW_PARKED;
     }
-    m.slots[statement->slot].is_settled = !is_lost && !must_stay;
+    m.slots[statement->slot].is_settled = !is_lost && is_mine && !must_stay;
     tell(&(struct delivery_event){.kind = EVENT_PARK,
                                   .slot = statement->slot,
+                                  .matched = is_mine && !must_stay,
                                   .is_repairing = must_stay,
                                   .error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE});
 }
