@@ -347,6 +347,7 @@ bool kafka_may_come(int64_t batch, int64_t rev, int partition, int64_t offset);
 /* ---- target.c: the target, and the source ---- */
 
 extern struct content source[IDS], target[IDS];
+extern bool source_changed[IDS]; /* since the beginning */
 extern bool target_refuses[IDS], target_is_mended; /* by a person: then it refuses none of them */
 
 void target_begin(void);

@@ -9,6 +9,7 @@
 #define WRITES_MAX 64
 
 struct content source[IDS], target[IDS];
+bool source_changed[IDS];
 bool target_refuses[IDS], target_is_mended;
 
 static struct {
@@ -36,6 +37,7 @@ void target_begin(void)
     largest = (size_t)between(1, RECORDS);
     target_is_mended = false;
     for (size_t i = 0; i < IDS; i++) {
+        source_changed[i] = false;
         source[i] = some_content();
         target[i] = chance(400) ? some_content() : (struct content){0};
         target_refuses[i] = chance(40);
@@ -47,6 +49,7 @@ void source_change(void)
     size_t i = (size_t)rng_below(&sim_rng, IDS / 2);
 
     if (source[i].exists) {
+        source_changed[i] = true;
         source[i] = chance(150) ? (struct content){0} : some_content();
     }
 }
