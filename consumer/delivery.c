@@ -225,6 +225,9 @@ static void dispatch(struct delivery_core *core, const struct delivery_event *ev
 
 void delivery_handle(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms)
 {
+    if (core->is_stopping && now_ms >= core->stop_by_ms) {
+        delivery_wind_down(core, now_ms); /* first: an answer that comes now begins nothing */
+    }
     if (!is_awaited(core, event)) {
         return;
     }

@@ -1191,6 +1191,19 @@ static void what_the_ledger_does_not_park_is_held(void **state)
     expect(ACTION_CLAIM, slot);
 }
 
+static void an_answer_after_the_grace_begins_no_write(void **state)
+{
+    (void)state;
+    size_t slot = deleting();
+    stop(100);
+    now += 100;
+    deleted(slot, ERROR_NONE);
+    expect(ACTION_ABORT, slot);
+    expect(ACTION_RELEASE, slot);
+    expect(ACTION_DROP, slot);
+    expect_nothing();
+}
+
 /* Between the claim that said "park" and the parking, somebody else may have claimed it. */
 static void what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged(void **state)
 {
@@ -1776,6 +1789,7 @@ int main(void)
         TEST(in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front),
         TEST(a_claim_with_an_open_repair_is_not_parked_either),
         TEST(what_the_ledger_does_not_park_is_held),
+        TEST(an_answer_after_the_grace_begins_no_write),
         TEST(what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged),
         TEST(a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim),
         TEST(a_repair_in_flight_may_end_while_stopping),
