@@ -94,21 +94,21 @@ static void arrive(struct happening *sent)
         again->u.request = sent->u.request;
         return;
     }
-    if ((is_gone && chance(500)) || fault(20)) {
+    if ((is_gone && chance(500)) || fault_of(AWAY_BUS, 20)) {
         report(sent, ERROR_TIMEOUT, BUS_NO_OFFSET, between(0, LEASE)); /* it never came */
         return;
     }
     int p = partition_of(messages[sent->c].batch);
     int64_t offset = append(p, sent->c);
-    if (fault(50)) {
+    if (fault_of(AWAY_BUS, 50)) {
         offset = chance(500) ? append(p, sent->c) : (append(p, sent->c), offset);
     }
-    if (fault(30)) {
+    if (fault_of(AWAY_BUS, 30)) {
         report(sent, ERROR_TIMEOUT, BUS_NO_OFFSET, between(0, LEASE)); /* it came all the same */
         return;
     }
-    report(sent, ERROR_NONE, fault(60) ? BUS_NO_OFFSET : offset,
-           fault(100) ? between(0, 2 * LEASE) : between(0, 20));
+    report(sent, ERROR_NONE, fault_of(AWAY_BUS, 60) ? BUS_NO_OFFSET : offset,
+           fault_of(AWAY_BUS, 100) ? between(0, 2 * LEASE) : between(0, 20));
 }
 
 void kafka_send(struct process *producer, size_t slot, const struct message *message)
@@ -226,7 +226,7 @@ void kafka_rebalance(void)
 
     for (int i = 0; i < process_count; i++) {
         if (is_present(&processes[i])) {
-            if (!is_away(AWAY_BUS) && !fault(200)) {
+            if (!is_away(AWAY_BUS) && !fault_of(AWAY_BUS, 200)) {
                 commit(&processes[i]);
             }
             members[count++] = i;
@@ -319,7 +319,7 @@ void kafka_fetch(struct process *consumer)
 {
     if (!consumer->is_fetching && consumer->generation != 0) {
         consumer->is_fetching = true;
-        (void)world_after(fault(50) ? between(0, 2000) : between(1, 20), deliver, consumer->index);
+        (void)world_after(fault_of(AWAY_BUS, 50) ? between(0, 2000) : between(1, 20), deliver, consumer->index);
     }
 }
 

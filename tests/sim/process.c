@@ -86,14 +86,14 @@ static void execute(struct happening *happening)
     struct process *process = &processes[happening->a];
     void (*fn)(struct happening *) = (void (*)(struct happening *))happening->b;
     bool is_there = process->is_up && process->life == (uint32_t)happening->c;
-    bool is_lost = is_away(AWAY_LEDGER) || fault(15);
+    bool is_lost = is_away(AWAY_LEDGER) || fault_of(AWAY_LEDGER, 15);
 
     if (!is_lost || (!is_away(AWAY_LEDGER) && chance(500))) {
         ledger_run(&statement);
     }
     statement.error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE;
     if (is_there && fn != NULL) {
-        int64_t at = sim_now + (is_lost ? between(50, 500) : fault(30) ? between(0, LEASE)
+        int64_t at = sim_now + (is_lost ? between(50, 500) : fault_of(AWAY_LEDGER, 30) ? between(0, LEASE)
                                                                        : between(0, 8));
         process->answered_until = at > process->answered_until ? at : process->answered_until;
         struct happening *answer =
@@ -105,7 +105,7 @@ static void execute(struct happening *happening)
 void process_submit(struct process *process, const struct statement *statement,
                     void (*fn)(struct happening *))
 {
-    int64_t at = sim_now + (fault(30) ? between(0, LEASE) : between(0, 8));
+    int64_t at = sim_now + (fault_of(AWAY_LEDGER, 30) ? between(0, LEASE) : between(0, 8));
 
     process->executed_until = at > process->executed_until ? at : process->executed_until;
     struct happening *happening = world_after(process->executed_until - sim_now, execute, -1);

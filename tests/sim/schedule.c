@@ -41,7 +41,7 @@ static void pause_job(void)
     if (ledger.job == JOB_RUNS) {
         trace("a person pauses the job");
         ledger.job = JOB_PAUSED;
-        (void)world_after(between(100, 4000), resume_job, -1);
+        (void)world_after(between(20, chance(500) ? 400 : 4000), resume_job, -1);
     }
 }
 
@@ -96,8 +96,9 @@ static void happen_outside(void)
         pause_job();
         break;
     default:
-        source_change();
-        source_change();
+        for (int i = 0; i < 4; i++) {
+            source_change();
+        }
         break;
     }
 }

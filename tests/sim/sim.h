@@ -143,6 +143,7 @@ extern uint64_t sim_seed;
 extern bool sim_is_traced;
 extern bool sim_is_calm; /* no further faults */
 extern int64_t sim_away_until[AWAY_COUNT];
+extern uint32_t sim_storm[AWAY_COUNT]; /* how bad it is in this schedule; 1 is usual */
 
 void world_begin(uint64_t seed, bool is_traced);
 /* To be filled in before the next one is asked for. */
@@ -165,6 +166,11 @@ static inline bool chance(uint32_t permille)
 static inline bool fault(uint32_t permille)
 {
     return !sim_is_calm && chance(permille);
+}
+/* At what, and how often. */
+static inline bool fault_of(enum outage what, uint32_t permille)
+{
+    return fault(permille * sim_storm[what]);
 }
 static inline int64_t between(int64_t low, int64_t high)
 {

@@ -46,7 +46,7 @@ void target_begin(void)
 
 void source_change(void)
 {
-    size_t i = (size_t)rng_below(&sim_rng, IDS / 2);
+    size_t i = (size_t)rng_below(&sim_rng, chance(700) ? 4 : IDS);
 
     if (source[i].exists) {
         source_changed[i] = true;
@@ -154,24 +154,26 @@ static void arrive(struct happening *happening)
 
     if (is_away(AWAY_TARGET)) {
         fail(&request, ERROR_UNAVAILABLE, false);
-    } else if (fault(60)) {
+    } else if (fault_of(AWAY_TARGET, 60)) {
         fail(&request, ERROR_THROTTLED, false);
         request.retry_after_ms = chance(500) ? 0 : (uint32_t)between(100, 1500);
-    } else if (fault(40)) {
+    } else if (fault_of(AWAY_TARGET, 40)) {
         fail(&request, ERROR_UNAVAILABLE, true); /* 503 */
-    } else if (fault(70) && is_write(&request)) {
+    } else if (fault_of(AWAY_TARGET, 70) && is_write(&request)) {
         /* Kept back on its way; the client hears an error now, or nothing until its time is over. */
         struct happening *late =
-            world_after(between(0, request.deadline_ms - sim_now), apply_late, -1);
+            world_after(chance(500) ? request.deadline_ms - sim_now
+                                    : between(0, request.deadline_ms - sim_now),
+                        apply_late, -1);
         late->u.request = request;
         wait_ms = chance(500) ? wait_ms : request.deadline_ms - sim_now;
         fail(&request, chance(500) ? ERROR_TIMEOUT : ERROR_UNAVAILABLE, true);
     } else {
         judge(&request);
-        if (fault(60)) { /* the answer is lost */
+        if (fault_of(AWAY_TARGET, 60)) { /* the answer is lost */
             wait_ms = chance(500) ? wait_ms : request.deadline_ms - sim_now;
             fail(&request, ERROR_TIMEOUT, true);
-        } else if (fault(60)) {
+        } else if (fault_of(AWAY_TARGET, 60)) {
             wait_ms = between(0, LEASE);
         }
     }

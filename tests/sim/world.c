@@ -13,6 +13,7 @@ int64_t sim_now;
 uint64_t sim_seed;
 bool sim_is_traced, sim_is_calm;
 int64_t sim_away_until[AWAY_COUNT];
+uint32_t sim_storm[AWAY_COUNT];
 
 static struct happening store[PENDING_MAX];
 static struct {
@@ -32,6 +33,9 @@ void world_begin(uint64_t seed, bool is_traced)
     sim_now = 1000;
     rng_seed(&sim_rng, seed);
     memset(sim_away_until, 0, sizeof sim_away_until);
+    for (size_t i = 0; i < AWAY_COUNT; i++) {
+        sim_storm[i] = chance(200) ? 0 : chance(250) ? 4 : 1;
+    }
     heap_len = 0;
     orders = 0;
     unused_len = PENDING_MAX;
