@@ -313,7 +313,7 @@ void consumer_start(struct process *consumer)
 {
     struct delivery_settings settings = {.lease_ms = LEASE,
                                          .lease_margin_ms = MARGIN,
-                                         .refuse_after_ms = between(500, 6000),
+                                         .refuse_after_ms = between(200, 3000),
                                          .write_limit = (uint32_t)between(1, 2),
                                          .hold_ms = 500,
                                          .busy_ms = 200};

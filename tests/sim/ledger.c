@@ -17,6 +17,7 @@ void ledger_begin(void)
         struct row *row = &ledger.rows[i];
         row->n_records = (size_t)between(1, RECORDS);
         row->offset = BUS_NO_OFFSET;
+        row->from_ms = chance(600) ? between(0, 12000) : 0;
         for (size_t k = 0; k < row->n_records; k++) {
             row->ids[k] = id++;
         }

@@ -278,6 +278,7 @@ struct row {
     bool is_repairing; /* ferry.repairs has an open row */
     uint8_t rejected, vanished, verified, mismatched;
     uint64_t readback;
+    int64_t from_ms; /* not exported earlier, so that jobs last longer than a moment */
     /* Not the ledger's: what the checks go by. */
     int64_t holder; /* the claim that holds it by the rules, whatever the code above says */
     struct content exported[RECORDS]; /* by this rev */
