@@ -114,7 +114,7 @@ static void chaos(struct happening *happening)
     } else {
         happen_outside();
     }
-    (void)world_after(between(20, 1500), chaos, -1);
+    (void)world_after(between(20, 800), chaos, -1);
 }
 
 /* The last fault is over: everything is there again. */

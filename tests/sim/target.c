@@ -1,6 +1,6 @@
 /*
  * The target, whose upserts merge, and the source. A write may be applied and its answer lost, or be applied long after its
- * client has given it up, but never later than the deadline it was sent with.
+ * client has given it up, but no later than PROTOCOL §8 assumes: a lease, which is the cap of a request here.
  */
 #include <string.h>
 
@@ -44,14 +44,17 @@ void target_begin(void)
     }
 }
 
-void source_change(void)
+static void change(size_t i)
 {
-    size_t i = (size_t)rng_below(&sim_rng, chance(700) ? 4 : IDS);
-
     if (source[i].exists) {
         source_changed[i] = true;
         source[i] = chance(150) ? (struct content){0} : some_content();
     }
+}
+
+void source_change(void)
+{
+    change((size_t)rng_below(&sim_rng, chance(700) ? 4 : IDS));
 }
 
 bool content_equal(const struct content *a, const struct content *b)
@@ -156,22 +159,21 @@ static void arrive(struct happening *happening)
         fail(&request, ERROR_UNAVAILABLE, false);
     } else if (fault_of(AWAY_TARGET, 60)) {
         fail(&request, ERROR_THROTTLED, false);
-        request.retry_after_ms = chance(500) ? 0 : (uint32_t)between(100, 1500);
+        request.retry_after_ms = chance(400) ? 0 : (uint32_t)between(100, 3000);
     } else if (fault_of(AWAY_TARGET, 40)) {
         fail(&request, ERROR_UNAVAILABLE, true); /* 503 */
-    } else if (fault_of(AWAY_TARGET, 70) && is_write(&request)) {
+    } else if (fault_of(AWAY_TARGET, 200) && is_write(&request)) {
         /* Kept back on its way; the client hears an error now, or nothing until its time is over. */
         struct happening *late =
-            world_after(chance(500) ? request.deadline_ms - sim_now
-                                    : between(0, request.deadline_ms - sim_now),
-                        apply_late, -1);
+            world_after(chance(500) ? LEASE : between(0, LEASE), apply_late, -1);
         late->u.request = request;
-        wait_ms = chance(500) ? wait_ms : request.deadline_ms - sim_now;
+        change(request.ids[0]); /* what arrives late is dangerous when there is something newer */
+        wait_ms = chance(700) ? wait_ms : request.deadline_ms - sim_now;
         fail(&request, chance(500) ? ERROR_TIMEOUT : ERROR_UNAVAILABLE, true);
     } else {
         judge(&request);
         if (fault_of(AWAY_TARGET, 60)) { /* the answer is lost */
-            wait_ms = chance(500) ? wait_ms : request.deadline_ms - sim_now;
+            wait_ms = chance(700) ? wait_ms : request.deadline_ms - sim_now;
             fail(&request, ERROR_TIMEOUT, true);
         } else if (fault_of(AWAY_TARGET, 60)) {
             wait_ms = between(0, LEASE);
@@ -221,7 +223,8 @@ void target_request(struct process *process, const struct request *request,
     if (is_write(request)) {
         note_write(process, request);
     }
-    struct happening *happening = world_after(between(1, 20), arrive, -1);
+    struct happening *happening = world_after(
+        fault_of(AWAY_TARGET, 60) ? between(0, LEASE) : between(1, 20), arrive, -1);
     happening->u.request = *request;
     happening->a = process->index;
     happening->b = (int64_t)fn;
