@@ -1,5 +1,5 @@
 /*
- * unit.simulator: FERRY_SIM_SCHEDULES schedules (5,000), each from its own seed, by FERRY_SIM_WORKERS processes (1). With
+ * unit.simulator: FERRY_SIM_SCHEDULES schedules (20,000), each from its own seed, by FERRY_SIM_WORKERS processes (1). With
  * FERRY_TEST_SEED alone that one schedule, with a trace of all that happens; with both, so many from that seed on.
  */
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "sim.h"
 
-#define SCHEDULES 5000
+#define SCHEDULES 20000
 
 static uint64_t number(const char *name, uint64_t otherwise)
 {
