@@ -122,6 +122,18 @@ static bool print_one(struct printer *printer, struct side *side, const char *na
     return true;
 }
 
+/* 1.x answers an empty list for a database that is not there: that is no list of its collections. */
+static bool list(struct catalogue *catalogue, struct side *side, struct runtime *rt,
+                 struct error *err)
+{
+    if (!catalogue_read(catalogue, side, rt, err)) {
+        return false;
+    }
+    return catalogue->count > 0 || side_look_place(side, rt, true, err) ||
+           error_wrap(err, "tenant \"%.100s\", database \"%.100s\"", side->chroma.tenant,
+                      side->chroma.database);
+}
+
 static bool print_side(struct printer *printer, const char *role, struct error *err)
 {
     struct side side;
@@ -129,7 +141,7 @@ static bool print_side(struct printer *printer, const char *role, struct error *
     bool ok = side_open(&side, &printer->rt, role, NULL, NULL, NULL, err) &&
               side_identify(&side, &printer->rt, err) &&
               side_find_limits(&side, &printer->rt, err) &&
-              catalogue_read(&catalogue, &side, &printer->rt, err);
+              list(&catalogue, &side, &printer->rt, err);
     if (ok && !printer->is_json) {
         printf("%s %s, %s/%s: %zu collection%s\n", role, side.chroma.address.base,
                side.chroma.tenant, side.chroma.database, catalogue.count,

@@ -22,9 +22,12 @@ struct command {
 extern const struct command commands[];         /* those that carry a job, options.c */
 extern const struct command control_commands[]; /* what is done to a job: options_control.c */
 extern const struct command commands_to_look[]; /* options_doctor.c */
+extern const struct option_row doctor_rows[];   /* which doctor shows */
+extern const size_t doctor_row_count;
 
 command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
-    command_verify, command_pause, command_cancel, command_purge, command_collections;
+    command_verify, command_pause, command_cancel, command_purge, command_collections,
+    command_doctor;
 int command_dry_run(const struct option_set *options); /* of migrate */
 
 #endif

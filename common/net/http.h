@@ -75,6 +75,9 @@ void http_resume(struct http_request *request);
 bool http_may_be_applied(const struct error *err);
 const char *http_library_version(void); /* for --version */
 
+/* Of a transport's failure: the server was reached, but its TLS or certificate is what failed. */
+bool http_is_tls_failure(const struct error *err);
+
 /* http://host:port/prefix, checked. IPv6 in brackets. No user, query or fragment. */
 struct http_address {
     /* scheme://host:port, lower case, port always written: what a secret is bound to */

@@ -60,6 +60,21 @@ bool http_may_be_applied(const struct error *err)
     return true;
 }
 
+bool http_is_tls_failure(const struct error *err)
+{
+    static const CURLcode codes[] = {
+        CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+        CURLE_SSL_CIPHER,        CURLE_SSL_CACERT_BADFILE,       CURLE_SSL_CRL_BADFILE,
+        CURLE_SSL_ISSUER_ERROR,  CURLE_SSL_INVALIDCERTSTATUS,    CURLE_SSL_CLIENTCERT};
+
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (err->native == (int32_t)codes[i]) {
+            return err->kind != ERROR_NONE;
+        }
+    }
+    return false;
+}
+
 static const char *curl_words(const struct http_request *request)
 {
     return request->curl_text[0] ? request->curl_text : curl_easy_strerror(request->code);

@@ -1,0 +1,155 @@
+/* Every setting with its value and where it was set. A secret's value is never looked at beyond whether there is one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/chroma_environment.h"
+#include "base/limits.h"
+#include "format/json_write.h"
+#include "producer/doctor.h"
+
+static const struct {
+    const char *name;
+    bool is_secret;
+} variables[] = {
+    {"FERRY_SOURCE_AUTH", false},
+    {"FERRY_SOURCE_TOKEN", true},
+    {"FERRY_SOURCE_TOKEN_FILE", false},
+    {"FERRY_SOURCE_USER", false},
+    {"FERRY_SOURCE_PASSWORD", true},
+    {"FERRY_SOURCE_PASSWORD_FILE", false},
+    {"FERRY_TARGET_AUTH", false},
+    {"FERRY_TARGET_TOKEN", true},
+    {"FERRY_TARGET_TOKEN_FILE", false},
+    {"FERRY_TARGET_USER", false},
+    {"FERRY_TARGET_PASSWORD", true},
+    {"FERRY_TARGET_PASSWORD_FILE", false},
+    {"CHROMA_CLIENT_TYPE", false},
+    {"CHROMA_HOST", false},
+    {"CHROMA_PORT", false},
+    {"CHROMA_SSL", false},
+    {"CHROMA_TENANT", false},
+    {"CHROMA_DATABASE", false},
+    {"CHROMA_API_KEY", true},
+    {"chroma_cloud_tenant_id", false},
+    {"chroma_cloud_database", false},
+    {"chroma_cloud_api_key", true},
+    {"PGSERVICE", false},
+    {"PGSERVICEFILE", false},
+    {"PGHOST", false},
+    {"PGHOSTADDR", false},
+    {"PGPORT", false},
+    {"PGDATABASE", false},
+    {"PGUSER", false},
+    {"PGPASSWORD", true},
+    {"PGPASSFILE", false},
+    {"PGSSLMODE", false},
+    {"PGSSLROOTCERT", false},
+    {"PGTARGETSESSIONATTRS", false},
+    {"FERRY_LOG", false},
+};
+
+#define HIDDEN       "(set, not shown)"
+#define KAFKA_PREFIX "FERRY_KAFKA_"
+
+struct writer {
+    const struct option_set *options;
+    struct buf *out;
+    bool as_json;
+    size_t count;
+};
+
+static void write_one(struct writer *writer, const char *name, const char *value, const char *from)
+{
+    struct buf shown;
+    buf_init(&shown, 4 * KIB);
+    buf_append_text(&shown, span_from_str(value), 600);
+    if (writer->as_json) {
+        buf_append_str(writer->out, writer->count > 0 ? ",{\"name\":" : "{\"name\":");
+        json_write_string(writer->out, span_from_str(name));
+        buf_append_str(writer->out, ",\"value\":");
+        json_write_string(writer->out, buf_span(&shown));
+        buf_append_str(writer->out, ",\"from\":");
+        json_write_string(writer->out, span_from_str(from));
+        buf_append_byte(writer->out, '}');
+    } else {
+        buf_printf(writer->out, "  %-26s %-36s %s\n", name, buf_cstr(&shown), from);
+    }
+    writer->count++;
+    buf_deinit(&shown);
+}
+
+/* One that stands in process and file comes twice. */
+static bool is_written(const struct writer *writer, const char *name)
+{
+    struct buf needle;
+    buf_init(&needle, 4 * KIB);
+    buf_printf(&needle, writer->as_json ? "\"name\":\"%s\"" : "\n  %s ", name);
+    bool is_there = memmem(writer->out->ptr, writer->out->len, needle.ptr, needle.len) != NULL;
+    buf_deinit(&needle);
+    return is_there;
+}
+
+/* Which of the client's properties are secrets the bus knows; no value is shown. Those of ours are options. */
+static bool write_property(void *ctx, const char *name, const char *value, struct error *err)
+{
+    static const char *const ours[] = {KAFKA_PREFIX "BROKERS", KAFKA_PREFIX "CONFIG",
+                                       KAFKA_PREFIX "INSECURE"};
+    struct writer *writer = ctx;
+    char from[700];
+    (void)value;
+    (void)err;
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        if (strcmp(name, ours[i]) == 0) {
+            return true;
+        }
+    }
+    if (!is_written(writer, name)) {
+        option_describe_variable(writer->options, name, from, sizeof from);
+        write_one(writer, name, HIDDEN, from);
+    }
+    return true;
+}
+
+static void write_rule(struct writer *writer, const struct option_set *options)
+{
+    const char *values[CHROMA_VARIABLES];
+    struct chroma_environment chroma;
+    struct error err = {0};
+    bool is_any = false;
+    option_chroma_values(options, values);
+    for (size_t i = 0; i < CHROMA_VARIABLES; i++) {
+        is_any = is_any || values[i] != NULL;
+    }
+    if (is_any) {
+        bool ok = chroma_environment_read(values, &chroma, &err);
+        write_one(writer, "CHROMA_… variables", ok ? chroma.why : err.message, "rule");
+    }
+}
+
+bool doctor_settings(const struct option_set *options, const struct option_row *rows, size_t count,
+                     bool as_json, struct buf *out, struct error *err)
+{
+    struct writer writer = {.options = options, .out = out, .as_json = as_json};
+    char from[700];
+    for (size_t i = 0; i < count; i++) {
+        const char *value = option_text(options, rows[i].name);
+        if (strcmp(rows[i].name, "json") == 0) {
+            continue; /* how the result is told is no setting of what is looked at */
+        }
+        option_describe(options, rows[i].name, from, sizeof from);
+        write_one(&writer, rows[i].name, value != NULL ? value : "-", from);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        const char *value = option_environment(options, variables[i].name);
+        if (value == NULL) {
+            continue;
+        }
+        /* What holds an @ may be an address with a password. */
+        bool is_hidden = variables[i].is_secret || strchr(value, '@') != NULL;
+        option_describe_variable(options, variables[i].name, from, sizeof from);
+        write_one(&writer, variables[i].name, is_hidden ? HIDDEN : value, from);
+    }
+    write_rule(&writer, options);
+    return option_each_variable(options, KAFKA_PREFIX, write_property, &writer, err) &&
+           buf_check(out, "the settings", err);
+}

@@ -1,0 +1,310 @@
+/*
+ * One server, step by step; each needs the ones before it, so after a fail the rest is skipped. The source's collection is
+ * held against the target's as migrate does it (target.c), without writing.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/http.h"
+#include "producer/doctor.h"
+#include "producer/side_probe.h"
+
+struct look {
+    struct doctor *doctor;
+    const char *role;
+    struct side *side;
+    struct error preflight, tenant; /* answers that two steps look at */
+    struct error identify;
+    const char *skipped; /* why what follows is not looked at, although nothing failed; or NULL */
+};
+
+typedef bool step_fn(struct look *look, const char *name); /* false: what follows is skipped */
+
+static bool fails(struct look *look, const char *name, const char *advice, const struct error *err)
+{
+    checkup_fail(&look->doctor->checkup, look->role, name, advice, err);
+    return false;
+}
+
+static bool passes(struct look *look, const char *name, const char *found)
+{
+    checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "", "%s", found);
+    return true;
+}
+
+static bool look_address(struct look *look, const char *name)
+{
+    struct side *side = look->side;
+    struct error err = {0};
+    if (!side_open(side, &look->doctor->rt, look->role, NULL, NULL, NULL, &err)) {
+        return fails(look, name, "correct the setting that is named", &err);
+    }
+    bool is_bare = strncmp(side->chroma.address.origin, "http://", 7) == 0 &&
+                   side->chroma.auth_header[0] != '\0' &&
+                   !doctor_is_loopback(side->chroma.address.origin);
+    checkup_add(&look->doctor->checkup, look->role, name, is_bare ? CHECK_WARNING : CHECK_OK,
+                is_bare ? "use https, or a network that nobody else can listen to" : "",
+                "%s, credentials: %s%s", side->chroma.address.base, side->auth_style,
+                is_bare ? ", sent in the clear" : "");
+    return true;
+}
+
+static bool is_proxied(struct look *look, const char *name)
+{
+    const char *proxy = doctor_proxy(look->side->chroma.address.origin);
+    if (proxy != NULL) {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_SKIPPED, "",
+                    "%s is set: requests go through that proxy unless NO_PROXY says otherwise",
+                    proxy);
+    }
+    return proxy != NULL;
+}
+
+static bool look_dns(struct look *look, const char *name)
+{
+    struct error err = {0};
+    struct buf addresses;
+    if (is_proxied(look, name)) {
+        return true;
+    }
+    buf_init(&addresses, 4096);
+    bool ok = doctor_resolve(look->side->chroma.address.origin, &addresses, &err);
+    ok = ok ? passes(look, name, buf_cstr(&addresses))
+            : fails(look, name, "check the host's name in the address, and this machine's resolver",
+                    &err);
+    buf_deinit(&addresses);
+    return ok;
+}
+
+static bool look_tcp(struct look *look, const char *name)
+{
+    struct error err = {0};
+    if (is_proxied(look, name)) {
+        return true;
+    }
+    return doctor_connect(look->side->chroma.address.origin, &err)
+               ? passes(look, name, "connected")
+               : fails(look, name, "start the server, or check host, port and firewall", &err);
+}
+
+/* The first request; what else it says is for the next step. */
+static bool look_tls(struct look *look, const char *name)
+{
+    bool is_tls = strncmp(look->side->chroma.address.origin, "https://", 8) == 0;
+    if (!side_identify(look->side, &look->doctor->rt, &look->identify) && is_tls &&
+        http_is_tls_failure(&look->identify)) {
+        return fails(
+            look, name,
+            "check the certificate's name, dates and issuer, which this machine must trust",
+            &look->identify);
+    }
+    return passes(look, name, is_tls ? "certificate verified" : "none, the address is http");
+}
+
+static bool look_version(struct look *look, const char *name)
+{
+    const struct chroma *chroma = &look->side->chroma;
+    char text[80];
+    if (look->identify.kind != ERROR_NONE) {
+        return fails(look, name,
+                     look->identify.kind == ERROR_USAGE ? "see README, Which servers"
+                                                        : "check that this address is a Chroma's",
+                     &look->identify);
+    }
+    if (!side_find_limits(look->side, &look->doctor->rt, &look->preflight) &&
+        look->preflight.kind != ERROR_AUTH) {
+        return fails(look, name,
+                     "this is no Chroma that is known: check port and path of the address",
+                     &look->preflight);
+    }
+    if (chroma->version.number == 0) {
+        return passes(look, name, "not told; taken for 1.x");
+    }
+    snprintf(text, sizeof text, "Chroma %s, API %s%s", chroma->version.text,
+             chroma->api == CHROMA_API_V1 ? "v1" : "v2",
+             chroma_is_old(chroma) ? "" : " (every 1.x says 1.0.0)");
+    return passes(look, name, text);
+}
+
+static bool look_auth(struct look *look, const char *name)
+{
+    char text[80];
+    const struct error *refused = &look->preflight;
+    if (refused->kind != ERROR_AUTH) {
+        (void)!side_look_place(look->side, &look->doctor->rt, false, &look->tenant);
+        refused = &look->tenant;
+    }
+    if (refused->kind == ERROR_AUTH) {
+        return fails(look, name, "set the credentials that this server asks for", refused);
+    }
+    snprintf(text, sizeof text, "%s%s", look->side->auth_style,
+             look->side->chroma.auth_header[0] != '\0' ? " accepted" : " sent, none asked for");
+    return passes(look, name, text);
+}
+
+static bool look_limits(struct look *look, const char *name)
+{
+    char text[120];
+    snprintf(text, sizeof text, "%u records in one write, vectors as %s",
+             look->side->limits.max_batch_records,
+             look->side->limits.takes_base64 ? "base64" : "decimal numbers");
+    return passes(look, name, text);
+}
+
+/* Old servers say 500 of a place that is not there; that is nothing to wait for. */
+static bool misses(struct look *look, const char *name, struct error *err)
+{
+    char advice[120];
+    if (chroma_is_old(&look->side->chroma) && err->native == 500) {
+        err->kind = ERROR_NOT_FOUND;
+    }
+    snprintf(advice, sizeof advice, "check --%s-%s, or create it there", look->role, name);
+    return fails(look, name, advice, err);
+}
+
+static bool look_tenant(struct look *look, const char *name)
+{
+    return look->tenant.kind == ERROR_NONE ? passes(look, name, look->side->chroma.tenant)
+                                           : misses(look, name, &look->tenant);
+}
+
+static bool look_database(struct look *look, const char *name)
+{
+    struct error err = {0};
+    return side_look_place(look->side, &look->doctor->rt, true, &err)
+               ? passes(look, name, look->side->chroma.database)
+               : misses(look, name, &err);
+}
+
+static bool is_target(const struct look *look)
+{
+    return look->side == &look->doctor->target;
+}
+
+static bool lacks_collection(struct look *look, const char *name, const char *wanted)
+{
+    if (is_target(look)) {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "",
+                    "\"%.200s\" is not there: migrate creates it", wanted);
+    } else {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_FAIL,
+                    "ferry-producer collections lists what is there",
+                    "\"%.200s\" does not exist in %.100s/%.100s", wanted, look->side->chroma.tenant,
+                    look->side->chroma.database);
+    }
+    look->skipped = "there is no collection";
+    return false;
+}
+
+static bool look_collection(struct look *look, const char *name)
+{
+    const struct option_set *options = look->doctor->options;
+    const char *wanted = option_text(options, "collection");
+    struct error err = {0};
+    bool found = false;
+    uint64_t count = 0;
+    if (is_target(look) && option_text(options, "target-collection") != NULL) {
+        wanted = option_text(options, "target-collection");
+    }
+    if (wanted == NULL) {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_SKIPPED, "",
+                    "no --collection was given");
+        look->skipped = "no --collection was given";
+        return false;
+    }
+    if (!side_find_collection(look->side, &look->doctor->rt, wanted, &found, &err)) {
+        return fails(look, name, "", &err);
+    }
+    if (!found) {
+        return lacks_collection(look, name, wanted);
+    }
+    if (!side_count(look->side, &look->doctor->rt, &count, &err) ||
+        ((chroma_is_old(&look->side->chroma) || look->side->collection.is_space_doubtful) &&
+         !side_probe(look->side, &look->doctor->rt, &err))) {
+        return fails(look, name, "", &err);
+    }
+    checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "",
+                "\"%.200s\", %" PRIu64 " records", wanted, count);
+    return true;
+}
+
+static bool look_dimension(struct look *look, const char *name)
+{
+    uint32_t here = look->side->collection.dimension;
+    uint32_t there = is_target(look) && look->doctor->source.has_collection
+                         ? look->doctor->source.collection.dimension
+                         : 0;
+    bool differs = here != 0 && there != 0 && here != there;
+    if (differs) {
+        struct error err = {0};
+        error_set(&err, ERROR_REJECTED, "%u, the source has %u", here, there);
+        fails(look, name, "choose another --target-collection", &err);
+    } else if (here == 0) {
+        checkup_add(&look->doctor->checkup, look->role, name,
+                    is_target(look) ? CHECK_OK : CHECK_WARNING, "", "none yet: it has no records");
+    } else {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "", "%u", here);
+    }
+    return true;
+}
+
+static bool look_space(struct look *look, const char *name)
+{
+    const struct chroma_collection *collection = &look->side->collection;
+    const struct side *source = &look->doctor->source;
+    if (is_target(look) && source->has_collection &&
+        source->collection.space != collection->space) {
+        struct error err = {0};
+        error_set(&err, ERROR_REJECTED, "%s, the source's is %s", space_name(collection->space),
+                  space_name(source->collection.space));
+        return fails(look, name, "choose another --target-collection", &err);
+    }
+    checkup_add(&look->doctor->checkup, look->role, name,
+                collection->is_space_doubtful ? CHECK_WARNING : CHECK_OK, "", "%s%s",
+                space_name(collection->space),
+                collection->is_space_doubtful ? "; metadata and configuration name two" : "");
+    return true;
+}
+
+static const struct {
+    const char *name;
+    step_fn *run;
+} steps[] = {
+    {"address", look_address},
+    {"dns", look_dns},
+    {"tcp", look_tcp},
+    {"tls", look_tls},
+    {"version", look_version},
+    {"auth", look_auth},
+    {"limits", look_limits},
+    {"tenant", look_tenant},
+    {"database", look_database},
+    {"collection", look_collection},
+    {"dimension", look_dimension},
+    {"space", look_space},
+};
+
+void doctor_side(struct doctor *doctor, const char *role)
+{
+    struct look look = {.doctor = doctor,
+                        .role = role,
+                        .side = strcmp(role, "target") == 0 ? &doctor->target : &doctor->source};
+    const char *missing = NULL; /* the step that failed */
+    if (option_text(doctor->options, role) == NULL) {
+        checkup_add(&doctor->checkup, role, "address", CHECK_SKIPPED, "", "no --%s was given",
+                    role);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(steps) && doctor->rt.stop.requested == 0; i++) {
+        if (look.skipped != NULL) {
+            checkup_add(&doctor->checkup, role, steps[i].name, CHECK_SKIPPED, "", "%s",
+                        look.skipped);
+        } else if (missing != NULL) {
+            checkup_add(&doctor->checkup, role, steps[i].name, CHECK_SKIPPED, "", "needs %s %s",
+                        role, missing);
+        } else if (!steps[i].run(&look, steps[i].name)) {
+            missing = steps[i].name;
+        }
+    }
+}

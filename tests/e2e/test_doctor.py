@@ -1,0 +1,218 @@
+"""What the two commands that only look say: doctor of set-ups that are broken in one place each, which it must name and nothing
+else, and collections of what a server holds."""
+
+import json
+import socket
+
+import pytest
+
+from ferry import DONE, LIGHT, NEEDS_PERSON, UNAVAILABLE, USAGE, corpus, load
+from legacy import Legacy
+from proxy import Answer, Proxy
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def doctor(ferry, *arguments, env=None):
+    """(exit status, {(area, check): finding}, settings)"""
+    process = ferry.producer("doctor", "--json", *arguments, env=env)
+    assert process.out, process.err
+    result = json.loads(process.out)
+    assert result["exit_code"] == process.status
+    return process.status, {(f["area"], f["check"]): f for f in result["checks"]}, result["settings"]
+
+
+def only_fail(ferry, where, *arguments, env=None):
+    """The one finding that is a fail, which must be this one; and the exit status."""
+    status, findings, _ = doctor(ferry, *arguments, env=env)
+    fails = {key: finding["found"] for key, finding in findings.items() if finding["state"] == "fail"}
+    assert list(fails) == [where], fails
+    return findings[where]["found"] + " -> " + findings[where].get("advice", ""), status
+
+
+@pytest.fixture
+def healthy(ferry):
+    ferry.fill(30)
+    ferry.setup()
+    return ferry
+
+
+def test_all_is_well(healthy):
+    status, findings, settings = doctor(healthy, "--collection", healthy.name)
+    assert status == DONE
+    assert {finding["state"] for finding in findings.values()} <= {"ok", "warning", "skipped"}, findings
+    for area, check in [("source", "version"), ("source", "auth"), ("source", "tenant"), ("source", "database"),
+                        ("source", "collection"), ("source", "dimension"), ("source", "space"), ("source", "limits"),
+                        ("target", "collection"), ("kafka", "brokers"), ("kafka", "topic"), ("kafka", "dead letters"),
+                        ("postgresql", "version"), ("postgresql", "schema"), ("postgresql", "rights"), ("postgresql", "clock"),
+                        ("postgresql", "tls")]:
+        assert findings[area, check]["state"] == "ok", (area, check)
+    assert "30 records" in findings["source", "collection"]["found"]
+    assert findings["source", "dimension"]["found"] == "24" and findings["source", "space"]["found"] == "cosine"
+    assert {s["name"]: s["from"] for s in settings}["source"] == "FERRY_SOURCE"
+    assert healthy.topic.count() == 0 and healthy.dead_letters.count() == 0  # it only looks
+
+
+def test_for_people_and_where_settings_come_from(healthy):
+    (healthy.folder / ".env").write_text(
+        "# secrets\nFERRY_TARGET_TOKEN='hunter2'\nCHROMA_HOST=elsewhere\nFERRY_KAFKA_SASL_PASSWORD=hunter3\n")
+    process = healthy.producer("doctor", "--source-tenant", "default_tenant", env={"FERRY_KAFKA_SASL_PASSWORD": "hunter4"})
+    assert process.status == DONE, process.out
+    lines = process.out.splitlines()
+    assert any(line.split()[:3] == ["ok", "source", "version"] for line in lines)
+    assert any(line.split() == ["source-tenant", "default_tenant", "--source-tenant"] for line in lines)
+    assert any("FERRY_TARGET_TOKEN" in line and ".env line 2" in line for line in lines)
+    assert any("CHROMA_HOST is set: the target is that server" in line for line in lines)
+    assert process.out.count("FERRY_KAFKA_SASL_PASSWORD  ") == 1
+    assert "hunter" not in process.out + process.err
+
+
+def test_closed_port(healthy):
+    port = closed_port()
+    said, status = only_fail(healthy, ("target", "tcp"), "--target", "http://127.0.0.1:%d" % port)
+    assert str(port) in said and "refused" in said and "start the server" in said and status == UNAVAILABLE
+
+
+def test_wrong_token(healthy):
+    def guarded(request, forward):
+        if request.headers.get("X-Chroma-Token") != "right":
+            return Answer(401, {"error": "Unauthorized"})
+        return forward(request)
+
+    with Proxy(healthy.source.url, guarded) as proxy:
+        said, status = only_fail(healthy, ("source", "auth"), "--source", proxy.url, env={"FERRY_SOURCE_TOKEN": "wrong-0815"})
+        assert "FERRY_SOURCE_TOKEN" in said and "401" in said and "wrong-0815" not in said and status == USAGE
+        assert doctor(healthy, "--source", proxy.url, env={"FERRY_SOURCE_TOKEN": "right"})[0] == DONE
+
+
+def test_missing_collection(healthy):
+    said, status = only_fail(healthy, ("source", "collection"), "--collection", "no-such-thing")
+    assert "no-such-thing" in said and "ferry-producer collections" in said and status == USAGE
+
+
+def test_missing_database_and_tenant(healthy):
+    said, status = only_fail(healthy, ("source", "database"), "--source-database", "atlantis")
+    assert "atlantis" in said and "--source-database" in said and status == USAGE
+    said, status = only_fail(healthy, ("target", "tenant"), "--target-tenant", "nobody")
+    assert "nobody" in said and "--target-tenant" in said and status == USAGE
+
+
+def test_missing_topic(healthy):
+    said, status = only_fail(healthy, ("kafka", "topic"), env={"FERRY_TOPIC": "ferry.atlantis"})
+    assert "ferry.atlantis" in said and "setup" in said and status == USAGE
+
+
+def test_topic_too_small(healthy):
+    healthy.topic.alter("max.message.bytes", 1000000)
+    said, status = only_fail(healthy, ("kafka", "topic"))
+    assert "max.message.bytes" in said and "1000000" in said and "kafka-configs" in said and status == USAGE
+
+
+def test_missing_schema_and_rights(healthy):
+    healthy.sql("REVOKE ALL ON ferry.jobs FROM ferry; REVOKE ALL ON ferry.batches FROM ferry")
+    said, status = only_fail(healthy, ("postgresql", "rights"))
+    assert "2 tables" in said and "ferry_app" in said and status == USAGE
+    healthy.sql("DROP SCHEMA ferry CASCADE")
+    said, status = only_fail(healthy, ("postgresql", "schema"))
+    assert healthy.database in said and "ferry-producer setup" in said and status == USAGE
+
+
+def test_wrong_pgport(healthy):
+    port = closed_port()
+    said, status = only_fail(healthy, ("postgresql", "connection"), env={"PGPORT": str(port)})
+    assert str(port) in said and "PGPORT" in said and status == UNAVAILABLE
+
+
+def test_another_dimension_and_space(healthy):
+    load.put(healthy.target, load.ensure(healthy.target, healthy.name, 12, "cosine", LIGHT), corpus.records(3, 12, 1, False))
+    said, status = only_fail(healthy, ("target", "dimension"), "--collection", healthy.name)
+    assert "12" in said and "24" in said and status == NEEDS_PERSON
+    load.ensure(healthy.target, healthy.also("l2"), 24, "l2", LIGHT)
+    said, status = only_fail(healthy, ("target", "space"), "--collection", healthy.name, "--target-collection", healthy.also("l2"))
+    assert "l2" in said and "cosine" in said and status == NEEDS_PERSON
+
+
+def test_unresolvable_host(healthy):
+    said, status = only_fail(healthy, ("source", "dns"), "--source", "http://atlantis.invalid:8000")
+    assert "atlantis.invalid" in said and status == UNAVAILABLE
+
+
+def test_not_a_chroma(healthy):
+    def page(_request, _forward):
+        return Answer(200, b"<html>Welcome to nginx!</html>", "text/html")
+
+    with Proxy(handler=page) as proxy:
+        said, status = only_fail(healthy, ("source", "version"), "--source", proxy.url)
+    assert "not a Chroma" in said and "check port and path" in said and status == USAGE
+
+
+def test_no_tls_where_https_is_spoken(healthy):
+    said, _ = only_fail(healthy, ("target", "tls"), "--target", healthy.target.url.replace("http://", "https://"))
+    assert "certificate" in said
+
+
+def test_every_part_is_looked_at_when_all_is_broken(ferry):
+    port = closed_port()
+    where = "http://127.0.0.1:%d" % port
+    status, findings, _ = doctor(ferry, "--source", where, "--target", where, "--brokers", "127.0.0.1:%d" % port,
+                                 env={"PGPORT": str(port), "TMPDIR": "/no/such/place"})
+    fails = {key for key, finding in findings.items() if finding["state"] == "fail"}
+    assert fails == {("source", "tcp"), ("target", "tcp"), ("kafka", "brokers"), ("postgresql", "connection"), ("machine", "disk")}
+    assert findings["kafka", "topic"]["state"] == findings["kafka", "round trip"]["state"] == "skipped" and status == USAGE
+
+
+def test_collections(ferry):
+    """More than a page of them, of which three are ours to look at closely."""
+    names = [ferry.also("%03d" % number) for number in range(130)]
+    ferry.fill(7, name=names[0])
+    ferry.fill(5, name=names[1], dimension=3, space="l2")
+    for name in names[2:]:
+        load.ensure(ferry.source, name, 24, "cosine", LIGHT)
+    process = ferry.producer("collections", "--source", ferry.source.url, "--json")
+    assert process.status == DONE, process.err
+    rows = {row["name"]: row for row in json.loads(process.out)}
+    assert set(names) <= set(rows) and {row["side"] for row in rows.values()} == {"source"}
+    assert len(rows) == len(json.loads(process.out))
+    assert (rows[names[0]]["records"], rows[names[0]]["dimension"], rows[names[0]]["space"]) == (7, 24, "cosine")
+    assert (rows[names[1]]["records"], rows[names[1]]["dimension"], rows[names[1]]["space"]) == (5, 3, "l2")
+    assert (rows[names[2]]["records"], rows[names[2]]["dimension"]) == (0, None)
+
+    process = ferry.producer("collections", "--source", ferry.source.url)
+    assert process.status == DONE and any(line.split()[:4] == [names[0], "7", "24", "cosine"] for line in process.out.splitlines())
+
+    process = ferry.producer("collections", env={"FERRY_SOURCE": None, "FERRY_TARGET": None})
+    assert process.status == USAGE and "missing --source" in process.err
+    process = ferry.producer("collections", "--target", ferry.target.url, "--target-database", "atlantis", "--json")
+    assert process.status == USAGE and "atlantis" in process.err and json.loads(process.out) == []
+
+
+OLD = [("0.4.24", "bearer")] + [pytest.param(version, auth, marks=pytest.mark.slow) for version, auth in [
+    ("0.4.15", None), ("0.5.23", "x-chroma-token"), ("0.6.3", "basic")]]
+
+
+@pytest.mark.parametrize("version, auth", OLD)
+def test_an_old_server(healthy, tmp_path, version, auth):
+    with Legacy(version, tmp_path / "old", auth) as old:
+        old.create("docs", {"hnsw:space": "cosine", "owner": "x"})
+        old.put("docs", corpus.records(20, 8, 3, False))
+        old.create("empty")
+        process = healthy.producer("collections", "--source", old.url, "--json", env=old.secret("SOURCE"))
+        assert process.status == DONE, process.err
+        rows = {row["name"]: row for row in json.loads(process.out)}
+        assert set(rows) == {"docs", "empty"}
+        assert rows["docs"]["records"] == 20 and rows["docs"]["space"] == "cosine" and rows["docs"]["metadata_keys"] == 2
+        assert rows["empty"]["records"] == 0
+
+        status, findings, _ = doctor(healthy, "--source", old.url, "--collection", "docs", env=old.secret("SOURCE"))
+        assert status == DONE, findings
+        assert version in findings["source", "version"]["found"]
+        assert findings["source", "dimension"]["found"] == "8" and findings["source", "space"]["found"] == "cosine"
+        arguments = ["--source", old.url, "--source-database", "atlantis"]
+        said, status = only_fail(healthy, ("source", "database"), *arguments, env=old.secret("SOURCE"))
+        assert "atlantis" in said and status == USAGE
+        if auth is not None:
+            said, status = only_fail(healthy, ("source", "auth"), "--source", old.url)
+            assert "none were sent" in said and status == USAGE
