@@ -1,27 +1,14 @@
 /*
- * One server, step by step; each needs the ones before it, so after a fail the rest is skipped. The source's collection is
- * held against the target's as migrate does it (target.c), without writing.
+ * One server, step by step; each needs the ones before it, so after a fail the rest is skipped. The last steps are in
+ * doctor_collection.c.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "net/http.h"
-#include "producer/doctor.h"
-#include "producer/side_probe.h"
+#include "producer/doctor_steps.h"
 
-struct look {
-    struct doctor *doctor;
-    const char *role;
-    struct side *side;
-    struct error preflight, tenant; /* answers that two steps look at */
-    struct error identify;
-    const char *skipped; /* why what follows is not looked at, although nothing failed; or NULL */
-};
-
-typedef bool step_fn(struct look *look, const char *name); /* false: what follows is skipped */
-
-static bool fails(struct look *look, const char *name, const char *advice, const struct error *err)
+bool doctor_fails(struct look *look, const char *name, const char *advice, const struct error *err)
 {
     checkup_fail(&look->doctor->checkup, look->role, name, advice, err);
     return false;
@@ -38,7 +25,7 @@ static bool look_address(struct look *look, const char *name)
     struct side *side = look->side;
     struct error err = {0};
     if (!side_open(side, &look->doctor->rt, look->role, NULL, NULL, NULL, &err)) {
-        return fails(look, name, "correct the setting that is named", &err);
+        return doctor_fails(look, name, "correct the setting that is named", &err);
     }
     bool is_bare = strncmp(side->chroma.address.origin, "http://", 7) == 0 &&
                    side->chroma.auth_header[0] != '\0' &&
@@ -71,8 +58,9 @@ static bool look_dns(struct look *look, const char *name)
     buf_init(&addresses, 4096);
     bool ok = doctor_resolve(look->side->chroma.address.origin, &addresses, &err);
     ok = ok ? passes(look, name, buf_cstr(&addresses))
-            : fails(look, name, "check the host's name in the address, and this machine's resolver",
-                    &err);
+            : doctor_fails(look, name,
+                           "check the host's name in the address, and this machine's resolver",
+                           &err);
     buf_deinit(&addresses);
     return ok;
 }
@@ -85,7 +73,8 @@ static bool look_tcp(struct look *look, const char *name)
     }
     return doctor_connect(look->side->chroma.address.origin, &err)
                ? passes(look, name, "connected")
-               : fails(look, name, "start the server, or check host, port and firewall", &err);
+               : doctor_fails(look, name, "start the server, or check host, port and firewall",
+                              &err);
 }
 
 /* The first request; what else it says is for the next step. */
@@ -94,7 +83,7 @@ static bool look_tls(struct look *look, const char *name)
     bool is_tls = strncmp(look->side->chroma.address.origin, "https://", 8) == 0;
     if (!side_identify(look->side, &look->doctor->rt, &look->identify) && is_tls &&
         http_is_tls_failure(&look->identify)) {
-        return fails(
+        return doctor_fails(
             look, name,
             "check the certificate's name, dates and issuer, which this machine must trust",
             &look->identify);
@@ -107,16 +96,17 @@ static bool look_version(struct look *look, const char *name)
     const struct chroma *chroma = &look->side->chroma;
     char text[80];
     if (look->identify.kind != ERROR_NONE) {
-        return fails(look, name,
-                     look->identify.kind == ERROR_USAGE ? "see README, Which servers"
-                                                        : "check that this address is a Chroma's",
-                     &look->identify);
+        return doctor_fails(look, name,
+                            look->identify.kind == ERROR_USAGE
+                                ? "see README, Which servers"
+                                : "check that this address is a Chroma's",
+                            &look->identify);
     }
     if (!side_find_limits(look->side, &look->doctor->rt, &look->preflight) &&
         look->preflight.kind != ERROR_AUTH) {
-        return fails(look, name,
-                     "this is no Chroma that is known: check port and path of the address",
-                     &look->preflight);
+        return doctor_fails(look, name,
+                            "this is no Chroma that is known: check port and path of the address",
+                            &look->preflight);
     }
     if (chroma->version.number == 0) {
         return passes(look, name, "not told; taken for 1.x");
@@ -136,7 +126,7 @@ static bool look_auth(struct look *look, const char *name)
         refused = &look->tenant;
     }
     if (refused->kind == ERROR_AUTH) {
-        return fails(look, name, "set the credentials that this server asks for", refused);
+        return doctor_fails(look, name, "set the credentials that this server asks for", refused);
     }
     snprintf(text, sizeof text, "%s%s", look->side->auth_style,
              look->side->chroma.auth_header[0] != '\0' ? " accepted" : " sent, none asked for");
@@ -160,7 +150,7 @@ static bool misses(struct look *look, const char *name, struct error *err)
         err->kind = ERROR_NOT_FOUND;
     }
     snprintf(advice, sizeof advice, "check --%s-%s, or create it there", look->role, name);
-    return fails(look, name, advice, err);
+    return doctor_fails(look, name, advice, err);
 }
 
 static bool look_tenant(struct look *look, const char *name)
@@ -177,96 +167,6 @@ static bool look_database(struct look *look, const char *name)
                : misses(look, name, &err);
 }
 
-static bool is_target(const struct look *look)
-{
-    return look->side == &look->doctor->target;
-}
-
-static bool lacks_collection(struct look *look, const char *name, const char *wanted)
-{
-    if (is_target(look)) {
-        checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "",
-                    "\"%.200s\" is not there: migrate creates it", wanted);
-    } else {
-        checkup_add(&look->doctor->checkup, look->role, name, CHECK_FAIL,
-                    "ferry-producer collections lists what is there",
-                    "\"%.200s\" does not exist in %.100s/%.100s", wanted, look->side->chroma.tenant,
-                    look->side->chroma.database);
-    }
-    look->skipped = "there is no collection";
-    return false;
-}
-
-static bool look_collection(struct look *look, const char *name)
-{
-    const struct option_set *options = look->doctor->options;
-    const char *wanted = option_text(options, "collection");
-    struct error err = {0};
-    bool found = false;
-    uint64_t count = 0;
-    if (is_target(look) && option_text(options, "target-collection") != NULL) {
-        wanted = option_text(options, "target-collection");
-    }
-    if (wanted == NULL) {
-        checkup_add(&look->doctor->checkup, look->role, name, CHECK_SKIPPED, "",
-                    "no --collection was given");
-        look->skipped = "no --collection was given";
-        return false;
-    }
-    if (!side_find_collection(look->side, &look->doctor->rt, wanted, &found, &err)) {
-        return fails(look, name, "", &err);
-    }
-    if (!found) {
-        return lacks_collection(look, name, wanted);
-    }
-    if (!side_count(look->side, &look->doctor->rt, &count, &err) ||
-        ((chroma_is_old(&look->side->chroma) || look->side->collection.is_space_doubtful) &&
-         !side_probe(look->side, &look->doctor->rt, &err))) {
-        return fails(look, name, "", &err);
-    }
-    checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "",
-                "\"%.200s\", %" PRIu64 " records", wanted, count);
-    return true;
-}
-
-static bool look_dimension(struct look *look, const char *name)
-{
-    uint32_t here = look->side->collection.dimension;
-    uint32_t there = is_target(look) && look->doctor->source.has_collection
-                         ? look->doctor->source.collection.dimension
-                         : 0;
-    bool differs = here != 0 && there != 0 && here != there;
-    if (differs) {
-        struct error err = {0};
-        error_set(&err, ERROR_REJECTED, "%u, the source has %u", here, there);
-        fails(look, name, "choose another --target-collection", &err);
-    } else if (here == 0) {
-        checkup_add(&look->doctor->checkup, look->role, name,
-                    is_target(look) ? CHECK_OK : CHECK_WARNING, "", "none yet: it has no records");
-    } else {
-        checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "", "%u", here);
-    }
-    return true;
-}
-
-static bool look_space(struct look *look, const char *name)
-{
-    const struct chroma_collection *collection = &look->side->collection;
-    const struct side *source = &look->doctor->source;
-    if (is_target(look) && source->has_collection &&
-        source->collection.space != collection->space) {
-        struct error err = {0};
-        error_set(&err, ERROR_REJECTED, "%s, the source's is %s", space_name(collection->space),
-                  space_name(source->collection.space));
-        return fails(look, name, "choose another --target-collection", &err);
-    }
-    checkup_add(&look->doctor->checkup, look->role, name,
-                collection->is_space_doubtful ? CHECK_WARNING : CHECK_OK, "", "%s%s",
-                space_name(collection->space),
-                collection->is_space_doubtful ? "; metadata and configuration name two" : "");
-    return true;
-}
-
 static const struct {
     const char *name;
     step_fn *run;
@@ -280,9 +180,9 @@ static const struct {
     {"limits", look_limits},
     {"tenant", look_tenant},
     {"database", look_database},
-    {"collection", look_collection},
-    {"dimension", look_dimension},
-    {"space", look_space},
+    {"collection", doctor_look_collection},
+    {"dimension", doctor_look_dimension},
+    {"space", doctor_look_space},
 };
 
 void doctor_side(struct doctor *doctor, const char *role)
