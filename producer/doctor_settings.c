@@ -122,7 +122,11 @@ static void write_rule(struct writer *writer, const struct option_set *options)
     }
     if (is_any) {
         bool ok = chroma_environment_read(values, &chroma, &err);
-        write_one(writer, "CHROMA_… variables", ok ? chroma.why : err.message, "rule");
+        const char *target = option_text(options, "target");
+        bool is_overruled =
+            ok && chroma.target[0] != '\0' && target != NULL && strcmp(target, chroma.target) != 0;
+        write_one(writer, "CHROMA_… variables", ok ? chroma.why : err.message,
+                  is_overruled ? "rule, overruled: another target is set" : "rule");
     }
 }
 

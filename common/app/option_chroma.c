@@ -39,6 +39,20 @@ static bool describes_target(const struct option_set *set, const struct chroma_e
             strcmp(given, described) == 0);
 }
 
+/* Is another target given than the one these variables name? Then they say nothing of a source beside it. The target's
+ * row may not be settled yet. */
+static bool has_other_target(const struct option_set *set, const struct chroma_environment *chroma)
+{
+    enum option_origin origin;
+    char given[300];
+    char described[300];
+    const char *target = target_of(set);
+    target = target != NULL ? target : option_find_variable(set, "FERRY_TARGET", &origin);
+    return target != NULL && (!secret_parse_origin(target, given, sizeof(given)) ||
+                              !secret_parse_origin(chroma->target, described, sizeof(described)) ||
+                              strcmp(given, described) != 0);
+}
+
 static const char *choose(const struct option_set *set, const char *env,
                           const struct chroma_environment *chroma, enum chroma_variable *from)
 {
@@ -47,7 +61,8 @@ static const char *choose(const struct option_set *set, const char *env,
         *from = chroma->target_from;
         return chroma->target;
     }
-    if (strcmp(env, "FERRY_SOURCE") == 0 && chroma->source[0] != '\0') {
+    if (strcmp(env, "FERRY_SOURCE") == 0 && chroma->source[0] != '\0' &&
+        !has_other_target(set, chroma)) {
         *from = chroma->source_from;
         return chroma->source;
     }

@@ -65,7 +65,7 @@ def test_for_people_and_where_settings_come_from(healthy):
     assert any(line.split()[:3] == ["ok", "source", "version"] for line in lines)
     assert any(line.split() == ["source-tenant", "default_tenant", "--source-tenant"] for line in lines)
     assert any("FERRY_TARGET_TOKEN" in line and ".env line 2" in line for line in lines)
-    assert any("CHROMA_HOST is set: the target is that server" in line for line in lines)
+    assert any("CHROMA_HOST is set: the target is that server" in line and "overruled" in line for line in lines)
     assert process.out.count("FERRY_KAFKA_SASL_PASSWORD  ") == 1
     assert "hunter" not in process.out + process.err
 

@@ -302,9 +302,15 @@ static void a_tenant_stays_with_its_server(void **state)
     (void)state;
     set("CHROMA_API_KEY", "k");
     set("CHROMA_TENANT", "t");
+    set("FERRY_SOURCE", "http://old:1");
     struct option_set *options = parse((char[]){"--target"}, (char[]){"http://127.0.0.1:8001"});
     assert_option(options, "target-tenant", "default_tenant", "default");
     option_free(options);
+    unsetenv("FERRY_SOURCE");
+    char *argv[] = {(char[]){"program"}, (char[]){"--target=http://127.0.0.1:8001"}};
+    struct error err = {0};
+    assert_null(option_parse(rows, ARRAY_LEN(rows), 2, argv, 0, &err)); /* no source beside it */
+    assert_non_null(strstr(err.message, "missing --source"));
     options = parse((char[]){"--target"}, (char[]){"https://api.trychroma.com:443"});
     assert_option(options, "target-tenant", "t", "CHROMA_TENANT");
     option_free(options);
