@@ -77,16 +77,21 @@ static bool look_tcp(struct look *look, const char *name)
                               &err);
 }
 
-/* The first request; what else it says is for the next step. */
+/* The first requests; what else they say is for the next steps. A certificate that is refused may look like a server that
+ * tells no version to strangers, and shows at the second. */
 static bool look_tls(struct look *look, const char *name)
 {
     bool is_tls = strncmp(look->side->chroma.address.origin, "https://", 8) == 0;
-    if (!side_identify(look->side, &look->doctor->rt, &look->identify) && is_tls &&
-        http_is_tls_failure(&look->identify)) {
-        return doctor_fails(
-            look, name,
-            "check the certificate's name, dates and issuer, which this machine must trust",
-            &look->identify);
+    if (side_identify(look->side, &look->doctor->rt, &look->identify)) {
+        (void)!side_find_limits(look->side, &look->doctor->rt, &look->preflight);
+    }
+    const struct error *failed =
+        look->identify.kind != ERROR_NONE ? &look->identify : &look->preflight;
+    if (is_tls && http_is_tls_failure(failed)) {
+        return doctor_fails(look, name,
+                            "check the certificate's name, dates and issuer; a CA of your own goes "
+                            "into FERRY_…_CA_FILE",
+                            failed);
     }
     return passes(look, name, is_tls ? "certificate verified" : "none, the address is http");
 }
@@ -102,8 +107,7 @@ static bool look_version(struct look *look, const char *name)
                                 : "check that this address is a Chroma's",
                             &look->identify);
     }
-    if (!side_find_limits(look->side, &look->doctor->rt, &look->preflight) &&
-        look->preflight.kind != ERROR_AUTH) {
+    if (look->preflight.kind != ERROR_NONE && look->preflight.kind != ERROR_AUTH) {
         return doctor_fails(look, name,
                             "this is no Chroma that is known: check port and path of the address",
                             &look->preflight);

@@ -6,9 +6,11 @@ import socket
 
 import pytest
 
+from certificates import Authority
 from ferry import DONE, LIGHT, NEEDS_PERSON, UNAVAILABLE, USAGE, corpus, load
 from legacy import Legacy
 from proxy import Answer, Proxy
+from test_tls import front
 
 
 def closed_port():
@@ -152,6 +154,16 @@ def test_not_a_chroma(healthy):
 def test_no_tls_where_https_is_spoken(healthy):
     said, _ = only_fail(healthy, ("target", "tls"), "--target", healthy.target.url.replace("http://", "https://"))
     assert "certificate" in said
+
+
+def test_a_certificate_that_is_not_trusted(healthy, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    with front(healthy.source.url, authority.issue("server")) as proxy:
+        said, status = only_fail(healthy, ("source", "tls"), "--source", proxy.url)
+        assert "TLS" in said and "_CA_FILE" in said and status == USAGE
+        trusting = {"FERRY_SOURCE_CA_FILE": str(authority.certificate)}
+        status, findings, _ = doctor(healthy, "--source", proxy.url, env=trusting)
+        assert status == DONE and findings["source", "tls"]["found"] == "certificate verified"
 
 
 def test_every_part_is_looked_at_when_all_is_broken(ferry):
