@@ -16,7 +16,8 @@ from ferry import DONE, Server
 from generate import Collection, Token
 
 COUNT = int(os.environ.get("FERRY_PROPERTY_COLLECTIONS", 10))
-FIRST = int(os.environ.get("FERRY_TEST_SEED", random.SystemRandom().randrange(10**9)))
+# Processes of one run, beside each other, must mean the same tests: they share its id.
+FIRST = int(os.environ.get("FERRY_TEST_SEED", random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(10**9)))
 SEEDS = range(FIRST, FIRST + COUNT)
 
 
