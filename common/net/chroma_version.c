@@ -76,9 +76,24 @@ static bool take_part(const char **text, uint32_t *out)
     return true;
 }
 
-/* "0.6.4.dev12" counts as 0.6.4. */
-static bool take_number(const char *text, uint32_t *out)
+/* Of what may follow the number only this is shown, ".dev12" or "rc1": a server can write anything there. */
+static size_t suffix_len(const char *text)
 {
+    static const char *const words[] = {".dev", ".post", "a", "b", "rc"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        if (strncmp(text, words[i], len) == 0) {
+            return len + strspn(text + len, "0123456789");
+        }
+    }
+    return 0;
+}
+
+/* "0.6.4.dev12" counts as 0.6.4. */
+static bool take_number(const char *text, uint32_t *out, size_t *shown)
+{
+    const char *start = text;
     uint32_t parts[3];
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -87,6 +102,7 @@ static bool take_number(const char *text, uint32_t *out)
         }
     }
     *out = VERSION(parts[0], parts[1], parts[2]);
+    *shown = (size_t)(text - start) + suffix_len(text);
     return true;
 }
 
@@ -95,15 +111,16 @@ bool chroma_read_version(struct span body, struct chroma_version *out)
     struct document *json = NULL;
     struct error ignored = {0};
     const char *text = "";
+    size_t shown = 0;
     bool is_fine;
 
     *out = (struct chroma_version){0};
     if (document_parse(body, &json, &ignored)) {
         text = document_string(json, "");
     }
-    is_fine = strlen(text) < sizeof out->text && take_number(text, &out->number);
+    is_fine = strlen(text) < sizeof out->text && take_number(text, &out->number, &shown);
     if (is_fine) {
-        snprintf(out->text, sizeof out->text, "%s", text);
+        snprintf(out->text, sizeof out->text, "%.*s", (int)shown, text);
     }
     document_free(json);
     return is_fine;
