@@ -116,6 +116,10 @@ struct http_request *http_send(struct http *http, const struct http_call *call, 
         error_set(err, ERROR_CANCELLED, "the HTTP client is being closed");
         return NULL;
     }
+    if (call->deadline_ms != 0 && clock_boottime_ms() >= call->deadline_ms) {
+        error_set(err, ERROR_TIMEOUT, "the time for this request was over before it was sent");
+        return NULL; /* begun, it would be on the wire before the next turn ends it */
+    }
     request = request_new(http, call, err);
     if (!request) {
         return NULL;

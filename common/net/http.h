@@ -47,7 +47,8 @@ struct http_call {
     const char *const *headers;
     struct http_tls tls;
     struct span body; /* borrowed until done; ptr NULL: no body */
-    /* clock_boottime_ms; 0: LIMIT_REQUEST_MS from now. Movable by http_set_deadline. */
+    /* clock_boottime_ms; 0: LIMIT_REQUEST_MS from now. Movable by http_set_deadline. One that has passed: nothing is sent,
+     * ERROR_TIMEOUT. */
     int64_t deadline_ms;
     /* Abort after so long without a byte, our own pausing aside; 0: off. For long streamed
      * answers, whose first byte may be late. */

@@ -733,6 +733,19 @@ static void a_slow_answer_ends_at_the_deadline(void **state)
     assert_in_range(clock_boottime_ms() - start_ms, 150, 1000);
 }
 
+/* As after a process that stood still: an answer comes, and what it leads to has no time any more. */
+static void what_has_no_time_left_is_not_sent(void **state)
+{
+    struct world *world = *state;
+    struct error err = {0};
+    char url[128];
+
+    snprintf(url, sizeof url, "http://127.0.0.1:9/");
+    struct http_call call = {.url = url, .deadline_ms = clock_boottime_ms(), .on_done = on_done};
+    assert_null(http_send(world->http, &call, &err));
+    assert_int_equal(err.kind, ERROR_TIMEOUT);
+}
+
 static void a_deadline_can_be_moved(void **state)
 {
     struct world *world = *state;
@@ -1077,6 +1090,7 @@ int main(void)
         HTTP_TEST(an_endless_header_is_given_up),
         HTTP_TEST(an_answer_announced_too_large_is_refused_at_once),
         HTTP_TEST(a_slow_answer_ends_at_the_deadline),
+        HTTP_TEST(what_has_no_time_left_is_not_sent),
         HTTP_TEST(a_deadline_can_be_moved),
         HTTP_TEST(silence_ends_a_request_and_bytes_keep_it),
         HTTP_TEST(cancelling_answers_later_and_once),
