@@ -17,6 +17,7 @@ static struct {
 } logs[PARTITIONS];
 static uint64_t generation;
 static int64_t rewound_ms;
+static int rewinds = NOBODY; /* the partition, between two assignments */
 
 static void beat(struct happening *happening);
 
@@ -162,15 +163,10 @@ void kafka_lose_tail(void)
 /* Everything is read again. */
 void kafka_rewind(void)
 {
-    size_t p = (size_t)rng_below(&sim_rng, PARTITIONS);
-
-    kafka_rebalance();
-    if (logs[p].owner != NOBODY) {
-        kafka_leave(&processes[logs[p].owner], false);
-    }
-    trace("bus: partition %zu is read from its start again", p);
-    logs[p].committed = logs[p].low;
+    rewinds = (int)rng_below(&sim_rng, PARTITIONS);
     rewound_ms = sim_now;
+    trace("bus: partition %d is read from its start again", rewinds);
+    kafka_rebalance();
 }
 
 /* ---- the group ---- */
@@ -237,6 +233,10 @@ void kafka_rebalance(void)
     trace("bus: generation %llu, %zu members", (unsigned long long)generation, count);
     for (size_t i = 0; i < count; i++) {
         revoke(&processes[members[i]]);
+    }
+    if (rewinds != NOBODY) {
+        logs[rewinds].committed = logs[rewinds].low;
+        rewinds = NOBODY;
     }
     for (size_t p = 0; p < PARTITIONS; p++) {
         logs[p].owner = count == 0 ? NOBODY : members[(p + generation) % count];
