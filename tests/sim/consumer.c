@@ -55,11 +55,11 @@ static void on_lettered(struct happening *happening)
     if (parcel->is_lettering && parcel->errand == (uint32_t)happening->b) {
         parcel->is_lettering = false;
         parcel->errand = 0;
-        consumer_tell(consumer, &(struct delivery_event){
-                                    .kind = EVENT_LETTERED,
-                                    .slot = (size_t)happening->a,
-                                    .error = fault(100) || is_away(AWAY_BUS) ? ERROR_UNAVAILABLE
-                                                                             : ERROR_NONE});
+        consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_LETTERED,
+                                                         .slot = (size_t)happening->a,
+                                                         .error = fault(100) || is_away(AWAY_BUS)
+                                                                      ? ERROR_UNAVAILABLE
+                                                                      : ERROR_NONE});
     }
 }
 
@@ -335,6 +335,5 @@ void consumer_start(struct process *consumer)
 
 void consumer_stop(struct process *consumer, uint32_t grace_ms)
 {
-    consumer_tell(consumer,
-                  &(struct delivery_event){.kind = EVENT_STOP, .grace_ms = grace_ms});
+    consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_STOP, .grace_ms = grace_ms});
 }

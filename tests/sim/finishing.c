@@ -4,9 +4,9 @@
 #include "producer/sweep.h"
 #include "sim.h"
 
-#define ASK_EVERY  500
+#define ASK_EVERY   500
 #define SWEEP_EVERY 1500
-#define END_AGAIN  1000
+#define END_AGAIN   1000
 
 static void on_answer(struct happening *happening);
 static void on_listed(struct happening *happening);
@@ -96,7 +96,7 @@ static void on_read_again(struct happening *happening)
     for (size_t i = 0; i < row->n_records; i++) {
         contents[i] = target[row->ids[i]];
     }
-    uint8_t mask = (uint8_t)~(row->rejected | row->vanished);
+    uint8_t mask = (uint8_t) ~(row->rejected | row->vanished);
     st.is_same = content_digest(1, contents, row->n_records, mask) == (uint64_t)request->fence;
     next(producer, &st, DB_REREAD_SETTLE);
 }

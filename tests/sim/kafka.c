@@ -190,8 +190,7 @@ static void revoke(struct process *consumer)
     }
     consumer->generation = 0;
     memset(consumer->owns, 0, sizeof consumer->owns);
-    consumer_tell(consumer,
-                  &(struct delivery_event){.kind = EVENT_REVOKED, .generation = ended});
+    consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_REVOKED, .generation = ended});
 }
 
 static bool is_present(const struct process *process)
@@ -319,7 +318,8 @@ void kafka_fetch(struct process *consumer)
 {
     if (!consumer->is_fetching && consumer->generation != 0) {
         consumer->is_fetching = true;
-        (void)world_after(fault_of(AWAY_BUS, 50) ? between(0, 2000) : between(1, 20), deliver, consumer->index);
+        (void)world_after(fault_of(AWAY_BUS, 50) ? between(0, 2000) : between(1, 20), deliver,
+                          consumer->index);
     }
 }
 
@@ -328,7 +328,8 @@ void kafka_store(struct process *consumer, int p, int64_t next)
 {
     int64_t from = logs[p].committed > logs[p].low ? logs[p].committed : logs[p].low;
 
-    for (int64_t i = from; consumer->epoch[p] == logs[p].epoch && i < next && i < logs[p].high; i++) {
+    for (int64_t i = from; consumer->epoch[p] == logs[p].epoch && i < next && i < logs[p].high;
+         i++) {
         const struct message *message = &messages[logs[p].serials[i]];
         MUST(message->is_noted || (message->batch < (int64_t)ledger.count &&
                                    ledger_is_settled(message->batch, message->rev)),

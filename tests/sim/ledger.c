@@ -26,8 +26,7 @@ void ledger_begin(void)
 
 bool ledger_is_final(const struct row *row)
 {
-    return row->state == ROW_VERIFIED || row->state == ROW_REJECTED ||
-           row->state == ROW_SUPERSEDED;
+    return row->state == ROW_VERIFIED || row->state == ROW_REJECTED || row->state == ROW_SUPERSEDED;
 }
 
 bool ledger_is_over(void)

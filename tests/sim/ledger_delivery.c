@@ -108,8 +108,7 @@ static void open_repair(struct statement *st)
 {
     struct row *row = &ledger.rows[st->batch];
 
-    st->matched =
-        row->state == ROW_CLAIMED && row->fence == st->fence && row->worker == st->worker;
+    st->matched = row->state == ROW_CLAIMED && row->fence == st->fence && row->worker == st->worker;
     st->is_repairing = st->matched && (ledger.job == JOB_RUNS || row->is_repairing);
     if (st->is_repairing) {
         row->is_repairing = true;

@@ -33,8 +33,7 @@ static void claim_exports(struct statement *st)
     }
     for (size_t i = 0; i < ledger.count && st->count < max; i++) {
         struct row *row = &ledger.rows[i];
-        if (row->state != ROW_PLANNED || row->lease_until >= sim_now ||
-            row->from_ms > sim_now) {
+        if (row->state != ROW_PLANNED || row->lease_until >= sim_now || row->from_ms > sim_now) {
             continue;
         }
         row->worker = st->worker;

@@ -9,7 +9,8 @@
 
 #include "sim.h"
 
-#define SCHEDULES 20000
+#define SCHEDULES  20000
+#define FIRST_SEED 1000000 /* the same schedules each time: two runs of the tests say the same */
 
 static uint64_t number(const char *name, uint64_t otherwise)
 {
@@ -49,10 +50,11 @@ static void print_tally(void)
 /* A schedule that shows nothing proves nothing: whatever may happen has to have happened. */
 static void check_tally(void)
 {
-    const uint64_t seen[] = {tally.crashes,    tally.pauses,      tally.takeovers, tally.holds,
-                             tally.busy,       tally.parks,       tally.repairs,   tally.rejects,
-                             tally.splits,     tally.poison,      tally.sweeps,    tally.lost_tails,
-                             tally.late_writes, tally.late_reports, tally.rereads, tally.reopened};
+    const uint64_t seen[] = {
+        tally.crashes,     tally.pauses,       tally.takeovers, tally.holds,
+        tally.busy,        tally.parks,        tally.repairs,   tally.rejects,
+        tally.splits,      tally.poison,       tally.sweeps,    tally.lost_tails,
+        tally.late_writes, tally.late_reports, tally.rereads,   tally.reopened};
 
     for (size_t i = 0; i < ARRAY_LEN(seen) && tally.schedules >= 1000; i++) {
         MUST(seen[i] > 0, "something never happened: see the list");
@@ -93,10 +95,8 @@ static int run_all(uint64_t first, uint64_t count, uint64_t workers)
 int main(void)
 {
     uint64_t schedules = number("FERRY_SIM_SCHEDULES", 0);
-    uint64_t seed;
+    uint64_t seed = number("FERRY_TEST_SEED", FIRST_SEED);
 
-    random_bytes(&seed, sizeof seed);
-    seed = number("FERRY_TEST_SEED", seed >> 24);
     if (getenv("FERRY_TEST_SEED") != NULL && schedules == 0) {
         schedule_run(seed, true);
         printf("no rule was broken\n");

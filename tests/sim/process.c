@@ -93,8 +93,9 @@ static void execute(struct happening *happening)
     }
     statement.error = is_lost ? ERROR_UNAVAILABLE : ERROR_NONE;
     if (is_there && fn != NULL) {
-        int64_t at = sim_now + (is_lost ? between(50, 500) : fault_of(AWAY_LEDGER, 30) ? between(0, LEASE)
-                                                                       : between(0, 8));
+        int64_t at = sim_now + (is_lost                     ? between(50, 500)
+                                : fault_of(AWAY_LEDGER, 30) ? between(0, LEASE)
+                                                            : between(0, 8));
         process->answered_until = at > process->answered_until ? at : process->answered_until;
         struct happening *answer =
             world_after(process->answered_until - sim_now, fn, process->index);

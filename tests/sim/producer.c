@@ -114,8 +114,7 @@ static void send(struct process *producer, size_t slot)
     const struct export_slot *claim = &producer->export_core.slots[slot];
     const struct row *row = &ledger.rows[claim->batch_no];
     struct cargo *cargo = &producer->cargo[slot];
-    struct message message = {
-        .batch = claim->batch_no, .rev = claim->rev, .sha = cargo->sha};
+    struct message message = {.batch = claim->batch_no, .rev = claim->rev, .sha = cargo->sha};
 
     for (size_t i = 0; i < row->n_records; i++) {
         if ((cargo->left_out & 1u << i) == 0) {
@@ -124,8 +123,9 @@ static void send(struct process *producer, size_t slot)
         }
     }
     if (fault(40)) {
-        producer_tell(producer, &(struct export_event){
-                                    .kind = EXPORT_EVENT_SENT, .slot = slot, .error = ERROR_THROTTLED});
+        producer_tell(producer, &(struct export_event){.kind = EXPORT_EVENT_SENT,
+                                                       .slot = slot,
+                                                       .error = ERROR_THROTTLED});
         return;
     }
     cargo->errand = ++producer->errands;
@@ -281,8 +281,8 @@ static void tick(struct happening *happening)
     if (!producer->is_up) {
         return;
     }
-    if (producer->is_stopping && (export_is_idle(&producer->export_core) ||
-                                  sim_now > producer->stops_by)) {
+    if (producer->is_stopping &&
+        (export_is_idle(&producer->export_core) || sim_now > producer->stops_by)) {
         trace("worker %lld has stopped", (long long)producer->worker);
         ledger.stopped_worker[producer->index] = producer->worker;
         producer->is_up = false;

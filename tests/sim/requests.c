@@ -146,8 +146,7 @@ static void on_upserted(struct happening *happening)
     if (request->error == ERROR_NONE) {
         parcel->at += parcel->in_piece;
         parcel->in_piece = 0;
-        if (parcel->at <
-            bisect_asked_count(&consumer->delivery.slots[request->slot].bisect)) {
+        if (parcel->at < bisect_asked_count(&consumer->delivery.slots[request->slot].bisect)) {
             send_piece(consumer, request->slot);
             return;
         }
@@ -202,8 +201,7 @@ static uint64_t digest_of(const struct process *consumer, const struct request *
         uint8_t bit = bit_of(consumer, request->slot, request->ids[i]);
         contents[__builtin_ctz(bit | 1u << RECORDS) % RECORDS] = request->contents[i];
     }
-    return content_digest(1, contents, row->n_records,
-                          consumer->parcels[request->slot].verified);
+    return content_digest(1, contents, row->n_records, consumer->parcels[request->slot].verified);
 }
 
 static void on_read(struct happening *happening)
@@ -224,16 +222,15 @@ static void on_read(struct happening *happening)
         parcel->was_read = true;
         parcel->read_fence = request->fence;
     }
-    consumer_tell(
-        consumer,
-        &(struct delivery_event){
-            .kind = EVENT_READ,
-            .slot = request->slot,
-            .error = request->error,
-            .retry_after_ms = request->retry_after_ms,
-            .mismatches = (uint32_t)__builtin_popcount(parcel->mismatched),
-            .surplus = (uint32_t)__builtin_popcount(parcel->surplus),
-            .rejects = (uint32_t)__builtin_popcount(parcel->mismatched | parcel->refused)});
+    consumer_tell(consumer, &(struct delivery_event){
+                                .kind = EVENT_READ,
+                                .slot = request->slot,
+                                .error = request->error,
+                                .retry_after_ms = request->retry_after_ms,
+                                .mismatches = (uint32_t)__builtin_popcount(parcel->mismatched),
+                                .surplus = (uint32_t)__builtin_popcount(parcel->surplus),
+                                .rejects = (uint32_t)__builtin_popcount(parcel->mismatched |
+                                                                        parcel->refused)});
 }
 
 void errand_read(struct process *consumer, size_t slot)
@@ -258,11 +255,11 @@ static void on_deleted(struct happening *happening)
     const struct request *request = &happening->u.request;
 
     if (is_awaited(consumer, request)) {
-        consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_DELETE,
-                                                         .slot = request->slot,
-                                                         .error = request->error,
-                                                         .retry_after_ms =
-                                                             request->retry_after_ms});
+        consumer_tell(consumer,
+                      &(struct delivery_event){.kind = EVENT_DELETE,
+                                               .slot = request->slot,
+                                               .error = request->error,
+                                               .retry_after_ms = request->retry_after_ms});
     }
 }
 

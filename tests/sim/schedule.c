@@ -220,8 +220,8 @@ void schedule_run(uint64_t seed, bool is_traced)
 {
     begin(seed, is_traced);
     while (!ledger_is_over() && world_turn()) {
-        MUST(sim_now < calm_ms + SETTLE_TIME, "the job does not end within %d s after the last fault",
-             SETTLE_TIME / 1000);
+        MUST(sim_now < calm_ms + SETTLE_TIME,
+             "the job does not end within %d s after the last fault", SETTLE_TIME / 1000);
     }
     int64_t took_ms = sim_now > calm_ms ? sim_now - calm_ms : 0;
     tally.longest_ms = (uint64_t)took_ms > tally.longest_ms ? (uint64_t)took_ms : tally.longest_ms;

@@ -183,7 +183,7 @@ static inline bool is_away(enum outage what)
 
 /* ---- process.c ---- */
 
-struct parcel { /* what a slot of a consumer holds */
+struct parcel {      /* what a slot of a consumer holds */
     int64_t message; /* in kafka's store */
     uint32_t errand; /* of the present request; 0: none */
     bool is_lettering;
@@ -354,7 +354,7 @@ bool kafka_may_come(int64_t batch, int64_t rev, int partition, int64_t offset);
 /* ---- target.c: the target, and the source ---- */
 
 extern struct content source[IDS], target[IDS];
-extern bool source_changed[IDS]; /* since the beginning */
+extern bool source_changed[IDS];                   /* since the beginning */
 extern bool target_refuses[IDS], target_is_mended; /* by a person: then it refuses none of them */
 
 void target_begin(void);

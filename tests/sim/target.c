@@ -223,8 +223,8 @@ void target_request(struct process *process, const struct request *request,
     if (is_write(request)) {
         note_write(process, request);
     }
-    struct happening *happening = world_after(
-        fault_of(AWAY_TARGET, 60) ? between(0, LEASE) : between(1, 20), arrive, -1);
+    struct happening *happening =
+        world_after(fault_of(AWAY_TARGET, 60) ? between(0, LEASE) : between(1, 20), arrive, -1);
     happening->u.request = *request;
     happening->a = process->index;
     happening->b = (int64_t)fn;
