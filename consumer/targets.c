@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/link.h"
-#include "app/log.h"
+#include "run/chroma_link.h"
 
 bool targets_open(struct targets *targets, const struct option_set *options, struct http *http,
                   struct error *err)
@@ -143,24 +142,10 @@ static bool find_link(const struct targets *targets, struct target *target, stru
 {
     struct chroma *chroma = &target->chroma;
     struct secret_request request = request_for(targets, chroma->address.origin);
-    struct link link;
 
-    if (!link_find(targets->options, &request, option_text(targets->options, "target-header-file"),
-                   chroma->auth_header, &link, err)) {
-        return false;
-    }
-    chroma->tls = (struct http_tls){link.ca_file, link.cert_file, link.key_file};
-    _Static_assert(sizeof chroma->headers == sizeof link.headers, "all of them");
-    memcpy(chroma->headers, link.headers, sizeof chroma->headers);
-    explicit_bzero(link.headers, sizeof link.headers);
-    if (!target->is_warned && http_is_in_clear(&chroma->address) &&
-        (chroma->auth_header[0] != '\0' || chroma->headers[0] != '\0')) {
-        target->is_warned = true;
-        log_event(LOG_WARN, "secret.in_clear", LOG_TEXT("role", "target"),
-                  LOG_TEXT("origin", chroma->address.origin),
-                  LOG_TEXT("reason", "http:// shows the token to everyone on the way"));
-    }
-    return true;
+    return chroma_link(chroma, targets->options, &request,
+                       option_text(targets->options, "target-header-file"), &target->is_warned,
+                       err);
 }
 
 static bool fill(const struct targets *targets, struct target *target, const struct pg_rows *rows,

@@ -2,58 +2,9 @@
 #include "producer/options.h"
 
 #include "base/limits.h"
+#include "producer/option_rows.h"
 
-#define TEXT(name_, env_, placeholder_, fallback_, group_, help_)                                  \
-    {                                                                                              \
-        .name = (name_), .env = (env_), .type = OPTION_TEXT, .placeholder = (placeholder_),        \
-        .fallback = (fallback_), .group = (group_), .help = (help_)                                \
-    }
-#define URL(name_, env_, required_, group_, help_)                                                 \
-    {                                                                                              \
-        .name = (name_), .env = (env_), .type = OPTION_URL, .placeholder = "URL",                  \
-        .required = (required_), .group = (group_), .help = (help_)                                \
-    }
-
-#define SOURCE_PLACE                                                                               \
-    TEXT("source-tenant", "FERRY_SOURCE_TENANT", "NAME", "default_tenant", "Source",               \
-         "tenant of the source"),                                                                  \
-        TEXT("source-database", "FERRY_SOURCE_DATABASE", "NAME", "default_database", "Source",     \
-             "database of the source"),                                                            \
-        TEXT("source-header-file", "FERRY_SOURCE_HEADER_FILE", "FILE", NULL, "Source",             \
-             "\"Name: value\" lines that are sent to the source's origin with every request")
-#define TARGET_PLACE                                                                               \
-    TEXT("target-tenant", "FERRY_TARGET_TENANT", "NAME", "default_tenant", "Target",               \
-         "tenant of the target"),                                                                  \
-        TEXT("target-database", "FERRY_TARGET_DATABASE", "NAME", "default_database", "Target",     \
-             "database of the target"),                                                            \
-        TEXT("target-header-file", "FERRY_TARGET_HEADER_FILE", "FILE", NULL, "Target",             \
-             "\"Name: value\" lines that are sent to the target's origin with every request")
-#define BUS_WHICH(required_, help_)                                                                \
-    {.name = "brokers",                                                                            \
-     .env = "FERRY_KAFKA_BROKERS",                                                                 \
-     .type = OPTION_TEXT,                                                                          \
-     .placeholder = "HOST:PORT,…",                                                                 \
-     .required = (required_),                                                                      \
-     .group = "Kafka",                                                                             \
-     .help = (help_)},                                                                             \
-        TEXT("kafka-config", "FERRY_KAFKA_CONFIG", "FILE", NULL, "Kafka",                          \
-             "lines PROPERTY=VALUE for the Kafka client (security.protocol=SASL_SSL …); "        \
-             "variables FERRY_KAFKA_PROPERTY win over it"),                                        \
-        {.name = "kafka-insecure",                                                                 \
-         .env = "FERRY_KAFKA_INSECURE",                                                            \
-         .type = OPTION_FLAG,                                                                      \
-         .group = "Kafka",                                                                         \
-         .help = "properties may switch off the verification of the brokers' certificates"},       \
-        TEXT("topic", "FERRY_TOPIC", "NAME", "ferry.batches", "Kafka", "topic of the batches"),    \
-        TEXT("dead-letter-topic", "FERRY_DEAD_LETTER_TOPIC", "NAME", "ferry.dead-letters",         \
-             "Kafka", "topic of rejected records and poisonous messages")
-#define BUS BUS_WHICH(true, "bootstrap brokers")
-#define LEASE                                                                                      \
-    {                                                                                              \
-        .name = "lease", .env = "FERRY_LEASE", .type = OPTION_DURATION, .placeholder = "TIME",     \
-        .fallback = "60s", .min = 2000, .max = 3600000, .group = "Ledger",                         \
-        .help = "how long a claim lives without a renewal"                                         \
-    }
+#define BUS ROWS_BUS(true, "bootstrap brokers", ROW_KAFKA_CONFIG_HELP)
 #define READING(help_)                                                                             \
     {                                                                                              \
         .name = "source-concurrency", .env = "FERRY_SOURCE_CONCURRENCY", .type = OPTION_NUMBER,    \
@@ -72,9 +23,10 @@
         .group = (group_), .help = (help_)                                                         \
     }
 #define LIMITS                                                                                     \
-    TEXT("target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                    \
-         "what the target accepts: none, chroma-cloud, or a file of the same form; by itself "     \
-         "chroma-cloud for Chroma Cloud, else none. Records are checked before they are sent"),    \
+    ROW_TEXT(                                                                                      \
+        "target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                     \
+        "what the target accepts: none, chroma-cloud, or a file of the same form; by itself "      \
+        "chroma-cloud for Chroma Cloud, else none. Records are checked before they are sent"),     \
         LIST("limit", "FERRY_LIMITS", "NAME=N,…", "Limits",                                        \
              "another value for a limit, or none; may be given several times"),                    \
         LIST("on-limit", "FERRY_ON_LIMIT", "POLICY,…", "Limits",                                   \
@@ -91,10 +43,11 @@
     }
 
 #define ENDS                                                                                       \
-    TEXT("on-existing", "FERRY_ON_EXISTING", "WHAT", NULL, "Job",                                  \
-         "records that the target had before the job: mirror (the default: make them like the "    \
-         "source's), skip (leave them) or fail; a job that goes on keeps its own"),                \
-        TEXT(                                                                                      \
+    ROW_TEXT(                                                                                      \
+        "on-existing", "FERRY_ON_EXISTING", "WHAT", NULL, "Job",                                   \
+        "records that the target had before the job: mirror (the default: make them like the "     \
+        "source's), skip (leave them) or fail; a job that goes on keeps its own"),                 \
+        ROW_TEXT(                                                                                  \
             "max-rejects", "FERRY_MAX_REJECTS", "N|P%", NULL, "Job",                               \
             "with more rejected records than this the job is blocked: N, or P% of those planned, " \
             "but then never less than 20 (default: 1%); given again, it changes a job's own"),     \
@@ -121,32 +74,24 @@
          .type = OPTION_FLAG,                                                                      \
          .group = "End",                                                                           \
          .help = "delete those at the target: makes it a mirror; not with --on-existing skip"},    \
-        TEXT("max-delete", "FERRY_MAX_DELETE", "N|P%", NULL, "End",                                \
-             "where the end of the job would delete more than this at the target, it deletes "     \
-             "nothing and the job is blocked: N, or P% of the target's ids (default: 50%, but "    \
-             "nothing where the source lists no ids any more); given again, it changes a job's "   \
-             "own")
+        ROW_TEXT(                                                                                  \
+            "max-delete", "FERRY_MAX_DELETE", "N|P%", NULL, "End",                                 \
+            "where the end of the job would delete more than this at the target, it deletes "      \
+            "nothing and the job is blocked: N, or P% of the target's ids (default: 50%, but "     \
+            "nothing where the source lists no ids any more); given again, it changes a job's "    \
+            "own")
 
 static const struct option_row migrate_rows[] = {
-    URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),
+    ROW_URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),
     SOURCE_PLACE,
-    URL("target", "FERRY_TARGET", true, "Target", "the Chroma to write"),
+    ROW_URL("target", "FERRY_TARGET", true, "Target", "the Chroma to write"),
     TARGET_PLACE,
-    {.name = "collection",
-     .short_name = 'c',
-     .env = "FERRY_COLLECTION",
-     .type = OPTION_TEXT,
-     .placeholder = "NAME",
-     .required = true,
-     .group = "Job",
-     .help = "collection to move"},
-    TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Job",
-         "its name at the target, if another"),
-    TEXT("job", NULL, "NAME", NULL, "Job", "name of the job, else COLLECTION-YYYYMMDD-N"),
+    ROWS_COLLECTION(true, "Job", "collection to move"),
+    ROW_TEXT("job", NULL, "NAME", NULL, "Job", "name of the job, else COLLECTION-YYYYMMDD-N"),
     ENDS,
     WORK,
-    BUS_WHICH(false, "bootstrap brokers; required, but for --dry-run"),
-    LEASE,
+    ROWS_BUS(false, "bootstrap brokers; required, but for --dry-run", ROW_KAFKA_CONFIG_HELP),
+    ROW_LEASE,
     {.name = "dry-run",
      .short_name = 'n',
      .type = OPTION_FLAG,
@@ -155,21 +100,18 @@ static const struct option_row migrate_rows[] = {
          "read everything, send nothing: what would be rejected and why, how much would be sent, "
          "requests, time, cost; needs neither ledger nor Kafka. Ends with 0, 1 where a record "
          "breaks a limit or could not travel, 4 where the job would be refused or blocked"},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .group = "Dry run",
-     .help = "its result as one JSON object, for programs"},
+    ROW_JSON("Dry run", "its result as one JSON object, for programs"),
 };
 
 static const struct option_row resume_rows[] = {
-    URL("source", NULL, false, "Source", "new address of the job's source, if it has moved"),
+    ROW_URL("source", NULL, false, "Source", "new address of the job's source, if it has moved"),
     SOURCE_PLACE,
-    URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
+    ROW_URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
     TARGET_PLACE,
     ENDS,
     WORK,
     BUS,
-    LEASE,
+    ROW_LEASE,
 };
 
 static const struct option_row retry_rows[] = {
@@ -177,16 +119,16 @@ static const struct option_row retry_rows[] = {
      .type = OPTION_FLAG,
      .group = "Job",
      .help = "the records that were rejected go again, as the source has them now"},
-    TEXT("reason", NULL, "REASON", NULL, "Job",
-         "only those rejected for this reason (ferry.rejects)"),
-    URL("source", NULL, false, "Source", "new address of the job's source, if it has moved"),
+    ROW_TEXT("reason", NULL, "REASON", NULL, "Job",
+             "only those rejected for this reason (ferry.rejects)"),
+    ROW_URL("source", NULL, false, "Source", "new address of the job's source, if it has moved"),
     SOURCE_PLACE,
-    URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
+    ROW_URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
     TARGET_PLACE,
     WORK,
     ENDS,
     BUS,
-    LEASE,
+    ROW_LEASE,
 };
 
 static const struct option_row setup_rows[] = {
@@ -200,41 +142,31 @@ static const struct option_row setup_rows[] = {
      .max = 256,
      .group = "Kafka",
      .help = "partitions of the batches' topic when it is created; the dead letters have one"},
-    LEASE,
+    ROW_LEASE,
 };
 
 static const struct option_row status_rows[] = {
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .group = "Output",
-     .help = "one JSON array, for programs"},
+    ROW_JSON("Output", "one JSON array, for programs"),
     {.name = "watch",
      .short_name = 'w',
      .type = OPTION_FLAG,
      .group = "Output",
      .help = "again every two seconds until the jobs shown have ended"},
-    LEASE,
+    ROW_LEASE,
 };
 
 static const struct option_row verify_rows[] = {
-    URL("source", "FERRY_SOURCE", true, "Source", "the Chroma that is to be matched; only read"),
+    ROW_URL("source", "FERRY_SOURCE", true, "Source",
+            "the Chroma that is to be matched; only read"),
     SOURCE_PLACE,
     READING("requests to each side at a time"),
-    URL("target", "FERRY_TARGET", true, "Target", "the Chroma that is checked; only read"),
+    ROW_URL("target", "FERRY_TARGET", true, "Target", "the Chroma that is checked; only read"),
     TARGET_PLACE,
-    {.name = "collection",
-     .short_name = 'c',
-     .env = "FERRY_COLLECTION",
-     .type = OPTION_TEXT,
-     .placeholder = "NAME",
-     .required = true,
-     .group = "Comparison",
-     .help = "collection to compare"},
-    TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Comparison",
-         "its name at the target, if another"),
-    TEXT("sample", NULL, "P%|N", NULL, "Comparison",
-         "compare the content of so many records only, chosen at random; ids are always compared "
-         "in full"),
+    ROWS_COLLECTION(true, "Comparison", "collection to compare"),
+    ROW_TEXT(
+        "sample", NULL, "P%|N", NULL, "Comparison",
+        "compare the content of so many records only, chosen at random; ids are always compared "
+        "in full"),
     {.name = "queries",
      .type = OPTION_NUMBER,
      .placeholder = "N",
@@ -243,9 +175,9 @@ static const struct option_row verify_rows[] = {
      .group = "Comparison",
      .help = "ask both sides for the 10 nearest neighbours of N vectors of the source, and tell "
              "recall against exact search, distances and response times"},
-    TEXT("min-recall", NULL, "0…1", NULL, "Comparison",
-         "a recall@10 of the target below this is a mismatch, exit 5; without it queries only "
-         "inform"),
+    ROW_TEXT("min-recall", NULL, "0…1", NULL, "Comparison",
+             "a recall@10 of the target below this is a mismatch, exit 5; without it queries only "
+             "inform"),
     {.name = "seed",
      .type = OPTION_NUMBER,
      .placeholder = "N",
@@ -258,21 +190,14 @@ static const struct option_row verify_rows[] = {
      .max = 86400000,
      .group = "Comparison",
      .help = "how long a server that fails on the way is asked again"},
-    TEXT("combined", NULL, "FILE", NULL, "Output",
-         "one line per id: = equal, - missing at the target, + extra at the target, * different, "
-         "! could not be compared; - is standard output, the summary then goes to standard error"),
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .group = "Output",
-     .help = "the result as one JSON object, for programs"},
+    ROW_TEXT(
+        "combined", NULL, "FILE", NULL, "Output",
+        "one line per id: = equal, - missing at the target, + extra at the target, * different, "
+        "! could not be compared; - is standard output, the summary then goes to standard error"),
+    ROW_JSON("Output", "the result as one JSON object, for programs"),
 };
 
-#define BUS_ENVIRONMENT                                                                            \
-    "  FERRY_KAFKA_PROPERTY   any property of the Kafka client, dots as underscores:\n"            \
-    "                         FERRY_KAFKA_SASL_PASSWORD is sasl.password\n"
-#define PG_ENVIRONMENT                                                                             \
-    "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"  \
-    "  FERRY_LOG   error, warn, info (default) or debug\n"
+#define PG_ENVIRONMENT ENVIRONMENT_PG ENVIRONMENT_LOG
 #define TOKEN_ENVIRONMENT                                                                            \
     "  FERRY_SOURCE_TOKEN, FERRY_TARGET_TOKEN (or …_TOKEN_FILE)   sent to that URL's origin "      \
     "only\n"                                                                                         \
@@ -287,8 +212,7 @@ static const struct option_row verify_rows[] = {
     "  CHROMA_HOST, CHROMA_PORT, CHROMA_SSL   without those: the target. CHROMA_CLIENT_TYPE "        \
     "decides (cloud or http);\n"                                                                     \
     "    FERRY_… and flags win\n"
-#define SECRET_ENVIRONMENT PG_ENVIRONMENT BUS_ENVIRONMENT TOKEN_ENVIRONMENT
-#define LOG_ENVIRONMENT    "  FERRY_LOG   error, warn, info (default) or debug\n"
+#define SECRET_ENVIRONMENT PG_ENVIRONMENT ENVIRONMENT_BUS TOKEN_ENVIRONMENT
 
 const struct command commands[] = {
     {"setup",
@@ -300,7 +224,7 @@ const struct command commands[] = {
       "Applies the ledger migrations to PostgreSQL and creates and checks the Kafka topics. "
       "Running "
       "it again is safe.",
-      "  ferry-producer setup\n", PG_ENVIRONMENT BUS_ENVIRONMENT},
+      "  ferry-producer setup\n", PG_ENVIRONMENT ENVIRONMENT_BUS},
      command_setup},
     {"migrate",
      "move a collection and follow it to the end",
@@ -371,7 +295,7 @@ const struct command commands[] = {
       "  An id with control or line separating characters, or that begins with a double quote,\n"
       "  is written as a JSON string: a line whose third character is \" is to be decoded.\n"
       "  With --sample, ids that both sides have and that are not in the sample have no line.\n",
-      TOKEN_ENVIRONMENT "  TMPDIR   where the lists of ids are kept (/tmp)\n" LOG_ENVIRONMENT},
+      TOKEN_ENVIRONMENT "  TMPDIR   where the lists of ids are kept (/tmp)\n" ENVIRONMENT_LOG},
      command_verify},
     {.name = NULL},
 };

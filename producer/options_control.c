@@ -1,15 +1,9 @@
 /* The option tables of the commands that stop a job or forget its lists; see options.h. */
 #include "producer/options.h"
 
-#define LEDGER_LEASE                                                                               \
-    {                                                                                              \
-        .name = "lease", .env = "FERRY_LEASE", .type = OPTION_DURATION, .placeholder = "TIME",     \
-        .fallback = "60s", .min = 2000, .max = 3600000, .group = "Ledger",                         \
-        .help = "how long a claim lives without a renewal"                                         \
-    }
-#define PG_ENVIRONMENT                                                                             \
-    "  PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE …   the ledger, as for psql\n"  \
-    "  FERRY_LOG   error, warn, info (default) or debug\n"
+#include "run/option_rows.h"
+
+#define PG_ENVIRONMENT ENVIRONMENT_PG ENVIRONMENT_LOG
 
 static const struct option_row stop_rows[] = {
     {.name = "no-wait",
@@ -25,10 +19,10 @@ static const struct option_row stop_rows[] = {
      .max = 3600000,
      .group = "Waiting",
      .help = "how long to wait for that, and to try again while a repair is open; then exit 3"},
-    LEDGER_LEASE,
+    ROW_LEASE,
 };
 
-static const struct option_row purge_rows[] = {LEDGER_LEASE};
+static const struct option_row purge_rows[] = {ROW_LEASE};
 
 const struct command control_commands[] = {
     {"pause",

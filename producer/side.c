@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/link.h"
-#include "app/log.h"
 #include "producer/side_probe.h"
+#include "run/chroma_link.h"
 
 struct asked { /* one request, waited for */
     struct side *side;
@@ -96,23 +95,10 @@ static bool find_secret(struct side *side, struct runtime *rt, const char *confi
         .expected_origin = configured_url != NULL ? configured.origin : side->chroma.address.origin,
     };
     struct chroma *chroma = &side->chroma;
-    struct link link;
-    if (!secret_find(rt->options, &request, chroma->auth_header, side->auth_style, err) ||
-        !link_find(rt->options, &request, role_option(rt->options, chroma->role, "header-file"),
-                   chroma->auth_header, &link, err)) {
-        return false;
-    }
-    chroma->tls = (struct http_tls){link.ca_file, link.cert_file, link.key_file};
-    _Static_assert(sizeof chroma->headers == sizeof link.headers, "all of them");
-    memcpy(chroma->headers, link.headers, sizeof chroma->headers);
-    explicit_bzero(link.headers, sizeof link.headers);
-    if (http_is_in_clear(&chroma->address) &&
-        (chroma->auth_header[0] != '\0' || chroma->headers[0] != '\0')) {
-        log_event(LOG_WARN, "secret.in_clear", LOG_TEXT("role", chroma->role),
-                  LOG_TEXT("origin", chroma->address.origin),
-                  LOG_TEXT("reason", "http:// shows the token to everyone on the way"));
-    }
-    return true;
+    bool is_warned = false;
+    return secret_find(rt->options, &request, chroma->auth_header, side->auth_style, err) &&
+           chroma_link(chroma, rt->options, &request,
+                       role_option(rt->options, chroma->role, "header-file"), &is_warned, err);
 }
 
 bool side_open(struct side *side, struct runtime *rt, const char *role, const char *url,

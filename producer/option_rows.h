@@ -1,0 +1,38 @@
+/* Rows that stand in several of ferry-producer's option tables; those of both programs are in run/option_rows.h. */
+#ifndef PRODUCER_OPTION_ROWS_H
+#define PRODUCER_OPTION_ROWS_H
+
+#include "run/option_rows.h"
+
+#define ROW_URL(name_, env_, required_, group_, help_)                                             \
+    {                                                                                              \
+        .name = (name_), .env = (env_), .type = OPTION_URL, .placeholder = "URL",                  \
+        .required = (required_), .group = (group_), .help = (help_)                                \
+    }
+#define ROWS_PLACE(side_, env_, group_)                                                            \
+    ROW_TEXT(side_ "-tenant", env_ "_TENANT", "NAME", "default_tenant", group_,                    \
+             "tenant of the " side_),                                                              \
+        ROW_TEXT(side_ "-database", env_ "_DATABASE", "NAME", "default_database", group_,          \
+                 "database of the " side_),                                                        \
+        ROW_HEADER_FILE(side_, env_, group_, "the " side_ "'s")
+#define SOURCE_PLACE ROWS_PLACE("source", "FERRY_SOURCE", "Source")
+#define TARGET_PLACE ROWS_PLACE("target", "FERRY_TARGET", "Target")
+
+#define ROWS_COLLECTION(required_, group_, help_)                                                  \
+    {.name = "collection",                                                                         \
+     .short_name = 'c',                                                                            \
+     .env = "FERRY_COLLECTION",                                                                    \
+     .type = OPTION_TEXT,                                                                          \
+     .placeholder = "NAME",                                                                        \
+     .required = (required_),                                                                      \
+     .group = (group_),                                                                            \
+     .help = (help_)},                                                                             \
+        ROW_TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, group_,             \
+                 "its name at the target, if another")
+
+#define ROW_JSON(group_, help_)                                                                    \
+    {                                                                                              \
+        .name = "json", .type = OPTION_FLAG, .group = (group_), .help = (help_)                    \
+    }
+
+#endif
