@@ -555,17 +555,21 @@ $$;
 
 -- ---- redriving ----
 
+-- Another job of a pair of this one that has not ended, or null.
+CREATE FUNCTION ferry.open_rival(p_job bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT j.name FROM ferry.job_collections me
+    JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection) = (me.source_uuid, me.target_uuid, me.selection)
+    JOIN ferry.jobs j ON j.job_id = o.job_id
+    WHERE me.job_id = p_job AND o.job_id <> p_job AND o.is_open LIMIT 1
+$$;
+
 -- The job of a redrive goes on, also when it had ended: then its pairs are open again, and nobody else may hold them.
 CREATE FUNCTION ferry.reopen_job(p_job bigint, p_detail text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_other text;
 BEGIN
-    SELECT j.name INTO v_other FROM ferry.job_collections me
-        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                      = (me.source_uuid, me.target_uuid, me.selection)
-        JOIN ferry.jobs j ON j.job_id = o.job_id
-        WHERE me.job_id = p_job AND o.job_id <> p_job AND o.is_open LIMIT 1;
-    IF FOUND THEN
+    v_other := ferry.open_rival(p_job);
+    IF v_other IS NOT NULL THEN
         RAISE EXCEPTION 'job % moves the same collection now: wait until it has ended, or cancel it', v_other
             USING ERRCODE = 'FE002';
     END IF;
@@ -685,12 +689,8 @@ BEGIN
     IF v.state NOT IN ('succeeded', 'failed', 'cancelled') THEN
         RAISE EXCEPTION 'job % is %, and needs its lists: purge it when it has ended', v.name, v.state USING ERRCODE = 'FE004';
     END IF;
-    SELECT j.name INTO v_other FROM ferry.job_collections me
-        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                      = (me.source_uuid, me.target_uuid, me.selection)
-        JOIN ferry.jobs j ON j.job_id = o.job_id
-        WHERE me.job_id = v_job AND o.job_id <> v_job AND o.is_open LIMIT 1;
-    IF FOUND THEN
+    v_other := ferry.open_rival(v_job);
+    IF v_other IS NOT NULL THEN
         RAISE EXCEPTION 'job % moves the same collection now and needs the lists of %: wait until it has ended', v_other, v.name
             USING ERRCODE = 'FE002';
     END IF;

@@ -391,6 +391,7 @@ COMMENT ON FUNCTION ferry.finish_note(uuid,bigint,bigint,text,boolean,integer,bi
 COMMENT ON FUNCTION ferry.next_deletions(uuid,bigint,integer,integer,interval) IS 'Hands out decided deletions under a write slot';
 COMMENT ON FUNCTION ferry.settle_deletions(bigint,integer,bigint,boolean) IS 'Notes the target''s answer to a deletion';
 COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of a job; answers its state';
+COMMENT ON FUNCTION ferry.open_rival(bigint) IS 'Another job of a pair of this one that has not ended';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
 COMMENT ON FUNCTION ferry.purge(text) IS 'Removes the lists of ids of a job that has ended; answers of how many records: SELECT ferry.purge(''NAME'')';
