@@ -81,7 +81,12 @@ def test_in_a_repair_pausing_waits_in_sight(ferry):
     ferry.env["FERRY_LEASE"] = "4s"
     fill_for_repairs(ferry)
     ferry.setup()
-    with Steps(ferry.target.url, "delete") as front:
+
+    def hold_the_others(request):
+        """The first upsert of another batch is not answered before the pause holds: else the job might end before it."""
+        if request.verb == "upsert" and front.go.is_set() and not front.deleted.intersection(request.json()["ids"]):
+            wait_for(lambda: ferry.job()["state"] != "running", what="the pause holds")
+    with Steps(ferry.target.url, "delete", answer=hold_the_others) as front:
         ferry.consumers()
         migrate = ferry.start_migrate(target=front.url, batch_records=100, job="mending")
         assert front.held.wait(60)
