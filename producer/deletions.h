@@ -1,6 +1,6 @@
 /*
  * Deleting at the target what the ledger has decided: in pieces, each under a write slot, straight through. What was decided
- * stays decided over any restart, and the same ids may be deleted twice; see schemas/ledger/0005_finish.sql.
+ * stays decided over any restart, and the same ids may be deleted twice; see schemas/ledger/0008_compare.sql.
  */
 #ifndef PRODUCER_DELETIONS_H
 #define PRODUCER_DELETIONS_H

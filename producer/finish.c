@@ -1,4 +1,4 @@
-/* See finish.h. The conditions of every step are in schemas/ledger/0005_finish.sql. */
+/* See finish.h. The conditions of every step are in schemas/ledger/0007_finish.sql and 0008_compare.sql. */
 #include "producer/finish.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* The steps P1 to P4, straight through; see plan.h. The conditions are in schemas/ledger/0002_planning.sql. */
+/* The steps P1 to P4, straight through; see plan.h. The conditions are in schemas/ledger/0003_planning.sql. */
 #include "producer/plan.h"
 
 #include <stdio.h>

@@ -20,7 +20,7 @@ struct ledger { /* who we are, for every statement */
     int64_t lease_ms;
 };
 
-/* ---- workers and leases (0004_delivery.sql) ---- */
+/* ---- workers and leases (0006_delivery.sql) ---- */
 
 struct ledger_claim { /* a claim that this worker holds, of either program */
     int64_t job_id;
@@ -43,7 +43,7 @@ MUST_CHECK bool ledger_stop_worker(struct ledger *ledger, pg_done_fn *fn, void *
 MUST_CHECK bool ledger_set_patience(struct ledger *ledger, uint32_t ms, pg_done_fn *fn, void *ctx,
                                     struct error *err);
 
-/* ---- jobs and planning (0002_planning.sql) ---- */
+/* ---- jobs and planning (0002_jobs.sql, 0003_planning.sql) ---- */
 
 /* submission: the JSON object that ferry.submit takes. Answers job_id, collection_no, job_name, job_state, is_resumed. */
 MUST_CHECK bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn,
@@ -93,7 +93,7 @@ MUST_CHECK bool ledger_target_in_flight(struct ledger *ledger, const struct uuid
 MUST_CHECK bool ledger_redrive(struct ledger *ledger, int64_t job_id, const char *reason,
                                pg_done_fn *fn, void *ctx, struct error *err);
 
-/* ---- export (0003_export.sql) ---- */
+/* ---- export (0005_export.sql) ---- */
 
 MUST_CHECK bool ledger_claim_exports(struct ledger *ledger, int64_t job_id, int64_t max,
                                      int64_t ahead, int64_t ahead_bytes, pg_done_fn *fn, void *ctx,
@@ -128,7 +128,7 @@ MUST_CHECK bool ledger_release_exports(struct ledger *ledger, int64_t job_id,
 MUST_CHECK bool ledger_split_export(struct ledger *ledger, int64_t job_id, int64_t batch_no,
                                     int64_t fence, pg_done_fn *fn, void *ctx, struct error *err);
 
-/* ---- delivery (0004_delivery.sql) ---- */
+/* ---- delivery (0006_delivery.sql) ---- */
 
 struct ledger_arrival { /* a message that asks to be claimed, or is to be parked */
     int64_t job_id, batch_no, rev;
@@ -185,7 +185,7 @@ MUST_CHECK bool ledger_note_events(struct ledger *ledger, const char *kind,
 MUST_CHECK bool ledger_follow_job(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
                                   struct error *err);
 
-/* ---- sweep and end (0005_finish.sql) ---- */
+/* ---- sweep and end (0007_finish.sql, 0008_compare.sql) ---- */
 
 MUST_CHECK bool ledger_job_progress(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
                                     void *ctx, struct error *err);

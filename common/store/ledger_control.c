@@ -1,4 +1,4 @@
-/* What people do to a job, and what is to be seen of it then: the second half of schemas/ledger/0002_planning.sql. */
+/* What people do to a job, and what is to be seen of it then: schemas/ledger/0004_control.sql. */
 #include "store/ledger.h"
 #include "store/statement.h"
 

@@ -1,4 +1,4 @@
-/* PROTOCOL §3 and §4 as schemas/ledger/0004_delivery.sql has them. */
+/* PROTOCOL §3 and §4 as schemas/ledger/0006_delivery.sql has them. */
 #include "sim.h"
 
 static bool take_slot(int64_t worker, int64_t fence)

@@ -1,4 +1,4 @@
-/* PROTOCOL §2 and §6 as schemas/ledger/0003_export.sql has them. */
+/* PROTOCOL §2 and §6 as schemas/ledger/0005_export.sql has them. */
 #include <string.h>
 
 #include "sim.h"

@@ -1,4 +1,4 @@
-/* PROTOCOL §5 and §8 as schemas/ledger/0005_finish.sql and common/store/ledger_finish.c have them. */
+/* PROTOCOL §5 and §8 as schemas/ledger/0007_finish.sql and common/store/ledger_finish.c have them. */
 #include "sim.h"
 
 static void progress(struct statement *st)
