@@ -284,10 +284,11 @@ class Ferry:
 
     # --- processes ---
 
-    def start(self, program, *arguments, env=None):
+    def start(self, program, *arguments, env=None, under=()):
+        """under: a command that runs it, such as ("strace", "-f"); it is then that command's process."""
         name = "%02d-%s" % (next(self.starts), "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
         whole = {key: value for key, value in dict(self.env, **(env or {})).items() if value is not None}
-        process = Process(name, [self._find(program, whole["PATH"]), *arguments], whole, self.folder)
+        process = Process(name, [*under, self._find(program, whole["PATH"]), *arguments], whole, self.folder)
         self.processes.append(process)
         return process
 
