@@ -2,7 +2,7 @@
 # What is done alike with every service: starting, asking, stopping.
 # Uses DIR, PORT, say(), die(), process.sh and the services' own files.
 
-START_SECONDS=60 # until a service must answer; a first start on a busy machine takes 10 s
+START_SECONDS=${FERRY_LOCAL_START_SECONDS:-60} # until a service must answer; a first start on a busy machine takes 10 s
 STOP_SECONDS=20
 declare -A BEGAN=() # when each was started, or "running"
 

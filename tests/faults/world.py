@@ -48,7 +48,7 @@ class Services:
         self.folder, self.names = folder, names or ("postgres", "kafka", "source", "target")
         self.env = {name: value for name, value in os.environ.items()
                     if not (name.startswith("FERRY_LOCAL_") and name.endswith("_PORT"))}
-        self.env.update(FERRY_LOCAL_DIR=str(folder), FERRY_LOCAL_PORT="auto")
+        self.env.update(FERRY_LOCAL_DIR=str(folder), FERRY_LOCAL_PORT="auto", FERRY_LOCAL_START_SECONDS="150")
 
     def local(self, *arguments, seconds=180):
         result = subprocess.run([str(e2e.REPO / "compose" / "local"), *arguments], env=self.env, stdin=subprocess.DEVNULL,
