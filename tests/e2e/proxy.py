@@ -1,7 +1,7 @@
 """An HTTP server between a program and a Chroma, which passes everything on, or does to it what a test wants.
 
     def handler(request, forward):      # called in a thread of its own for each connection
-        return forward(request)         # an Answer; or make one: Answer(503, {"error": "…"}); or raise Drop()
+        return forward(request)         # an Answer; or make one: Answer(503, {"error": "…"}); or raise Drop() or Raw(…)
     with Proxy("http://127.0.0.1:8000", handler) as proxy:
         … proxy.url …
 
@@ -16,11 +16,24 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import urllib.parse
 
 
 class Drop(Exception):
-    """Close the connection without an answer."""
+    """Close the connection without an answer; with reset, as a machine that has lost all memory of it."""
+
+    def __init__(self, reset=False):
+        super().__init__()
+        self.reset = reset
+
+
+class Raw(Exception):
+    """Write these bytes, whatever they are, piece by piece with a pause after each, and close the connection."""
+
+    def __init__(self, *pieces, pause=0.0):
+        super().__init__()
+        self.pieces, self.pause = pieces, pause
 
 
 class Request:
@@ -41,14 +54,22 @@ class Request:
 
 
 class Answer:
-    def __init__(self, status, body=b"", kind="application/json"):
-        self.status, self.kind = status, kind
+    def __init__(self, status, body=b"", kind="application/json", headers=()):
+        self.status, self.kind, self.headers = status, kind, dict(headers)
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def head(self, more=()):
+        lines = ["HTTP/1.1 %d %s" % (self.status, http.client.responses.get(self.status, "Unknown"))]
+        if self.kind:
+            lines.append("Content-Type: " + self.kind)
+        lines += ["%s: %s" % pair for pair in self.headers.items()]
+        return "\r\n".join([*lines, *more, "Content-Length: %d\r\n\r\n" % len(self.body)]).encode()
 
 
 class Proxy:
     def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None):
         self.handler = handler
+        self.early = None   # called with the request and its length before its body is read: an Answer, then close; or None
         self.requests = []  # (verb or path, status)
         parts = urllib.parse.urlsplit(upstream)
         local = threading.local()
@@ -77,22 +98,39 @@ class Proxy:
 
             def serve(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                request = Request(self.command, self.path, dict(self.headers), b"")
+                answer = proxy.early(request, length) if proxy.early else None
+                if answer is not None:  # and closes upon a body that it has not read, as servers do
+                    self.end(request, answer.status)
+                    self.say(answer.head(["Connection: close"]) + answer.body)
+                    return
+                request.body = self.rfile.read(length)
                 try:
                     answer = proxy.handler(request, forward)
-                except Drop:
-                    proxy.requests.append((request.verb or request.path, 0))
-                    self.close_connection = True
+                except Drop as drop:
+                    self.end(request, 0, drop.reset)
+                    return
+                except Raw as raw:
+                    self.end(request, 0)
+                    for piece in raw.pieces:
+                        self.say(piece)
+                        time.sleep(raw.pause)
                     return
                 proxy.requests.append((request.verb or request.path, answer.status))
-                head = ["HTTP/1.1 %d %s" % (answer.status, http.client.responses.get(answer.status, "Unknown"))]
-                if answer.kind:
-                    head.append("Content-Type: " + answer.kind)
-                head.append("Content-Length: %d\r\n\r\n" % len(answer.body))
+                self.say(answer.head() + answer.body)
+
+            def say(self, bytes_):
                 try:
-                    self.wfile.write("\r\n".join(head).encode() + answer.body)
+                    self.wfile.write(bytes_)
                 except OSError:  # the program has gone
                     self.close_connection = True
+
+            def end(self, request, status, reset=False):
+                proxy.requests.append((request.verb or request.path, status))
+                self.close_connection = True
+                if reset:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()  # before it is shut down, which would be an ordinary end
 
             do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = serve
 

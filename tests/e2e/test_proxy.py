@@ -1,13 +1,16 @@
 """The proxy that other tests put between the programs and a Chroma: it must be invisible until it is told to interfere."""
 
 import base64
+import http.client
+import socket
 import struct
+import time
 
 import pytest
 
 import judge
 from ferry import Server, load
-from proxy import Answer, Drop, Proxy, flip_largest
+from proxy import Answer, Drop, Proxy, Raw, flip_largest
 from server import Refused, Unreachable
 
 
@@ -48,6 +51,43 @@ def test_it_can_change_refuse_and_drop(ferry):
         with pytest.raises(Unreachable):
             through.records(collection, "query", {"query_embeddings": [[1, 1]]})
         assert said == ["dropped", "dropped"]
+
+
+def ask(proxy, body=b"{}"):
+    connection = http.client.HTTPConnection(proxy.url[7:], timeout=20)
+    connection.request("POST", "/any", body)
+    return connection.getresponse()
+
+
+def test_it_can_behave_worse_than_a_server():
+    then = []
+
+    def handler(request, _):
+        raise then[-1]
+    with Proxy("http://127.0.0.1:9", handler) as proxy:
+        then.append(Drop(reset=True))
+        with pytest.raises(ConnectionResetError):
+            ask(proxy)
+        then.append(Raw(Answer(200, b"x" * 10).head() + b"xx"))
+        with pytest.raises(http.client.IncompleteRead):
+            ask(proxy).read()
+        then.append(Raw(Answer(200, b"xy").head(), b"x", b"y", pause=0.2))
+        before = time.monotonic()
+        assert ask(proxy).read() == b"xy" and time.monotonic() - before >= 0.4
+        assert [status for _, status in proxy.requests] == [0, 0, 0]
+
+
+def test_it_can_answer_before_it_has_read_and_close():
+    with Proxy("http://127.0.0.1:9") as proxy:
+        proxy.early = lambda request, length: Answer(413, b"too large", "text/plain", {"Retry-After": "1"}) if length > 10 else None
+        with socket.create_connection(proxy.listener.server_address) as client:
+            client.sendall(b"POST /any HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 100_000)
+            said = client.recv(1000)
+            assert said.startswith(b"HTTP/1.1 413 ") and b"Retry-After: 1" in said and said.endswith(b"too large")
+            with pytest.raises(OSError):
+                while client.recv(1000):
+                    pass
+                client.sendall(b"x" * 10_000_000)
 
 
 def test_flipping_changes_one_sign():
