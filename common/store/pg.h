@@ -78,6 +78,9 @@ const char *pg_library_version(void);
  * Our own functions raise FE001 USAGE, FE002 CONFLICT, FE003 NOT_FOUND, FE004 REJECTED, FE005 UNAVAILABLE; their text is the message as
  * it stands, without "PostgreSQL HOST:PORT/DATABASE: " before it. */
 enum error_kind pg_classify(const char *sqlstate);
+/* The server is away or cannot work now, whatever it was asked; not: it could not do this in time, or something of ours says
+ * "come back later". Such a wait has no end of its own. */
+bool pg_is_outage(const struct error *err);
 
 /* Array parameters: {"…","…"} built element by element. */
 void pg_array_begin(struct buf *buf);

@@ -44,3 +44,18 @@ enum error_kind pg_classify(const char *sqlstate)
     }
     return ERROR_REJECTED;
 }
+
+bool pg_is_outage(const struct error *err)
+{
+    static const char *const of_the_server[] = {"08", "57P", "53", "58030", "25006"};
+
+    if (err->kind != ERROR_UNAVAILABLE || err->sqlstate[0] == '\0') {
+        return err->kind == ERROR_UNAVAILABLE;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(of_the_server); i++) {
+        if (strncmp(err->sqlstate, of_the_server[i], strlen(of_the_server[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

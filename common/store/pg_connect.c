@@ -69,14 +69,15 @@ static bool check_connection_string(const char *text, struct error *err)
            error_set(err, ERROR_USAGE, "PGDATABASE is not a valid connection string or name");
 }
 
-static PGconn *start(const char *application_name, struct error *err)
+static PGconn *start(const char *application_name, bool must_write, struct error *err)
 {
-    const char *keywords[ARRAY_LEN(defaults) + 4];
-    const char *values[ARRAY_LEN(defaults) + 4];
+    const char *keywords[ARRAY_LEN(defaults) + 5];
+    const char *values[ARRAY_LEN(defaults) + 5];
     size_t n = 0;
     PGconn *conn = NULL;
     PQconninfoOption *given = PQconndefaults();
     const char *database = option_value(given, "dbname");
+    const char *session = option_value(given, "target_session_attrs");
 
     if (given == NULL) {
         error_set(err, ERROR_UNAVAILABLE, "PostgreSQL: no memory for a connection");
@@ -87,6 +88,10 @@ static PGconn *start(const char *application_name, struct error *err)
             keywords[n] = defaults[i].keyword;
             values[n++] = defaults[i].value;
         }
+    }
+    if (must_write && (session[0] == '\0' || strcmp(session, "any") == 0)) {
+        keywords[n] = "target_session_attrs";
+        values[n++] = "read-write";
     }
     if (is_connection_string(database)) {
         if (!check_connection_string(database, err)) {
@@ -164,7 +169,7 @@ void pg_connect_begin(struct pg *pg)
 {
     struct error error = {0};
 
-    pg->conn = start(pg->application_name, &error);
+    pg->conn = start(pg->application_name, pg->must_write, &error);
     if (pg->conn == NULL) {
         pg_connect_failed(pg, &error);
         return;

@@ -45,6 +45,7 @@ struct pg {
     PGconn *conn;     /* owned; NULL while waiting or refused */
     short wants;      /* while connecting: what libpq waits for */
     bool was_ready;   /* once: from then on nothing is refused for good */
+    bool must_write;  /* met a read-only session: a standby is no connection any more */
     bool is_stepping; /* callbacks run inside; a nested step does nothing */
     bool is_ending;
     int64_t due_ms;           /* see the states; while a task runs: when silence becomes a loss */

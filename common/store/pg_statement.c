@@ -3,8 +3,12 @@
  * and everything submitted so far. Never blocks. Knows nothing of what a statement means, and repeats none.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/pg_internal.h"
+
+/* After a failover the old server may stay, and the session with it: whoever writes has to look for the new one. */
+#define SQLSTATE_READ_ONLY "25006"
 
 static uint32_t silence_limit_ms(const struct pg *pg)
 {
@@ -121,6 +125,10 @@ static void finish_statement(struct pg *pg)
     done->fn(done->ctx, failure.kind == ERROR_NONE ? &rows : NULL, &failure);
     PQclear(result);
     free(done);
+    if (strcmp(failure.sqlstate, SQLSTATE_READ_ONLY) == 0) {
+        pg->must_write = true;
+        lose(pg, &failure);
+    }
 }
 
 static void finish_task(struct pg *pg)

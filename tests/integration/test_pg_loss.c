@@ -117,6 +117,34 @@ static void a_server_that_falls_silent_is_given_up(void **state)
     must_say(pg, "SELECT 6 AS v", "6");
 }
 
+/* As after a failover: the server that is left lets nobody write. */
+static void a_session_that_is_read_only_is_left_for_one_that_may_write(void **state)
+{
+    struct pg *pg = *state;
+    struct answer pid = ask(pg, "SELECT pg_backend_pid() AS v");
+    struct answer refused;
+    char sql[160];
+
+    snprintf(sql, sizeof sql, "ALTER DATABASE %s SET default_transaction_read_only = on",
+             own_database);
+    must(breaker, sql);
+    terminate(pid.text);
+    for (int i = 0; i < 100 && pg_is_connected(pg); i++) {
+        drive_turn(pg);
+    }
+    must_say(pg, "SELECT 8 AS v", "8"); /* whoever only looks may do so there */
+    refused = ask(pg, "CREATE TABLE written_after_failover (v integer)");
+    assert_int_equal(refused.err.kind, ERROR_UNAVAILABLE);
+    assert_string_equal(refused.err.sqlstate, "25006");
+    drive_for(pg, 300);
+    assert_false(pg_is_connected(pg));
+    assert_non_null(strstr(pg_trouble(pg), "read-only"));
+    snprintf(sql, sizeof sql, "ALTER DATABASE %s RESET default_transaction_read_only",
+             own_database);
+    must(breaker, sql);
+    must(pg, "CREATE TABLE written_after_failover (v integer)");
+}
+
 static void a_slow_answer_that_keeps_coming_is_no_silence(void **state)
 {
     struct pg *pg = *state;
@@ -218,6 +246,7 @@ int main(void)
         TWO(an_idle_connection_comes_back_by_itself),
         TWO(a_statement_submitted_on_the_loss_waits_for_the_next_connection),
         TWO(a_server_that_falls_silent_is_given_up),
+        TWO(a_session_that_is_read_only_is_left_for_one_that_may_write),
         ONE(a_slow_answer_that_keeps_coming_is_no_silence),
         ONE(the_answer_limit_belongs_to_the_submission),
         ONE(a_statement_over_its_timeout_is_unavailable_and_keeps_the_connection),

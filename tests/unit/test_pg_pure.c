@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/pg.h"
@@ -184,6 +185,32 @@ static void libpq_says_its_version(void **state)
 
 #define ARRAY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static struct error with_state(const char *sqlstate)
+{
+    struct error err = {.kind = pg_classify(sqlstate)};
+
+    snprintf(err.sqlstate, sizeof err.sqlstate, "%s", sqlstate);
+    return err;
+}
+
+static void an_outage_is_the_servers_and_no_statements(void **state)
+{
+    static const char *const outages[] = {"",      "08006", "57P01", "57P03", "53100",
+                                          "53200", "53300", "58030", "25006"};
+    static const char *const others[] = {"57014", "55P03", "40001", "40P01", "FE005",
+                                         "FE002", "42501", "23505", "22023"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(outages); i++) {
+        struct error err = with_state(outages[i]);
+        assert_true(pg_is_outage(&err));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct error err = with_state(others[i]);
+        assert_false(pg_is_outage(&err));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +219,7 @@ int main(void)
         cmocka_unit_test(the_other_kinds_are_told_apart),
         cmocka_unit_test(neighbours_of_the_listed_codes_are_rejected),
         cmocka_unit_test(our_own_functions_choose_the_kind),
+        cmocka_unit_test(an_outage_is_the_servers_and_no_statements),
         ARRAY_TEST(an_empty_array_is_two_braces),
         ARRAY_TEST(numbers_are_separated_by_commas),
         ARRAY_TEST(text_is_quoted_and_escaped),
