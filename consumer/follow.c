@@ -18,8 +18,13 @@ bool follow_open(struct consumer *consumer, const char *job, struct error *err)
     if (job == NULL) {
         return true;
     }
-    bool ok = ledger_find_job(&consumer->rt.ledger, job, runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(&consumer->rt, &answer, err);
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(&answer);
+        ok = ledger_find_job(&consumer->rt.ledger, job, runtime_answer_fn, &answer, err) &&
+             runtime_await_answer(&consumer->rt, &answer, err);
+    } while (!ok && runtime_asks_again(&consumer->rt, &since_ms, err));
     if (ok) {
         follow->job = job;
         follow->job_id = pg_i64(answer.rows, 0, "job_id");

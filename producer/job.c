@@ -71,6 +71,20 @@ static void write_submission(struct buf *out, const struct job *job, const struc
     buf_append_byte(out, '}');
 }
 
+/* A submission whose answer was lost finds its own job the second time, as one that goes on. */
+static bool ask_to_submit(struct runtime *rt, struct span submission, struct answer *answer,
+                          struct error *err)
+{
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(answer);
+        ok = ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
+             runtime_await_answer(rt, answer, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
+    return ok;
+}
+
 static bool submit(struct job *job, struct runtime *rt, struct error *err)
 {
     struct answer answer = {0};
@@ -79,8 +93,7 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
     write_submission(&submission, job, rt);
     bool ok = buf_check(&submission, "the submission", err) &&
               (job->job_id != 0 || landing_wait(rt, &job->target.collection.uuid, err)) &&
-              ledger_submit(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(rt, &answer, err);
+              ask_to_submit(rt, buf_span(&submission), &answer, err);
     if (ok) {
         job->job_id = pg_i64(answer.rows, 0, "job_id");
         job->collection_no = pg_i64(answer.rows, 0, "collection_no");
@@ -189,9 +202,14 @@ static bool is_over(struct span state_name)
 static bool find(struct job *job, struct runtime *rt, const char *name, struct answer *found,
                  struct error *err)
 {
+    int64_t since_ms = 0;
+    bool ok;
     memset(job, 0, sizeof *job);
-    bool ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, found, err) &&
-              runtime_await_answer(rt, found, err);
+    do {
+        answer_deinit(found);
+        ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, found, err) &&
+             runtime_await_answer(rt, found, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
     if (ok && pg_row_count(found->rows) == 0) {
         ok = error_set(err, ERROR_BUG, "job %s has no collection", name);
     }

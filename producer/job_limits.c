@@ -118,14 +118,41 @@ static bool read_settings(struct job *job, const struct option_set *options, str
     return ok && limits_change(options, &job->limits, err);
 }
 
+static bool ask_settings(struct runtime *rt, int64_t job_id, struct answer *answer,
+                         struct error *err)
+{
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(answer);
+        ok = ledger_job_settings(&rt->ledger, job_id, runtime_answer_fn, answer, err) &&
+             runtime_await_answer(rt, answer, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
+    return ok;
+}
+
+static bool ask_to_change(struct runtime *rt, int64_t job_id, struct span settings,
+                          struct error *err)
+{
+    struct answer answer = {0};
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(&answer);
+        ok = ledger_change_settings(&rt->ledger, job_id, settings, runtime_answer_fn, &answer,
+                                    err) &&
+             runtime_await_answer(rt, &answer, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
+    answer_deinit(&answer);
+    return ok;
+}
+
 bool job_limits_settle(struct job *job, struct runtime *rt, struct error *err)
 {
     struct answer kept = {0};
-    struct answer changed = {0};
     struct buf text;
     buf_init(&text, LIMIT_CONTROL_DOCUMENT);
-    bool ok = ledger_job_settings(&rt->ledger, job->job_id, runtime_answer_fn, &kept, err) &&
-              runtime_await_answer(rt, &kept, err) &&
+    bool ok = ask_settings(rt, job->job_id, &kept, err) &&
               (pg_row_count(kept.rows) == 1 || error_set(err, ERROR_CONFLICT, "the job is gone")) &&
               read_settings(job, rt->options, pg_text(kept.rows, 0, "settings"), err);
     if (ok) {
@@ -133,12 +160,9 @@ bool job_limits_settle(struct job *job, struct runtime *rt, struct error *err)
         limits_write(&job->limits, &text);
         buf_append_byte(&text, '}');
         ok = buf_check(&text, "the job's settings", err) &&
-             ledger_change_settings(&rt->ledger, job->job_id, buf_span(&text), runtime_answer_fn,
-                                    &changed, err) &&
-             runtime_await_answer(rt, &changed, err);
+             ask_to_change(rt, job->job_id, buf_span(&text), err);
     }
     buf_deinit(&text);
     answer_deinit(&kept);
-    answer_deinit(&changed);
     return ok;
 }

@@ -11,8 +11,13 @@ static bool look(struct runtime *rt, const struct uuid *target, int64_t *wait_ms
                  struct error *err)
 {
     struct answer answer = {0};
-    bool ok = ledger_target_in_flight(&rt->ledger, target, runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(rt, &answer, err);
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(&answer);
+        ok = ledger_target_in_flight(&rt->ledger, target, runtime_answer_fn, &answer, err) &&
+             runtime_await_answer(rt, &answer, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
     *wait_ms = 0;
     if (ok && pg_row_count(answer.rows) > 0) {
         *wait_ms = pg_i64(answer.rows, 0, "wait_ms");

@@ -11,6 +11,7 @@
 #define WAIT_TURN_MS 500
 #define PATIENCE_MS  (20 * 60 * 1000) /* millions of ids are joined in one statement */
 #define MOST_TRIES   20               /* of plans that the ledger broke off */
+#define OUTAGE_MS    5000             /* a plan begins anew with its listings: not every moment */
 
 struct plan {
     struct runtime *rt;
@@ -192,7 +193,9 @@ static bool run(struct plan *plan, struct plan_result *out, struct error *err)
         if (try_once(plan, out, &again, err)) {
             return true;
         }
-        if (!again || (err->kind != ERROR_NONE && ++tries == MOST_TRIES)) {
+        /* It has said so itself: a full disk, a read-only standby. Then there is no end to the patience. */
+        bool is_outage = err->sqlstate[0] != '\0' && pg_is_outage(err);
+        if (!again || (err->kind != ERROR_NONE && !is_outage && ++tries == MOST_TRIES)) {
             return false;
         }
         if (err->kind != ERROR_NONE) {
@@ -204,7 +207,7 @@ static bool run(struct plan *plan, struct plan_result *out, struct error *err)
             plan->has_waited = true;
             runtime_waits(plan->rt, "another producer, which is planning this job");
         }
-        if (!runtime_sleep(plan->rt, WAIT_TURN_MS, err)) {
+        if (!runtime_sleep(plan->rt, is_outage ? OUTAGE_MS : WAIT_TURN_MS, err)) {
             return false;
         }
     }

@@ -1,6 +1,6 @@
 /*
  * Opening, connecting and closing what a program stands on, and waiting in straight-line phases. The heartbeat is in
- * heartbeat.c. Decides nothing about batches.
+ * heartbeat.c, statements that are waited for in ask.c. Decides nothing about batches.
  */
 #include "run/runtime.h"
 
@@ -102,7 +102,7 @@ static void on_migrate_checked(void *ctx, int applied, const struct error *err)
     wait->done = true;
 }
 
-static bool wait_for_connection(struct runtime *rt, struct error *err)
+bool runtime_wait_for_ledger(struct runtime *rt, struct error *err)
 {
     int64_t deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS;
     while (!pg_is_connected(rt->ledger.pg)) {
@@ -126,24 +126,30 @@ static bool wait_for_connection(struct runtime *rt, struct error *err)
 
 static bool check_schema(struct runtime *rt, struct error *err)
 {
-    struct wait wait = {0};
-    if (!migrate_check(rt->ledger.pg, on_migrate_checked, &wait, err) ||
-        !runtime_await(rt, &wait.done, err)) {
-        return false;
-    }
-    if (wait.err.kind != ERROR_NONE) {
+    int64_t since_ms = 0;
+    struct wait wait;
+    do {
+        wait = (struct wait){0};
+        if (!migrate_check(rt->ledger.pg, on_migrate_checked, &wait, err) ||
+            !runtime_await(rt, &wait.done, err)) {
+            return false;
+        }
         *err = wait.err;
-        return false;
-    }
-    return true;
+    } while (wait.err.kind != ERROR_NONE && runtime_asks_again(rt, &since_ms, err));
+    return err->kind == ERROR_NONE;
 }
 
 static bool register_worker(struct runtime *rt, struct error *err)
 {
     struct answer answer = {0};
-    bool ok = ledger_start_worker(&rt->ledger, rt->kind, FERRY_VERSION, runtime_answer_fn, &answer,
-                                  err) &&
-              runtime_await_answer(rt, &answer, err);
+    int64_t since_ms = 0;
+    bool ok;
+    do {
+        answer_deinit(&answer);
+        ok = ledger_start_worker(&rt->ledger, rt->kind, FERRY_VERSION, runtime_answer_fn, &answer,
+                                 err) &&
+             runtime_await_answer(rt, &answer, err);
+    } while (!ok && runtime_asks_again(rt, &since_ms, err));
     if (ok) {
         rt->is_registered = true;
         ok = uuid_parse(pg_text(answer.rows, 0, "start_worker"), &rt->ledger.uuid) ||
@@ -155,7 +161,7 @@ static bool register_worker(struct runtime *rt, struct error *err)
 
 bool runtime_connect(struct runtime *rt, enum runtime_stage stage, struct error *err)
 {
-    return wait_for_connection(rt, err) && (stage < RUNTIME_CHECKED || check_schema(rt, err)) &&
+    return runtime_wait_for_ledger(rt, err) && (stage < RUNTIME_CHECKED || check_schema(rt, err)) &&
            (stage < RUNTIME_REGISTERED || register_worker(rt, err));
 }
 
@@ -247,46 +253,6 @@ bool runtime_await(struct runtime *rt, const bool *done, struct error *err)
         }
     }
     return true;
-}
-
-void runtime_answer_fn(void *ctx, const struct pg_rows *rows, const struct error *err)
-{
-    struct answer *answer = ctx;
-    answer->err = *err;
-    if (err->kind == ERROR_NONE) {
-        answer->rows = pg_rows_copy(rows);
-        if (answer->rows == NULL) {
-            error_set(&answer->err, ERROR_NOMEM, "out of memory");
-        }
-    }
-    answer->done = true;
-}
-
-bool runtime_await_answer(struct runtime *rt, struct answer *answer, struct error *err)
-{
-    if (!runtime_await(rt, &answer->done, err)) {
-        return false;
-    }
-    if (answer->err.kind != ERROR_NONE) {
-        *err = answer->err;
-        return false;
-    }
-    return true;
-}
-
-bool runtime_set_patience(struct runtime *rt, uint32_t ms, struct error *err)
-{
-    struct answer answer = {0};
-    bool ok = ledger_set_patience(&rt->ledger, ms, runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(rt, &answer, err);
-    answer_deinit(&answer);
-    return ok;
-}
-
-void answer_deinit(struct answer *answer)
-{
-    pg_rows_free(answer->rows);
-    memset(answer, 0, sizeof *answer);
 }
 
 bool runtime_sleep(struct runtime *rt, uint32_t wait_ms, struct error *err)

@@ -112,6 +112,11 @@ struct answer {
 void runtime_answer_fn(void *ctx, const struct pg_rows *rows, const struct error *err);
 MUST_CHECK bool runtime_await_answer(struct runtime *rt, struct answer *answer, struct error *err);
 void answer_deinit(struct answer *answer);
+/* After a failure of such a statement, when it does no harm twice: true, with err cleared, when it was lost or refused by an
+ * outage, and the ledger is there again; free the answer and ask again. That goes on for LIMIT_CONNECT_MS. *since_ms: 0 at first. */
+MUST_CHECK bool runtime_asks_again(struct runtime *rt, int64_t *since_ms, struct error *err);
+/* For LIMIT_CONNECT_MS. */
+MUST_CHECK bool runtime_wait_for_ledger(struct runtime *rt, struct error *err);
 
 /* The ledger may take so long over one statement from now on, until it is 0 again or the connection is lost: for planning
  * and ending large jobs. */
