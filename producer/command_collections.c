@@ -141,6 +141,7 @@ static bool print_side(struct printer *printer, const char *role, struct error *
     bool ok = side_open(&side, &printer->rt, role, NULL, NULL, NULL, err) &&
               side_identify(&side, &printer->rt, err) &&
               side_find_limits(&side, &printer->rt, err) &&
+              side_find_place(&side, &printer->rt, err) &&
               list(&catalogue, &side, &printer->rt, err);
     if (ok && !printer->is_json) {
         printf("%s %s, %s/%s: %zu collection%s\n", role, side.chroma.address.base,

@@ -126,7 +126,8 @@ static bool look_auth(struct look *look, const char *name)
     char text[80];
     const struct error *refused = &look->preflight;
     if (refused->kind != ERROR_AUTH) {
-        (void)!side_look_place(look->side, &look->doctor->rt, false, &look->tenant);
+        (void)!(side_find_place(look->side, &look->doctor->rt, &look->tenant) &&
+                side_look_place(look->side, &look->doctor->rt, false, &look->tenant));
         refused = &look->tenant;
     }
     if (refused->kind == ERROR_AUTH) {

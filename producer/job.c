@@ -135,6 +135,7 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
     return side_resolve(&job->target, rt, target_name_of(rt->options), target_exists, err) &&
+           (*target_exists || side_look_for_place(&job->target, rt, err)) &&
            target_look(job, *target_exists, err);
 }
 

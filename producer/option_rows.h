@@ -9,12 +9,19 @@
         .name = (name_), .env = (env_), .type = OPTION_URL, .placeholder = "URL",                  \
         .required = (required_), .group = (group_), .help = (help_)                                \
     }
+#define ROW_FLAG(name_, env_, group_, help_)                                                       \
+    {                                                                                              \
+        .name = (name_), .env = (env_), .type = OPTION_FLAG, .group = (group_), .help = (help_)    \
+    }
 #define ROWS_PLACE(side_, env_, group_)                                                            \
     ROW_TEXT(side_ "-tenant", env_ "_TENANT", "NAME", "default_tenant", group_,                    \
              "tenant of the " side_),                                                              \
         ROW_TEXT(side_ "-database", env_ "_DATABASE", "NAME", "default_database", group_,          \
                  "database of the " side_),                                                        \
-        ROW_HEADER_FILE(side_, env_, group_, "the " side_ "'s")
+        ROW_HEADER_FILE(side_, env_, group_, "the " side_ "'s"),                                   \
+        ROW_FLAG(side_ "-cloud", env_ "_CLOUD", group_,                                            \
+                 "this address is Chroma Cloud's, though its host has another name (a gateway, "   \
+                 "a cloud of one's own)")
 #define SOURCE_PLACE ROWS_PLACE("source", "FERRY_SOURCE", "Source")
 #define TARGET_PLACE ROWS_PLACE("target", "FERRY_TARGET", "Target")
 

@@ -4,18 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "producer/side_asked.h"
 #include "producer/side_probe.h"
 #include "run/chroma_link.h"
 
-struct asked { /* one request, waited for */
-    struct side *side;
-    bool done;
-    struct error err;
-    struct chroma_version version;
-    uint64_t count;
-};
-
-static void finish(struct asked *asked, const struct error *err)
+void asked_finish(struct asked *asked, const struct error *err)
 {
     asked->err = *err;
     asked->done = true;
@@ -27,14 +20,14 @@ static void on_limits(void *ctx, const struct chroma_limits *limits, const struc
     if (err->kind == ERROR_NONE) {
         asked->side->limits = *limits;
     }
-    finish(asked, err);
+    asked_finish(asked, err);
 }
 
 static void on_version(void *ctx, const struct chroma_version *version, const struct error *err)
 {
     struct asked *asked = ctx;
     asked->version = *version;
-    finish(asked, err);
+    asked_finish(asked, err);
 }
 
 static void on_collection(void *ctx, struct chroma_collection *collection, const struct error *err)
@@ -47,23 +40,23 @@ static void on_collection(void *ctx, struct chroma_collection *collection, const
         asked->side->collection = *collection;
         asked->side->has_collection = true;
     }
-    finish(asked, err);
+    asked_finish(asked, err);
 }
 
-static void on_done(void *ctx, const struct error *err)
+void asked_on_done(void *ctx, const struct error *err)
 {
-    finish(ctx, err);
+    asked_finish(ctx, err);
 }
 
 static void on_count(void *ctx, uint64_t count, const struct error *err)
 {
     struct asked *asked = ctx;
     asked->count = count;
-    finish(asked, err);
+    asked_finish(asked, err);
 }
 
-static bool wait_for(struct asked *asked, struct runtime *rt, const struct http_request *request,
-                     struct error *err)
+bool asked_wait(struct asked *asked, struct runtime *rt, const struct http_request *request,
+                struct error *err)
 {
     if (request == NULL || !runtime_await(rt, &asked->done, err)) {
         return false;
@@ -75,11 +68,30 @@ static bool wait_for(struct asked *asked, struct runtime *rt, const struct http_
     return true;
 }
 
+static void role_name(const char *role, const char *what, char name[64])
+{
+    snprintf(name, 64, "%s%s%s", role, what[0] != '\0' ? "-" : "", what);
+}
+
 static const char *role_option(const struct option_set *options, const char *role, const char *what)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s%s%s", role, what[0] != '\0' ? "-" : "", what);
+    role_name(role, what, name);
     return option_text(options, name);
+}
+
+static bool is_given(const struct option_set *options, const char *role, const char *what)
+{
+    char name[64];
+    role_name(role, what, name);
+    return option_origin(options, name) != OPTION_DEFAULT;
+}
+
+static bool role_flag(const struct option_set *options, const char *role, const char *what)
+{
+    char name[64];
+    role_name(role, what, name);
+    return option_flag(options, name);
 }
 
 static bool find_secret(struct side *side, struct runtime *rt, const char *configured_url,
@@ -107,12 +119,15 @@ bool side_open(struct side *side, struct runtime *rt, const char *role, const ch
     memset(side, 0, sizeof *side);
     const char *configured = role_option(rt->options, role, "");
     url = url != NULL ? url : configured;
+    side->has_tenant = tenant != NULL || is_given(rt->options, role, "tenant");
+    side->has_database = database != NULL || is_given(rt->options, role, "database");
     tenant = tenant != NULL ? tenant : role_option(rt->options, role, "tenant");
     database = database != NULL ? database : role_option(rt->options, role, "database");
 
     struct chroma *chroma = &side->chroma;
     chroma->http = rt->http;
     snprintf(chroma->role, sizeof chroma->role, "%s", role);
+    chroma->is_cloud = role_flag(rt->options, role, "cloud");
     if (strlen(tenant) >= sizeof chroma->tenant || strlen(database) >= sizeof chroma->database) {
         return error_set(err, ERROR_USAGE, "%s: tenant or database name is longer than %zu bytes",
                          role, sizeof chroma->tenant - 1);
@@ -139,8 +154,8 @@ bool side_identify(struct side *side, struct runtime *rt, struct error *err)
     for (enum chroma_api api = CHROMA_API_V2; api < CHROMA_API_COUNT; api++) {
         struct asked asked = {.side = side};
         struct error why = {0};
-        if (wait_for(&asked, rt, chroma_ask_version(&side->chroma, api, on_version, &asked, &why),
-                     &why)) {
+        if (asked_wait(&asked, rt, chroma_ask_version(&side->chroma, api, on_version, &asked, &why),
+                       &why)) {
             return chroma_take_version(&side->chroma, &asked.version, err);
         }
         if (!is_another(&why)) {
@@ -154,7 +169,7 @@ bool side_identify(struct side *side, struct runtime *rt, struct error *err)
 bool side_find_limits(struct side *side, struct runtime *rt, struct error *err)
 {
     struct asked asked = {.side = side};
-    return wait_for(&asked, rt, chroma_preflight(&side->chroma, on_limits, &asked, err), err);
+    return asked_wait(&asked, rt, chroma_preflight(&side->chroma, on_limits, &asked, err), err);
 }
 
 bool side_find_collection(struct side *side, struct runtime *rt, const char *name, bool *found,
@@ -162,7 +177,7 @@ bool side_find_collection(struct side *side, struct runtime *rt, const char *nam
 {
     struct asked asked = {.side = side};
     struct error why = {0};
-    *found = wait_for(
+    *found = asked_wait(
         &asked, rt, chroma_get_collection(&side->chroma, name, on_collection, &asked, &why), &why);
     if (!*found && why.kind != ERROR_NOT_FOUND) {
         *err = why;
@@ -174,18 +189,18 @@ bool side_find_collection(struct side *side, struct runtime *rt, const char *nam
 bool side_look_place(struct side *side, struct runtime *rt, bool is_database, struct error *err)
 {
     struct asked asked = {.side = side};
-    return wait_for(&asked, rt,
-                    is_database ? chroma_look_database(&side->chroma, on_done, &asked, err)
-                                : chroma_look_tenant(&side->chroma, on_done, &asked, err),
-                    err);
+    return asked_wait(&asked, rt,
+                      is_database ? chroma_look_database(&side->chroma, asked_on_done, &asked, err)
+                                  : chroma_look_tenant(&side->chroma, asked_on_done, &asked, err),
+                      err);
 }
 
 bool side_count(struct side *side, struct runtime *rt, uint64_t *count, struct error *err)
 {
     struct asked asked = {.side = side};
     bool ok =
-        wait_for(&asked, rt,
-                 chroma_count(&side->chroma, &side->collection.uuid, on_count, &asked, err), err);
+        asked_wait(&asked, rt,
+                   chroma_count(&side->chroma, &side->collection.uuid, on_count, &asked, err), err);
     *count = asked.count;
     return ok;
 }
@@ -194,7 +209,7 @@ bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool 
                   struct error *err)
 {
     if (!side_identify(side, rt, err) || !side_find_limits(side, rt, err) ||
-        !side_find_collection(side, rt, name, found, err)) {
+        !side_find_place(side, rt, err) || !side_find_collection(side, rt, name, found, err)) {
         return false;
     }
     bool is_open = *found && (chroma_is_old(&side->chroma) || side->collection.is_space_doubtful);
@@ -204,17 +219,17 @@ bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool 
 bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)
 {
     struct asked asked = {.side = side};
-    return wait_for(&asked, rt,
-                    chroma_create_collection(&side->chroma, body, on_collection, &asked, err), err);
+    return asked_wait(
+        &asked, rt, chroma_create_collection(&side->chroma, body, on_collection, &asked, err), err);
 }
 
 bool side_put_metadata(struct side *side, struct runtime *rt, struct span body, struct error *err)
 {
     struct asked asked = {.side = side};
-    return wait_for(
-        &asked, rt,
-        chroma_put_collection(&side->chroma, &side->collection.uuid, body, on_done, &asked, err),
-        err);
+    return asked_wait(&asked, rt,
+                      chroma_put_collection(&side->chroma, &side->collection.uuid, body,
+                                            asked_on_done, &asked, err),
+                      err);
 }
 
 void side_close(struct side *side)

@@ -15,6 +15,8 @@ struct side {
     struct chroma_limits limits;
     struct chroma_collection collection;
     bool has_collection;
+    bool has_tenant, has_database;     /* somebody has named them: nothing is to be found out */
+    bool lacks_tenant, lacks_database; /* side_look_for_place: they are to be made */
 };
 
 /* Address, tenant, database and secret from options of that role ("source", "target"). url, tenant, database override
@@ -27,6 +29,9 @@ MUST_CHECK bool side_resolve(struct side *side, struct runtime *rt, const char *
 /* The steps of it, for who looks at each; in this order. An address that is no Chroma may fail only at the second. */
 MUST_CHECK bool side_identify(struct side *side, struct runtime *rt, struct error *err);
 MUST_CHECK bool side_find_limits(struct side *side, struct runtime *rt, struct error *err);
+/* side_place.c: of Chroma Cloud, the tenant whose key it is, where nobody has named one, and its database, if there is only
+ * one. ERROR_USAGE: one must be named. Of any other server nothing is asked. */
+MUST_CHECK bool side_find_place(struct side *side, struct runtime *rt, struct error *err);
 MUST_CHECK bool side_look_place(struct side *side, struct runtime *rt, bool is_database,
                                 struct error *err); /* else: the tenant */
 MUST_CHECK bool side_find_collection(struct side *side, struct runtime *rt, const char *name,
@@ -35,6 +40,12 @@ MUST_CHECK bool side_find_collection(struct side *side, struct runtime *rt, cons
 MUST_CHECK bool side_count(struct side *side, struct runtime *rt, uint64_t *count,
                            struct error *err);
 void side_close(struct side *side); /* wipes the secret */
+
+/* side_place.c. For a target without the collection: are there tenant and database? What is not there and may be made
+ * (--create-tenant, --create-database) is left in lacks_…, and said; else ERROR_NOT_FOUND. Writes nothing. */
+MUST_CHECK bool side_look_for_place(struct side *side, struct runtime *rt, struct error *err);
+/* Makes what side_look_for_place has left. */
+MUST_CHECK bool side_make_place(struct side *side, struct runtime *rt, struct error *err);
 
 /* Straight-line forms of two requests, waited for. */
 MUST_CHECK bool side_create(struct side *side, struct runtime *rt, struct span body,

@@ -150,7 +150,8 @@ static bool create(struct job *job, struct runtime *rt, const char *name, struct
 {
     struct buf body;
     buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    bool ok = chroma_create_body(&job->source.collection, name, kind_of(job), &body, err) &&
+    bool ok = side_make_place(&job->target, rt, err) &&
+              chroma_create_body(&job->source.collection, name, kind_of(job), &body, err) &&
               side_create(&job->target, rt, buf_span(&body), err);
     buf_deinit(&body);
     return ok;

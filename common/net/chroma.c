@@ -103,35 +103,6 @@ struct http_request *chroma_list_collections(struct chroma *chroma, uint64_t off
     return chroma_call_send(call, (struct http_call){.method = "GET"}, err);
 }
 
-static struct http_request *look(struct chroma *chroma, bool is_database, chroma_done_fn *fn,
-                                 void *ctx, struct error *err)
-{
-    struct chroma_call *call = chroma_call_new(chroma, ctx, err);
-
-    if (!call) {
-        return NULL;
-    }
-    call->finish = chroma_call_finish_done;
-    call->fn.done = fn;
-    chroma_call_place(call, is_database);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
-}
-
-struct http_request *chroma_look_tenant(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
-                                        struct error *err)
-{
-    return look(chroma, false, fn, ctx, err);
-}
-
-struct http_request *chroma_look_database(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
-                                          struct error *err)
-{
-    return look(chroma, true, fn, ctx, err);
-}
-
 struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,
                                            struct span body, chroma_done_fn *fn, void *ctx,
                                            struct error *err)

@@ -46,7 +46,10 @@ struct chroma {
     enum chroma_api api;
     struct chroma_version version;
     bool lacks_uris; /* 0.4.15: a get that asks for them is refused; it is sent without */
+    bool is_cloud;   /* said to be Chroma Cloud, though its host has another name */
 };
+/* Chroma Cloud: by its host, api.trychroma.com and its regions, or because it is said to be. */
+bool chroma_is_cloud(const struct chroma *chroma);
 void chroma_forget_secret(struct chroma *chroma); /* wipes auth_header and headers */
 
 struct chroma_limits { /* GET pre-flight-checks */
@@ -113,6 +116,26 @@ struct http_request *chroma_look_tenant(struct chroma *chroma, chroma_done_fn *f
                                         struct error *err);
 struct http_request *chroma_look_database(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
                                           struct error *err);
+/* Make them. ERROR_CONFLICT: there is one already. */
+struct http_request *chroma_create_tenant(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
+                                          struct error *err);
+struct http_request *chroma_create_database(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
+                                            struct error *err);
+/* Whose are the credentials? Of Chroma Cloud's key it is told which tenant, and which databases. */
+struct chroma_identity {
+    char tenant[256];    /* "": not told, or all of them */
+    char database[256];  /* of one only; "": none, several, or all */
+    char databases[200]; /* the first of several, for messages: "a, b and 3 more" */
+    size_t database_count;
+    bool is_for_all; /* databases: "*" */
+};
+typedef void chroma_identity_fn(void *ctx, const struct chroma_identity *identity,
+                                const struct error *err);
+struct http_request *chroma_ask_identity(struct chroma *chroma, chroma_identity_fn *fn, void *ctx,
+                                         struct error *err);
+/* Reads such an answer (exposed for tests). ERROR_FORMAT: it is none. */
+MUST_CHECK bool chroma_read_identity(struct span body, struct chroma_identity *out,
+                                     struct error *err);
 /* body: a whole create request (chroma_create_body). ERROR_CONFLICT when it exists. */
 struct http_request *chroma_create_collection(struct chroma *chroma, struct span body,
                                               chroma_collection_fn *fn, void *ctx,
@@ -153,7 +176,6 @@ enum chroma_index_kind {
     CHROMA_INDEX_SPANN,    /* Chroma Cloud: of an index only the distance space is carried */
     CHROMA_INDEX_METADATA, /* a server before 1.0: the index as hnsw:* metadata, which stays there */
 };
-/* Chroma Cloud is known by its host, api.trychroma.com and its regions; an old server by its version. */
 enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma);
 
 /* name, configuration of that kind, embedding function, metadata without hnsw:* keys (but for an old server, which has

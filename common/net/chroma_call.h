@@ -17,6 +17,7 @@ struct chroma_call {
         chroma_answer_fn *answer;
         chroma_ids_fn *ids;
         chroma_count_fn *count;
+        chroma_identity_fn *identity;
     } fn;
     void *ctx;
     struct buf url;
@@ -35,7 +36,9 @@ void chroma_call_version(struct chroma_call *call, enum chroma_api api);
 void chroma_call_preflight(struct chroma_call *call);
 void chroma_call_collections(struct chroma_call *call);
 void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit); /* of them */
-void chroma_call_place(struct chroma_call *call, bool is_database); /* else: the tenant */
+void chroma_call_identity(struct chroma_call *call);
+void chroma_call_place(struct chroma_call *call, bool is_database);  /* else: the tenant */
+void chroma_call_places(struct chroma_call *call, bool is_database); /* where they are made */
 /* which: a name or a UUID; verb: of its records, or NULL for itself. */
 void chroma_call_collection(struct chroma_call *call, const char *which, const char *verb);
 /* -- chroma_call.c -- */

@@ -39,18 +39,22 @@ static struct span value_of(const struct chroma_index *index, const struct param
     return value;
 }
 
-enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma)
+bool chroma_is_cloud(const struct chroma *chroma)
 {
     /* origin: https://api.trychroma.com:443 */
     const char *port = strrchr(chroma->address.origin, ':');
     size_t host_end = port != NULL ? (size_t)(port - chroma->address.origin) : 0;
     size_t len = sizeof "." CLOUD_DOMAIN - 1;
-    bool is_cloud = host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0;
 
+    return chroma->is_cloud || (host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0);
+}
+
+enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma)
+{
     if (chroma_is_old(chroma)) {
         return CHROMA_INDEX_METADATA;
     }
-    return is_cloud ? CHROMA_INDEX_SPANN : CHROMA_INDEX_HNSW;
+    return chroma_is_cloud(chroma) ? CHROMA_INDEX_SPANN : CHROMA_INDEX_HNSW;
 }
 
 static void write_index(struct buf *out, const struct chroma_index *index,

@@ -190,6 +190,12 @@ static bool refuse_credentials(const struct chroma *chroma, const struct http_an
                              styles[i].check, variable, styles[i].other, words);
         }
     }
+    if (chroma_is_cloud(chroma)) {
+        return error_set(err, ERROR_AUTH,
+                         "%d%s%.100s: Chroma Cloud asks for a key, none was sent (set "
+                         "CHROMA_API_KEY or %s_TOKEN): %s",
+                         answer->status, path[0] ? " to " : "", path, variable, words);
+    }
     return error_set(err, ERROR_AUTH,
                      "%d%s%.100s: asks for credentials, none were sent (set %s_TOKEN, and %s_AUTH "
                      "to bearer, x-chroma-token or basic): %s",

@@ -11,7 +11,10 @@
 enum route {
     ROUTE_VERSION,
     ROUTE_PREFLIGHT,
+    ROUTE_IDENTITY,
+    ROUTE_TENANTS,
     ROUTE_TENANT,
+    ROUTE_DATABASES,
     ROUTE_DATABASE,
     ROUTE_COLLECTIONS,
     ROUTE_COLLECTION,
@@ -27,7 +30,10 @@ enum route {
 static const char *const routes[ROUTE_COUNT][CHROMA_API_COUNT] = {
     [ROUTE_VERSION] = {"/api/v2/version", "/api/v1/version"},
     [ROUTE_PREFLIGHT] = {"/api/v2/pre-flight-checks", "/api/v1/pre-flight-checks"},
+    [ROUTE_IDENTITY] = {"/api/v2/auth/identity", "/api/v1/auth/identity"},
+    [ROUTE_TENANTS] = {"/api/v2/tenants", "/api/v1/tenants"},
     [ROUTE_TENANT] = {V2_TENANT, "/api/v1/tenants/{tenant}"},
+    [ROUTE_DATABASES] = {V2_TENANT "/databases", "/api/v1/databases?tenant={tenant}"},
     [ROUTE_DATABASE] = {V2_PLACE, "/api/v1/databases/{database}?tenant={tenant}"},
     [ROUTE_COLLECTIONS] = {V2_PLACE "/collections", "/api/v1/collections" V1_PLACE},
     [ROUTE_COLLECTION] = {V2_PLACE "/collections/{which}", "/api/v1/collections/{which}" V1_PLACE},
@@ -100,9 +106,21 @@ void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit)
                offset);
 }
 
+void chroma_call_identity(struct chroma_call *call)
+{
+    append_route(call, routes[ROUTE_IDENTITY][call->chroma->api], "", "");
+}
+
 void chroma_call_place(struct chroma_call *call, bool is_database)
 {
     enum route route = is_database ? ROUTE_DATABASE : ROUTE_TENANT;
+
+    append_route(call, routes[route][call->chroma->api], "", "");
+}
+
+void chroma_call_places(struct chroma_call *call, bool is_database)
+{
+    enum route route = is_database ? ROUTE_DATABASES : ROUTE_TENANTS;
 
     append_route(call, routes[route][call->chroma->api], "", "");
 }

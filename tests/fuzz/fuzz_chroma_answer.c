@@ -92,6 +92,21 @@ static void check_version(struct span body, uint8_t choice)
     }
 }
 
+static void check_identity(struct span body)
+{
+    struct chroma_identity identity;
+    struct error err = {0};
+
+    if (chroma_read_identity(body, &identity, &err)) {
+        REQUIRE(strnlen(identity.tenant, sizeof identity.tenant) < sizeof identity.tenant);
+        REQUIRE(strnlen(identity.database, sizeof identity.database) < sizeof identity.database);
+        REQUIRE(strnlen(identity.databases, sizeof identity.databases) < sizeof identity.databases);
+        REQUIRE(identity.database_count == 1 || identity.database[0] == '\0');
+    } else {
+        check_error(false, &err);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span input = {data, size};
@@ -111,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     error_clear(&err);
     check_error(chroma_check_preflight(server(choice), &answer, &limits, &err), &err);
     check_version(input, choice);
+    check_identity(input);
     check_collection(input);
     return 0;
 }
