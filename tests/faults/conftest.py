@@ -68,6 +68,23 @@ def world(services, tmp_path, request):
     yield from living(services, tmp_path, request.node.originalname)
 
 
+@pytest.fixture
+def make_world(services, tmp_path):
+    """make_world(name): another one, for scenarios that want several beside each other."""
+    made = []
+
+    def make(name):
+        folder = tmp_path / ("world%d" % len(made))
+        folder.mkdir()
+        made.append(world_module.World(services, folder, name))
+        LIVING.append(made[-1])
+        return made[-1]
+    yield make
+    for world in made:
+        LIVING.remove(world)
+        world.end()
+
+
 @pytest.fixture(scope="module")
 def module_world(services, tmp_path_factory, request):
     """For a module whose tests look at one run from several sides, or whose scenarios are many and small."""
