@@ -165,12 +165,13 @@ class World(e2e.Ferry):
 
     # --- what the check needs ---
 
-    def where(self, job=None, **changes):
+    def where(self, job=None, status=True, **changes):
         for process in self.processes:
             if process.alive:
                 self.look(process)
-        status = [self.producer("status"), self.producer("status", "--json")]
-        assert all(process.status == DONE for process in status), status[0].err + status[1].err
+        if status:  # what it prints is looked at with the rest
+            said = [self.producer("status"), self.producer("status", "--json")]
+            assert all(process.status == DONE for process in said), said[0].err + said[1].err
         known = dict(
             dsn="host=%s port=%s user=postgres dbname=%s" % (self.services["PGHOST"], self.services["PGPORT"], self.database),
             brokers=self.services["FERRY_KAFKA_BROKERS"], topic=self.topic.name, dead_letters=self.dead_letters.name,
@@ -179,6 +180,11 @@ class World(e2e.Ferry):
             texts=self.titles, ended=self.ended, within=self.within)
         known.update(changes)
         return evidence.Where(**known)
+
+    def check_now(self, *invariants):
+        """Those that must hold at any moment; by itself, that no offset is ahead of what is done."""
+        for finding in check.findings(self.where(status=False), invariants or (check.i3,)):
+            assert finding.holds, str(finding)
 
     def steps(self, kind=None):
         """Events of the ledger."""

@@ -1,0 +1,81 @@
+"""Line 3: two producers and two consumers, one of which is killed again and again, at any moment, and started anew, with other
+flags; then everything is killed at once, and the job goes on from the ledger alone."""
+
+import threading
+import time
+
+from ferry import DONE
+from world import check, dice, sized, wait_for
+
+RECORDS, BATCH = sized(2000, 20000), 20
+KILLS = sized(30, 200)
+REDONE = 2.0  # times the records of the job, exported or delivered
+
+
+class Pace:
+    """Lets the target take in only as much as the kills are far, so that all of them meet a job at work."""
+
+    def __init__(self, batches, kills):
+        self.batches, self.kills, self.killed = batches, kills, 0
+        self.seen, self.open, self.lock = set(), False, threading.Condition()
+
+    def handle(self, request, forward):
+        if request.verb == "upsert":
+            with self.lock:
+                self.seen.add(request.json()["ids"][0])
+                while not self.open and len(self.seen) > self.batches * (self.killed + 2) / (self.kills + 2):
+                    self.lock.wait(1)
+        return forward(request)
+
+    def another(self):
+        with self.lock:
+            self.killed += 1
+            self.lock.notify_all()
+
+    def end(self):
+        with self.lock:
+            self.open = True
+            self.lock.notify_all()
+
+
+def test_killed_again_and_again(world, score):
+    chance = dice("random kills")
+    pace = Pace(RECORDS // BATCH, KILLS)
+    world.front.handler = pace.handle
+    world.fill(RECORDS, dimension=8)
+    world.setup()
+
+    def consumer():
+        return world.start("ferry-consumer", env={"FERRY_LEASE": chance.choice(["2s", "3s", "4s"])})
+
+    def producer():
+        return world.start_migrate(batch_records=chance.choice([BATCH, 7, 300]) if world.jobs() else BATCH,
+                                   source_concurrency=chance.choice([1, 2, 8]))
+    living = [("producer", producer, producer()), ("consumer", consumer, consumer()),
+              ("producer", producer, producer()), ("consumer", consumer, consumer())]
+    wait_for(lambda: world.jobs(), what="a job")
+    for number in range(KILLS):
+        time.sleep(chance.uniform(0.05, sized(1.0, 2.0)))  # not for anything: any moment will do
+        index = chance.randrange(len(living))
+        kind, start, victim = living[index]
+        assert victim.alive, "%s: %s" % (victim.name, victim.err)
+        victim.kill()
+        pace.another()
+        living[index] = (kind, start, start())
+        if number % 25 == 12:
+            world.check_now()
+    assert world.job()["state"] == "running"
+    world.kill(*(process for _, _, process in living))
+    pace.end()
+    world.faults_end(within=sized(90, 600))
+    world.consumers(3)
+    resumed = world.resume(world.job()["job"], "--batch-records", "300", "--source-concurrency", "4", seconds=sized(120, 600))
+    assert resumed.status == DONE, resumed.err
+    exported, delivered, planned = world.redone()
+    assert planned == RECORDS and len(world.jobs()) == 1
+    check.everything(world)
+    again = max(exported, delivered) / planned
+    figure = "%d kills, then all at once; equal; exported %.2f times, delivered %.2f times" % (
+        KILLS, exported / planned, delivered / planned)
+    score(3, figure, "equal; at most %.0f times" % REDONE, again <= REDONE)
+    assert again <= REDONE, figure
