@@ -301,9 +301,9 @@ def findings(where, only=ALL):
         ledger.connection.close()
 
 
-def everything(world, job=None, **changes):
-    """For a scenario: prints one line each, and fails when an invariant is broken."""
-    found = findings(world.where(job, **changes))
+def everything(world, job=None, only=ALL, **changes):
+    """For a scenario: prints one line each, and fails when an invariant is broken. changes: of what Where knows."""
+    found = findings(world.where(job, **changes), only)
     lines = [str(finding) for finding in found]
     print("\n".join(lines))
     assert all(finding.holds for finding in found), "\n" + "\n".join(lines)
