@@ -116,6 +116,21 @@ static enum bisect_next end_probing(struct bisect *bisect, bool has_rejected)
     return has_rejected ? ask_all(bisect) : ask_suspects(bisect);
 }
 
+void bisect_keep(struct bisect *bisect, size_t before)
+{
+    size_t asked = bisect_asked_count(bisect);
+
+    before = before < asked ? before : asked - 1;
+    bisect->has_accepted = bisect->has_accepted || before > 0;
+    for (size_t i = 0; before > 0; i++) {
+        if (bisect->asked[i]) {
+            bisect->asked[i] = false;
+            bisect->marks[i] = BISECT_ACCEPTED;
+            before--;
+        }
+    }
+}
+
 enum bisect_next bisect_accept(struct bisect *bisect)
 {
     bool has_rejected = bisect->phase == BISECT_PROBE && bisect->probed > 0;

@@ -67,6 +67,9 @@ static inline bool bisect_is_rejected(const struct bisect *bisect, size_t record
 }
 size_t bisect_asked_count(const struct bisect *bisect);
 
+/* The first `before` of the asked records were accepted, the others were not answered: only those are still asked. At least one
+ * stays. */
+void bisect_keep(struct bisect *bisect, size_t before);
 /* All that was asked has been accepted. */
 enum bisect_next bisect_accept(struct bisect *bisect);
 /* Of the asked records in their order, `before` were accepted in earlier requests, the next `refused` (0: all the

@@ -127,6 +127,17 @@ static void on_too_large(struct delivery_core *core, const struct delivery_event
     delivery_start(core, event->slot, DELIVERY_UPSERTING);
 }
 
+/* An upsert that failed in the middle: what was answered well before is not sent again, and the rest is no smaller for it. */
+static void keep_accepted(struct delivery *delivery, uint32_t before)
+{
+    uint32_t asked = (uint32_t)bisect_asked_count(&delivery->bisect);
+
+    if (before > 0 && before < asked) {
+        bisect_keep(&delivery->bisect, before);
+        delivery->parts = (delivery->parts * (asked - before) + asked - 1) / asked;
+    }
+}
+
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms)
 {
@@ -146,6 +157,7 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
         reject(core, event->slot, record, "refused");
         go_on(core, event->slot, next, now_ms);
     } else {
+        keep_accepted(delivery, event->before);
         delivery->is_doubtful = delivery->is_doubtful || event->may_be_applied;
         delivery_fail(core, event, now_ms);
     }

@@ -252,6 +252,22 @@ static void a_piece_that_was_accepted_proves_that_not_all_are_bad(void **state)
     assert_int_equal(t.bisect.probe_count, 0);
 }
 
+static void what_was_accepted_before_a_failure_is_not_asked_again(void **state)
+{
+    (void)state;
+    bisect_begin(&t.bisect, 300);
+    bisect_keep(&t.bisect, 100);
+    assert_int_equal(bisect_asked_count(&t.bisect), 200);
+    assert_false(bisect_is_asked(&t.bisect, 99));
+    assert_true(bisect_is_asked(&t.bisect, 100));
+    bisect_keep(&t.bisect, 200); /* nothing would be left to ask */
+    assert_int_equal(bisect_asked_count(&t.bisect), 1);
+    assert_int_equal(bisect_accept(&t.bisect), BISECT_FINISHED);
+    check_decided(300);
+    assert_true(bisect_again(&t.bisect)); /* but all of it when it reads back otherwise */
+    assert_int_equal(bisect_asked_count(&t.bisect), 300);
+}
+
 static void asked_again_are_only_those_that_were_accepted(void **state)
 {
     (void)state;
@@ -331,6 +347,7 @@ int main(void)
         TEST(any_set_of_bad_records_is_found),
         TEST(one_that_is_too_large_alone_is_rejected_and_says_nothing_of_others),
         TEST(a_piece_that_was_accepted_proves_that_not_all_are_bad),
+        TEST(what_was_accepted_before_a_failure_is_not_asked_again),
         TEST(asked_again_are_only_those_that_were_accepted),
         TEST(a_target_that_changes_its_mind_leaves_nothing_undecided),
         TEST(what_differs_from_record_to_record_is_masked),

@@ -981,6 +981,27 @@ static void the_division_goes_on_from_what_the_edge_has_used(void **state)
     assert_int_equal(expect(ACTION_UPSERT, slot).parts, 20);
 }
 
+static void pieces_that_were_answered_well_are_not_sent_again(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    tell((struct delivery_event){
+        .kind = EVENT_UPSERT, .slot = slot, .error = ERROR_TOO_LARGE, .parts = 2});
+    assert_int_equal(expect(ACTION_UPSERT, slot).parts, 4);
+    tell((struct delivery_event){.kind = EVENT_UPSERT,
+                                 .slot = slot,
+                                 .error = ERROR_THROTTLED,
+                                 .before = RECORDS / 2,
+                                 .refused = RECORDS / 4,
+                                 .parts = 4});
+    wait_ms(1000);
+    assert_int_equal(expect(ACTION_UPSERT, slot).parts, 2);
+    assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS - RECORDS / 2);
+    assert_false(bisect_is_asked(bisect_of(slot), 0));
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+}
+
 /* ---- repairs: decision 13 ---- */
 
 static void a_surplus_document_is_noted_deleted_written_and_read_again(void **state)
@@ -1205,7 +1226,8 @@ static void an_answer_after_the_grace_begins_no_write(void **state)
 }
 
 /* Between the claim that said "park" and the parking, somebody else may have claimed it. */
-static void what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged(void **state)
+static void
+what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged(void **state)
 {
     (void)state;
     size_t slot = parking();
@@ -1769,6 +1791,7 @@ int main(void)
         TEST(what_waiting_does_not_mend_blocks_the_job),
         TEST(too_large_is_divided_at_once_until_single_records),
         TEST(the_division_goes_on_from_what_the_edge_has_used),
+        TEST(pieces_that_were_answered_well_are_not_sent_again),
         TEST(a_refused_record_is_found_and_the_others_read),
         TEST(what_is_refused_alike_eight_times_blocks_the_job),
         TEST(with_its_job_blocked_nothing_else_of_it_is_sent),
