@@ -39,6 +39,17 @@ class Raw(Exception):
 class Request:
     def __init__(self, method, path, headers, body):
         self.method, self.path, self.headers, self.body = method, path, headers, body
+        self.connection = None  # the program's end
+
+    @property
+    def is_given_up(self):
+        """Whether the program has closed the connection, and waits for no answer any more."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     @property
     def verb(self):
@@ -99,6 +110,7 @@ class Proxy:
             def serve(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 request = Request(self.command, self.path, dict(self.headers), b"")
+                request.connection = self.connection
                 answer = proxy.early(request, length) if proxy.early else None
                 if answer is not None:  # and closes upon a body that it has not read, as servers do
                     self.end(request, answer.status)

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import world as world_module  # noqa: E402
+from own_postgres import OwnPostgres  # noqa: E402
 
 NEEDED = ["FERRY_SOURCE", "FERRY_TARGET", "FERRY_KAFKA_BROKERS", "PGHOST", "PGPORT", "PATH"]
 LIVING = []
@@ -38,6 +39,13 @@ def own(request, shared_services, tmp_path_factory):
         return
     with world_module.Services(tmp_path_factory.mktemp("services") / "local", *names) as services:
         yield services
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One more, for the scenarios that stop it and start it again; each leaves it running."""
+    with OwnPostgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
