@@ -12,6 +12,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* nohup(1) wants us to outlive the terminal. A blocked signal comes to the descriptor although it is ignored. */
+static bool is_ignored(int signum)
+{
+    struct sigaction now;
+    return sigaction(signum, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 bool stop_open(struct stop *stop, struct error *err)
 {
     sigset_t signals;
@@ -20,8 +27,11 @@ bool stop_open(struct stop *stop, struct error *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    /* A peer that hangs up, or a closed terminal, is an error of that write and no reason to die. */
-    if (sigaction(SIGPIPE, &ignore, NULL) != 0) {
+    if (!is_ignored(SIGHUP)) {
+        sigaddset(&signals, SIGHUP);
+    }
+    /* A peer that hangs up, a closed terminal, a log that may not grow (ulimit -f) is an error of that write and no reason to die. */
+    if (sigaction(SIGPIPE, &ignore, NULL) != 0 || sigaction(SIGXFSZ, &ignore, NULL) != 0) {
         return error_set(err, ERROR_BUG, "cannot ignore SIGPIPE: %s", strerror(errno));
     }
     int cause = pthread_sigmask(SIG_BLOCK, &signals, NULL);

@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM as a descriptor on the loop: the first asks to stop, the second to stop at once. SIGPIPE is ignored. */
+/* SIGINT, SIGTERM and SIGHUP as a descriptor on the loop: the first asks to stop, the second to stop at once. SIGPIPE and SIGXFSZ are
+ * ignored. */
 #ifndef APP_STOP_H
 #define APP_STOP_H
 
@@ -10,7 +11,7 @@ struct stop {
 };
 
 /* Blocks the signals for this and later threads: to be called before any thread starts. They are seen even if they were
- * ignored when the program started, as SIGINT is in a shell's background job. */
+ * ignored when the program started, as SIGINT is in a shell's background job; but not SIGHUP, which nohup(1) has ignored. */
 MUST_CHECK bool stop_open(struct stop *stop, struct error *err);
 void stop_close(struct stop *stop);
 int stop_fd(void *stop);

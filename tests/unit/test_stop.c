@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/stop.h"
@@ -84,6 +86,44 @@ static void a_signal_that_was_ignored_before_counts_too(void **state)
     signal(SIGINT, SIG_DFL);
 }
 
+static void a_terminal_that_is_closed_asks_to_stop_unless_under_nohup(void **state)
+{
+    struct error err = {0};
+    (void)state;
+    kill(getpid(), SIGHUP);
+    stop_on_ready(&stop, POLLIN);
+    assert_int_equal(stop.requested, 1);
+    stop_close(&stop);
+    sigset_t none;
+    sigemptyset(&none);
+    assert_true(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &none, NULL), 0);
+    assert_true(stop_open(&stop, &err));
+    kill(getpid(), SIGHUP);
+    stop_on_ready(&stop, POLLIN);
+    assert_int_equal(stop.requested, 0);
+    signal(SIGHUP, SIG_DFL);
+}
+
+static void a_file_that_may_not_grow_is_an_error_and_no_signal(void **state)
+{
+    char name[] = "/tmp/ferry-test-stop-XXXXXX";
+    struct rlimit old;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    struct rlimit small = {0, old.rlim_max};
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    unlink(name);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ssize_t written = write(fd, "x", 1);
+    int cause = errno;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(written, -1);
+    assert_int_equal(cause, EFBIG);
+    close(fd);
+}
+
 static void a_peer_that_hung_up_is_an_error_and_no_signal(void **state)
 {
     int pair[2] = {-1, -1};
@@ -120,6 +160,8 @@ int main(void)
         TEST(two_kinds_that_come_together_count_twice),
         TEST(a_signal_that_was_ignored_before_counts_too),
         TEST(a_peer_that_hung_up_is_an_error_and_no_signal),
+        TEST(a_terminal_that_is_closed_asks_to_stop_unless_under_nohup),
+        TEST(a_file_that_may_not_grow_is_an_error_and_no_signal),
         TEST(the_descriptor_is_not_inherited_and_never_blocks),
         TEST(closing_twice_is_harmless),
     };
