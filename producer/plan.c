@@ -11,7 +11,7 @@
 #define WAIT_TURN_MS 500
 #define PATIENCE_MS  (20 * 60 * 1000) /* millions of ids are joined in one statement */
 #define MOST_TRIES   20               /* of plans that the ledger broke off */
-#define OUTAGE_MS    5000             /* a plan begins anew with its listings: not every moment */
+#define OUTAGE_MS    2000             /* a plan begins anew with its listings: not every moment */
 
 struct plan {
     struct runtime *rt;

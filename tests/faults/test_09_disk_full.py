@@ -1,0 +1,114 @@
+"""Line 9: the disk that PostgreSQL's data is on has no space left, for a while: work waits, goes on when there is space again, and
+nobody is told. Needs to be allowed to mount a small file system in memory."""
+
+import os
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from own_postgres import OwnPostgres
+from proxy import Gate, Proxy
+from world import DONE, check, sized, wait_for
+
+TARGET = "job waits, goes on, equality"
+SMALL = {"max_wal_size": "24MB", "min_wal_size": "8MB"}
+
+
+@pytest.fixture(scope="module")
+def disk():
+    folder = tempfile.mkdtemp(prefix="ferry-disk-")  # not one of pytest's, which the server's user cannot enter
+    try:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "none", folder], stderr=subprocess.DEVNULL).returncode:
+            pytest.skip("no file system may be mounted here")
+        yield folder
+        subprocess.run(["umount", "-l", folder], check=True)
+    finally:
+        os.rmdir(folder)
+
+
+@pytest.fixture(scope="module")
+def small(disk):
+    with OwnPostgres(disk, **SMALL) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def services(shared_services, small):
+    return small.services(shared_services)
+
+
+class Ballast:
+    """A file that takes all the space there is. Its removal is the only thing that is done for the server, unless it has ended:
+    without space for its log it panics and cannot come up again."""
+
+    def __init__(self, server):
+        self.server, self.path = server, server.folder / "ballast"
+
+    def __enter__(self):
+        with open(self.path, "wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                try:
+                    while True:
+                        file.write(b"\0" * size)
+                except OSError:
+                    pass
+
+    def __exit__(self, *_):
+        os.remove(self.path)
+        if not self.server.alive:
+            self.server.start()
+
+
+def test_no_space_while_batches_are_delivered(world, small, score):
+    def slowly(request, forward):
+        if request.verb == "upsert":
+            time.sleep(0.1)
+        return forward(request)
+    world.env["FERRY_LEASE"] = "3s"
+    world.front.handler = slowly
+    world.fill(sized(1000, 3000))
+    world.setup()
+    consumers = world.consumers(2)
+    migrate = world.start_migrate(batch_records=20, job="full")
+    wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 60, "the first verified records")
+    waited = 0
+    for _ in range(sized(1, 4)):
+        with Ballast(small):
+            complaint = "No space left on device"
+            wait_for(lambda: complaint in small.log.read_text(errors="replace")[waited:], 60, "the server has no space")
+            time.sleep(sized(3, 8))
+        waited = len(small.log.read_text(errors="replace"))
+        assert migrate.alive, migrate.err
+    world.faults_end(within=120)
+    assert migrate.wait(180) == DONE, migrate.err
+    for consumer in consumers:
+        assert consumer.alive, consumer.err
+    check.everything(world)
+    score(9, "full %d times while delivering, %s" % (sized(1, 4), TARGET), TARGET, True)
+
+
+def test_no_space_while_the_job_is_planned(world, small, score):
+    world.fill(200)
+    world.setup()
+    world.consumers(1)
+    gate = Gate()
+    gate.close()
+
+    def hold(request, forward):
+        if request.verb == "get":
+            gate.pass_through()
+        return forward(request)
+    with Proxy(world.source.url, hold) as proxy:
+        migrate = world.start_migrate(source=proxy.url, batch_records=100, job="planning")
+        wait_for(lambda: gate.waiting, 60, "the listing of the source")
+        with Ballast(small):
+            gate.open()
+            wait_for(lambda: "No space left" in migrate.err, 60, "it says what it waits for")
+            time.sleep(sized(1, 20))
+            assert migrate.alive, migrate.err
+        world.faults_end(within=120)
+        assert migrate.wait(180) == DONE, migrate.err
+    check.everything(world)
+    score(9, "full while planning, %s" % TARGET, TARGET, True)
