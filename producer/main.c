@@ -52,6 +52,15 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static int flush_output(int code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "ferry-producer: standard output could not be written\n");
+        return code == EXIT_DONE ? EXIT_BUG : code;
+    }
+    return code;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct error err = {0};
@@ -76,14 +85,10 @@ static int run(const struct command *command, int argc, char **argv)
         code = command->run(options);
     }
     option_free(options);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "ferry-producer: standard output could not be written\n");
-        code = code == EXIT_DONE ? EXIT_BUG : code;
-    }
     return code;
 }
 
-int main(int argc, char **argv)
+static int choose(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
@@ -105,4 +110,9 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     return run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    return flush_output(choose(argc, argv));
 }
