@@ -11,7 +11,7 @@
 bool targets_open(struct targets *targets, const struct option_set *options, struct http *http,
                   struct error *err)
 {
-    const char *url = option_environment(options, "FERRY_TARGET");
+    const char *url = option_server(options, "target");
     struct http_address address;
 
     *targets = (struct targets){.options = options, .http = http};
@@ -79,20 +79,24 @@ bool targets_lack_secret(const struct targets *targets, const char *origin)
     return origins_hold(&targets->without_secret, origin);
 }
 
-static struct secret_request request_for(const struct targets *targets, const char *origin)
+/* chroma: whose tenant and database are known, or NULL. */
+static struct secret_request request_for(const struct targets *targets, const char *origin,
+                                         const struct chroma *chroma)
 {
     return (struct secret_request){
         .role = SECRET_TARGET,
         .origin = origin,
         .expected_origin = targets->expected_origin[0] != '\0' ? targets->expected_origin : NULL,
+        .tenant = chroma != NULL ? chroma->tenant : NULL,
+        .database = chroma != NULL ? chroma->database : NULL,
     };
 }
 
-static bool find_header(const struct targets *targets, const char *origin, char header[512],
-                        struct error *err)
+static bool find_header(const struct targets *targets, const char *origin,
+                        const struct chroma *chroma, char header[512], struct error *err)
 {
     char style[16];
-    struct secret_request request = request_for(targets, origin);
+    struct secret_request request = request_for(targets, origin, chroma);
 
     if (!secret_find(targets->options, &request, header, style, err)) {
         return false;
@@ -100,7 +104,8 @@ static bool find_header(const struct targets *targets, const char *origin, char 
     if (header[0] == '\0') {
         return error_set(err, ERROR_AUTH,
                          "no secret for %s: set FERRY_TARGET to its address, and "
-                         "FERRY_TARGET_TOKEN or FERRY_TARGET_TOKEN_FILE",
+                         "FERRY_TARGET_TOKEN or FERRY_TARGET_TOKEN_FILE, or give it an [endpoint] "
+                         "in ferry.conf",
                          origin);
     }
     return true;
@@ -109,7 +114,7 @@ static bool find_header(const struct targets *targets, const char *origin, char 
 bool targets_find_secret(struct targets *targets, const char *origin, struct error *err)
 {
     char header[512];
-    bool is_found = find_header(targets, origin, header, err);
+    bool is_found = find_header(targets, origin, NULL, header, err);
 
     explicit_bzero(header, sizeof header);
     if (is_found) {
@@ -141,7 +146,7 @@ static struct target *find_or_add(struct targets *targets, const struct uuid *uu
 static bool find_link(const struct targets *targets, struct target *target, struct error *err)
 {
     struct chroma *chroma = &target->chroma;
-    struct secret_request request = request_for(targets, chroma->address.origin);
+    struct secret_request request = request_for(targets, chroma->address.origin, chroma);
 
     return chroma_link(chroma, targets->options, &request,
                        option_text(targets->options, "target-header-file"), &target->is_warned,
@@ -168,7 +173,7 @@ static bool fill(const struct targets *targets, struct target *target, const str
     }
     return http_parse_address(pg_cstr(rows, row, "url"), &chroma->address, err) &&
            (!needs_secret ||
-            find_header(targets, chroma->address.origin, chroma->auth_header, err)) &&
+            find_header(targets, chroma->address.origin, chroma, chroma->auth_header, err)) &&
            find_link(targets, target, err);
 }
 

@@ -116,6 +116,39 @@ static bool write_property(void *ctx, const char *name, const char *value, struc
     return true;
 }
 
+static bool write_setting(void *ctx, const char *name, const char *value, const char *where)
+{
+    write_one(ctx, name, value, where);
+    return true;
+}
+
+/* What stands in ferry.conf is told with its line, what it makes void with the reason. */
+static void write_endpoints(struct writer *writer, const struct option_set *options)
+{
+    const char *name;
+    size_t at = 0;
+    (void)option_each_endpoint_setting(options, write_setting, writer);
+    while ((name = option_unused_variable(options, &at)) != NULL) {
+        char from[800];
+        size_t len;
+        option_describe_variable(options, name, from, sizeof from);
+        len = strlen(from);
+        snprintf(from + len, sizeof from - len, ": says nothing, an endpoint of %s is named",
+                 option_config_path(options));
+        write_one(writer, name, HIDDEN, from);
+    }
+}
+
+static bool write_config_property(void *ctx, const char *where, const char *name, const char *value,
+                                  struct error *err)
+{
+    char shown[200];
+    (void)err;
+    snprintf(shown, sizeof shown, "kafka.%s", name);
+    write_one(ctx, shown, value, where);
+    return true;
+}
+
 static void write_rule(struct writer *writer, const struct option_set *options)
 {
     const char *values[CHROMA_VARIABLES];
@@ -136,6 +169,18 @@ static void write_rule(struct writer *writer, const struct option_set *options)
     }
 }
 
+static bool is_unused(const struct option_set *options, const char *variable)
+{
+    const char *name;
+    size_t at = 0;
+    while ((name = option_unused_variable(options, &at)) != NULL) {
+        if (strcmp(name, variable) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool doctor_settings(const struct option_set *options, const struct option_row *rows, size_t count,
                      bool as_json, struct buf *out, struct error *err)
 {
@@ -151,7 +196,7 @@ bool doctor_settings(const struct option_set *options, const struct option_row *
     }
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const char *value = option_environment(options, variables[i].name);
-        if (value == NULL) {
+        if (value == NULL || is_unused(options, variables[i].name)) {
             continue;
         }
         /* What holds an @ may be an address with a password. */
@@ -160,6 +205,8 @@ bool doctor_settings(const struct option_set *options, const struct option_row *
         write_one(&writer, variables[i].name, is_hidden ? HIDDEN : value, from);
     }
     write_rule(&writer, options);
-    return option_each_variable(options, KAFKA_PREFIX, write_property, &writer, err) &&
+    write_endpoints(&writer, options);
+    return option_each_property(options, write_config_property, &writer, err) &&
+           option_each_variable(options, KAFKA_PREFIX, write_property, &writer, err) &&
            buf_check(out, "the settings", err);
 }

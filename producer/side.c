@@ -94,21 +94,43 @@ static bool role_flag(const struct option_set *options, const char *role, const 
     return option_flag(options, name);
 }
 
-static bool find_secret(struct side *side, struct runtime *rt, const char *configured_url,
-                        struct error *err)
+/* Is there a secret that is bound to nothing? It goes nowhere, least of all where a ledger's row points to. */
+static bool is_unbound(const struct runtime *rt, const struct chroma *chroma, struct error *err)
 {
+    static const char *const secrets[] = {"TOKEN", "TOKEN_FILE", "USER"};
+    const char *side = strcmp(chroma->role, "source") == 0 ? "SOURCE" : "TARGET";
+    for (size_t i = 0; chroma->auth_header[0] == '\0' && i < ARRAY_LEN(secrets); i++) {
+        char variable[40];
+        snprintf(variable, sizeof variable, "FERRY_%s_%s", side, secrets[i]);
+        if (option_environment(rt->options, variable) != NULL) {
+            error_set(err, ERROR_USAGE,
+                      "%s is set, but not for which server: set FERRY_%s or --%s to its address as "
+                      "well (the job's %s is %s)",
+                      variable, side, chroma->role, chroma->role, chroma->address.origin);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_secret(struct side *side, struct runtime *rt, struct error *err)
+{
+    struct chroma *chroma = &side->chroma;
     struct http_address configured = {0};
-    if (configured_url != NULL && !http_parse_address(configured_url, &configured, err)) {
-        return false;
+    const char *server = option_server(rt->options, chroma->role);
+    bool is_warned = false;
+    if (server != NULL && !http_parse_address(server, &configured, err)) {
+        return error_wrap(err, "address of the %s", chroma->role);
     }
     struct secret_request request = {
-        .role = strcmp(side->chroma.role, "source") == 0 ? SECRET_SOURCE : SECRET_TARGET,
-        .origin = side->chroma.address.origin,
-        .expected_origin = configured_url != NULL ? configured.origin : side->chroma.address.origin,
+        .role = strcmp(chroma->role, "source") == 0 ? SECRET_SOURCE : SECRET_TARGET,
+        .origin = chroma->address.origin,
+        .expected_origin = server != NULL ? configured.origin : NULL,
+        .tenant = side->has_tenant ? chroma->tenant : NULL,
+        .database = side->has_database ? chroma->database : NULL,
     };
-    struct chroma *chroma = &side->chroma;
-    bool is_warned = false;
     return secret_find(rt->options, &request, chroma->auth_header, side->auth_style, err) &&
+           (server != NULL || !is_unbound(rt, chroma, err)) &&
            chroma_link(chroma, rt->options, &request,
                        role_option(rt->options, chroma->role, "header-file"), &is_warned, err);
 }
@@ -137,7 +159,7 @@ bool side_open(struct side *side, struct runtime *rt, const char *role, const ch
     if (!http_parse_address(url, &chroma->address, err)) {
         return error_wrap(err, "--%s", role);
     }
-    return find_secret(side, rt, configured, err);
+    return find_secret(side, rt, err);
 }
 
 /* Has a server answered that it is something else than what was asked for? */

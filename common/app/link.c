@@ -7,21 +7,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "app/endpoint.h"
 #include "app/environment.h"
 #include "base/bytes.h"
-
-struct link_role {
-    const char *ca;
-    const char *cert;
-    const char *key;
-    const char *headers; /* for messages */
-};
-static const struct link_role roles[] = {
-    [SECRET_SOURCE] = {"FERRY_SOURCE_CA_FILE", "FERRY_SOURCE_CERT_FILE", "FERRY_SOURCE_KEY_FILE",
-                       "--source-header-file"},
-    [SECRET_TARGET] = {"FERRY_TARGET_CA_FILE", "FERRY_TARGET_CERT_FILE", "FERRY_TARGET_KEY_FILE",
-                       "--target-header-file"},
-};
 
 struct headers { /* a file's, on their way */
     struct link *link;
@@ -31,13 +19,13 @@ struct headers { /* a file's, on their way */
 };
 
 /* The HTTP library would say of a missing file no more than that something is wrong with it. */
-static bool find_file(const struct option_set *options, const char *variable, const char **out,
+static bool find_file(const struct endpoint *from, enum endpoint_setting setting, const char **out,
                       struct error *err)
 {
-    *out = option_environment(options, variable);
+    *out = endpoint_value(from, setting);
     if (*out != NULL && access(*out, R_OK) != 0) {
-        return error_set(err, ERROR_USAGE, "%s: cannot read %s: %s", variable, *out,
-                         strerror(errno));
+        return error_set(err, ERROR_USAGE, "%s: cannot read %s: %s", endpoint_where(from, setting),
+                         *out, strerror(errno));
     }
     return true;
 }
@@ -174,20 +162,30 @@ bool link_find(const struct option_set *options, const struct secret_request *re
                const char *header_file, const char *secret_header, struct link *out,
                struct error *err)
 {
-    const struct link_role *role = &roles[request->role];
+    static const char *const flags[] = {
+        [SECRET_SOURCE] = "--source-header-file",
+        [SECRET_TARGET] = "--target-header-file",
+    };
     struct headers headers = {.link = out, .secret_header = secret_header};
+    struct endpoint from;
+    bool is_expected =
+        request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
     memset(out, 0, sizeof(*out));
-    if (request->expected_origin == NULL ||
-        strcmp(request->origin, request->expected_origin) != 0) {
-        return true;
-    }
-    if (!find_file(options, role->ca, &out->ca_file, err) ||
-        !find_file(options, role->cert, &out->cert_file, err) ||
-        !find_file(options, role->key, &out->key_file, err)) {
+    if (!endpoint_choose(options, request, &from, err) ||
+        !find_file(&from, ENDPOINT_CA_FILE, &out->ca_file, err) ||
+        !find_file(&from, ENDPOINT_CERT_FILE, &out->cert_file, err) ||
+        !find_file(&from, ENDPOINT_KEY_FILE, &out->key_file, err)) {
         return false;
     }
     if (out->key_file != NULL && out->cert_file == NULL) {
-        return error_set(err, ERROR_USAGE, "%s is set without %s", role->key, role->cert);
+        return error_set(err, ERROR_USAGE, "%s is set without %s",
+                         endpoint_where(&from, ENDPOINT_KEY_FILE),
+                         endpoint_where(&from, ENDPOINT_CERT_FILE));
     }
-    return header_file == NULL || take_file(&headers, role->headers, header_file, err);
+    const char *own = endpoint_value(&from, ENDPOINT_HEADER_FILE);
+    if (is_expected && header_file != NULL && (own == NULL || strcmp(own, header_file) != 0)) {
+        return take_file(&headers, flags[request->role], header_file, err);
+    }
+    return own == NULL ||
+           take_file(&headers, endpoint_where(&from, ENDPOINT_HEADER_FILE), own, err);
 }

@@ -18,6 +18,7 @@
 
 #define ENV_FILE      ".env"
 #define ENV_FILE_NAME "env-file"
+#define CONFIG_NAME   "config"
 
 size_t option_count(const struct option_set *set)
 {
@@ -84,6 +85,9 @@ static void read_environment(struct option_parser *parser)
     const char *path = named->text != NULL ? named->text : ENV_FILE;
     if (!environment_read(path, named->text != NULL, &parser->set->environment, parser->err)) {
         parser->problems++;
+    } else if (!value_named(parser->set, CONFIG_NAME)->is_refused) {
+        option_read_config(parser, value_named(parser->set, CONFIG_NAME)->text);
+        option_choose_endpoints(parser);
     }
 }
 
@@ -103,7 +107,11 @@ static void settle(struct option_parser *parser, size_t index)
     struct option_value *value = &parser->set->values[index];
     enum option_origin origin = OPTION_DEFAULT;
     const char *text = NULL;
-    if (value->text == NULL && row->env != NULL) {
+    value->from = option_from_endpoint(parser->set, index);
+    if (value->from != NULL) { /* variables are then about another server */
+        text = value->from->text;
+        origin = OPTION_CONFIG_FILE;
+    } else if (value->text == NULL && row->env != NULL) {
         value->variable = row->env;
         text = option_find_variable(parser->set, row->env, &origin);
         text = text != NULL ? text : option_from_chroma(parser, row, &value->variable, &origin);
@@ -199,6 +207,7 @@ void option_free(struct option_set *set)
     free(set->values);
     free(set->words);
     environment_free(set->environment);
+    config_free(set->config);
     free(set);
 }
 

@@ -1,10 +1,12 @@
 /*
  * One row per option drives flag, environment variable, default, checking and --help. Precedence: flag, process
  * environment, .env in the working directory (or --env-file), default. Secrets are never options: see secret.h.
+ * The name of an endpoint in ferry.conf may stand for the address of a source or target; then its section says what is of that
+ * server, and variables do not.
  * Everything is checked before anything is refused: the message names the first problem and counts the others.
  *
  * A flag given twice: the last one wins, but for a list, which grows. An empty variable counts as not set, and hides the same one in .env.
- * --env-file and --help belong to every program and stand in no table.
+ * --env-file, --config and --help belong to every program and stand in no table.
  */
 #ifndef APP_OPTION_H
 #define APP_OPTION_H
@@ -39,6 +41,7 @@ struct option_row {
 
 enum option_origin {
     OPTION_DEFAULT,
+    OPTION_CONFIG_FILE, /* a named endpoint's */
     OPTION_ENV_FILE,
     OPTION_ENVIRONMENT,
     OPTION_COMMAND_LINE
@@ -70,6 +73,23 @@ typedef bool option_variable_fn(void *ctx, const char *variable, const char *val
                                 struct error *err);
 MUST_CHECK bool option_each_variable(const struct option_set *set, const char *prefix,
                                      option_variable_fn *fn, void *ctx, struct error *err);
+
+/* The address of a role's server ("source", "target") as flag, variable or endpoint give it; NULL: nowhere. What the secrets
+ * set for that role are bound to; also for programs whose table has no such row, which Chroma's variables do not reach. */
+const char *option_server(const struct option_set *set, const char *role);
+/* The ferry.conf that was read, or NULL. */
+const char *option_config_path(const struct option_set *set);
+/* The settings of the endpoints that were named: "source token_file", its value (no secret), where it stands. Ends when fn
+ * says false. */
+typedef bool option_setting_fn(void *ctx, const char *name, const char *value, const char *where);
+bool option_each_endpoint_setting(const struct option_set *set, option_setting_fn *fn, void *ctx);
+/* Variables that are set and say nothing, because an endpoint is named for that side; *at is 0 at first. NULL: no more. */
+const char *option_unused_variable(const struct option_set *set, size_t *at);
+/* Properties of the bus's client in ferry.conf, with where each stands. */
+typedef bool option_property_fn(void *ctx, const char *where, const char *name, const char *value,
+                                struct error *err);
+MUST_CHECK bool option_each_property(const struct option_set *set, option_property_fn *fn,
+                                     void *ctx, struct error *err);
 
 /* Chroma's own variables, by chroma_variable (chroma_environment.h); NULL when not set. They stand in for a target, its
  * tenant and database, and for a source beside Chroma Cloud, which neither a flag nor a FERRY_ variable gives. */

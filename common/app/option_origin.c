@@ -26,6 +26,9 @@ void option_describe_value(const struct option_set *set, size_t index, char *out
         snprintf(out, size, "%s in %s", variable_of(set, index),
                  environment_path(set->environment));
         break;
+    case OPTION_CONFIG_FILE:
+        snprintf(out, size, "%s", set->values[index].from->where);
+        break;
     case OPTION_DEFAULT:
         snprintf(out, size, "default of --%s", row->name);
         break;
@@ -43,6 +46,21 @@ static void describe(const struct option_set *set, const char *variable, enum op
     }
 }
 
+/* Of an address also where the endpoint was named. */
+static void describe_endpoint(const struct option_set *set, size_t index, char *out, size_t size)
+{
+    const struct option_value *value = &set->values[index];
+    const struct option_row *row = option_at(set, index);
+    char named[600] = "";
+    if (value->named_by == OPTION_COMMAND_LINE) {
+        snprintf(named, sizeof named, "--%s", row->name);
+    } else if (value->named_by != OPTION_DEFAULT) {
+        describe(set, row->env, value->named_by, named, sizeof named);
+    }
+    snprintf(out, size, "%s%s%s line %zu", named, named[0] != '\0' ? ", " : "",
+             config_path(set->config), value->from->line);
+}
+
 void option_describe(const struct option_set *set, const char *name, char *out, size_t size)
 {
     for (size_t i = 0; i < option_count(set); i++) {
@@ -52,6 +70,8 @@ void option_describe(const struct option_set *set, const char *name, char *out, 
         }
         if (value->text == NULL || value->origin == OPTION_DEFAULT) {
             snprintf(out, size, "%s", value->text == NULL ? "not set" : "default");
+        } else if (value->origin == OPTION_CONFIG_FILE) {
+            describe_endpoint(set, i, out, size);
         } else if (value->origin == OPTION_COMMAND_LINE) {
             snprintf(out, size, "--%s", name);
         } else {

@@ -3,21 +3,25 @@
 #define APP_OPTION_PARTS_H
 
 #include "app/chroma_environment.h"
+#include "app/config.h"
 #include "app/environment.h"
 #include "app/option.h"
+#include "app/secret.h"
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* --env-file and --help, which every program has. */
-#define OPTION_BUILTINS 2
+/* --env-file, --config and --help, which every program has. */
+#define OPTION_BUILTINS 3
 extern const struct option_row option_builtins[OPTION_BUILTINS];
 
 struct option_value {
     char *text; /* owned; NULL: not set */
     int64_t number;
     enum option_origin origin;
-    const char *variable; /* borrowed: that it comes from, if any */
-    bool is_refused;      /* already a problem: not to be reported as missing or malformed again */
+    const char *variable;            /* borrowed: that it comes from, if any */
+    const struct config_value *from; /* what an endpoint says of it, or NULL; borrowed */
+    enum option_origin named_by;     /* of an address: where the name of the endpoint stood */
+    bool is_refused; /* already a problem: not to be reported as missing or malformed again */
 };
 
 struct option_set {
@@ -27,6 +31,9 @@ struct option_set {
     char **words;                /* owned, as are its texts */
     size_t word_count;
     struct environment *environment; /* NULL: could not be read */
+    struct config *config;           /* NULL: there is none */
+    /* The endpoint that is named for a role, NULL: none. Of config. */
+    const struct config_endpoint *sections[2];
 };
 
 struct option_parser {
@@ -56,6 +63,14 @@ const char *option_from_chroma(struct option_parser *parser, const struct option
 /* option.c: a variable's value and whether process or file has it. NULL: not set, or empty. */
 const char *option_find_variable(const struct option_set *set, const char *name,
                                  enum option_origin *origin);
+
+/* option_endpoint.c: the file of --config, or the one that is found. */
+void option_read_config(struct option_parser *parser, const char *named);
+/* Finds the endpoints that are named, before rows are settled. */
+void option_choose_endpoints(struct option_parser *parser);
+/* Does a named endpoint speak in place of a row's variable? Then what it says, text NULL for nothing; else NULL, also where a
+ * flag speaks. */
+const struct config_value *option_from_endpoint(const struct option_set *set, size_t index);
 
 /* option_origin.c: where a value stood, as the person who set it knows it; begins a refusal. */
 void option_describe_value(const struct option_set *set, size_t index, char *out, size_t size);

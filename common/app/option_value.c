@@ -26,6 +26,11 @@ const struct option_row option_builtins[OPTION_BUILTINS] = {
      .type = OPTION_TEXT,
      .placeholder = "FILE",
      .help = "Read variables from FILE instead of .env."},
+    {.name = "config",
+     .env = "FERRY_CONFIG",
+     .type = OPTION_TEXT,
+     .placeholder = "FILE",
+     .help = "Names that stand for servers, instead of in ferry.conf."},
     {.name = "help", .short_name = 'h', .type = OPTION_FLAG, .help = "Show this and end."},
 };
 

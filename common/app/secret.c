@@ -141,8 +141,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
 {
     bool ok = false;
     struct secret secret = {.style = secret_default_style};
-    bool is_expected =
-        request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
+    struct endpoint from;
     header[0] = '\0';
     snprintf(style, STYLE_SIZE, "none");
     buf_init(&secret.text, LIMIT_SECRET);
@@ -150,7 +149,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     if (buf_reserve(&secret.text, LIMIT_SECRET) == NULL) {
         return error_set(err, ERROR_NOMEM, "no memory for secrets");
     }
-    if (is_expected && !secret_find_role(options, request->role, &secret, err)) {
+    if (!endpoint_choose(options, request, &from, err) || !secret_find_role(&from, &secret, err)) {
         goto out;
     }
     if (secret.where == NULL && secret.style->header != NULL) {

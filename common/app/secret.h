@@ -16,8 +16,9 @@ enum secret_role {
 
 struct secret_request {
     enum secret_role role;
-    const char *origin;          /* the server that is about to be asked */
-    const char *expected_origin; /* origin of the URL configured beside the secret, or NULL */
+    const char *origin;            /* the server that is about to be asked */
+    const char *expected_origin;   /* origin of the URL configured beside the secret, or NULL */
+    const char *tenant, *database; /* that are about to be asked for, or NULL: not known */
 };
 
 /* Looks for FERRY_SOURCE_TOKEN / FERRY_TARGET_TOKEN (or …_TOKEN_FILE), FERRY_…_AUTH = none|x-chroma-token|bearer|basic,

@@ -2,6 +2,7 @@
 #ifndef APP_SECRET_PARTS_H
 #define APP_SECRET_PARTS_H
 
+#include "app/endpoint.h"
 #include "app/secret.h"
 #include "base/bytes.h"
 
@@ -23,8 +24,8 @@ struct secret {
 /* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
 bool secret_parse_origin(const char *host, char *out, size_t size);
 /* -- secret_role.c -- */
-/* What the role's own variables say; nothing is no error. `secret`: empty, of the default style. */
-MUST_CHECK bool secret_find_role(const struct option_set *options, enum secret_role role,
-                                 struct secret *secret, struct error *err);
+/* What is set for a server; nothing is no error. `secret`: empty, of the default style. */
+MUST_CHECK bool secret_find_role(const struct endpoint *from, struct secret *secret,
+                                 struct error *err);
 
 #endif

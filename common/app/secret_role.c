@@ -1,29 +1,11 @@
 /*
- * The variables of one role, source or target: which secret they hold, and how it is to be sent. Combinations that
- * could mean two things are refused by name.
+ * What is set for one server, by its role's variables or its section of ferry.conf: which secret, and how it is to be sent.
+ * Combinations that could mean two things are refused by name.
  */
 #include <string.h>
 
 #include "app/environment.h"
 #include "app/secret_parts.h"
-
-struct role {
-    const char *token;
-    const char *token_file;
-    const char *auth;
-    const char *user;
-    const char *password;
-    const char *password_file;
-};
-#define ROLE(name_)                                                                                \
-    {                                                                                              \
-        name_ "_TOKEN", name_ "_TOKEN_FILE", name_ "_AUTH", name_ "_USER", name_ "_PASSWORD",      \
-            name_ "_PASSWORD_FILE"                                                                 \
-    }
-static const struct role roles[] = {
-    [SECRET_SOURCE] = ROLE("FERRY_SOURCE"),
-    [SECRET_TARGET] = ROLE("FERRY_TARGET"),
-};
 
 static const struct style styles[] = {
     {"x-chroma-token", "token", "X-Chroma-Token: ", false},
@@ -35,10 +17,9 @@ static const struct style styles[] = {
 #define STYLE_BASIC (&styles[3])
 const struct style *const secret_default_style = &styles[0];
 
-static bool find_style(const struct option_set *options, const char *variable,
-                       const struct style **out, struct error *err)
+static bool find_style(const struct endpoint *from, const struct style **out, struct error *err)
 {
-    const char *name = option_environment(options, variable);
+    const char *name = endpoint_value(from, ENDPOINT_AUTH);
     *out = &styles[0];
     if (name == NULL) {
         return true;
@@ -50,7 +31,7 @@ static bool find_style(const struct option_set *options, const char *variable,
         }
     }
     return error_set(err, ERROR_USAGE, "%s must be none, x-chroma-token, bearer or basic",
-                     variable);
+                     endpoint_where(from, ENDPOINT_AUTH));
 }
 
 /* Appends the file without line ends at its end. */
@@ -74,72 +55,76 @@ static bool load_file(const char *variable, const char *path, struct buf *out, s
 }
 
 /* One secret from a variable or from a file, appended. False with err empty: neither is set. */
-static bool take_secret(const struct option_set *options, const char *variable,
-                        const char *file_variable, struct secret *secret, struct error *err)
+static bool take_secret(const struct endpoint *from, enum endpoint_setting setting,
+                        enum endpoint_setting file, struct secret *secret, struct error *err)
 {
-    const char *text = option_environment(options, variable);
-    const char *path = option_environment(options, file_variable);
+    const char *text = endpoint_value(from, setting);
+    const char *path = endpoint_value(from, file);
     if (text != NULL && path != NULL) {
-        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one", variable,
-                         file_variable);
+        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one",
+                         endpoint_where(from, setting), endpoint_where(from, file));
     }
     if (text == NULL && path == NULL) {
         return false;
     }
-    secret->where = text != NULL ? variable : file_variable;
+    secret->where = endpoint_where(from, text != NULL ? setting : file);
     if (text != NULL) {
         buf_append_str(&secret->text, text);
         return true;
     }
-    return load_file(file_variable, path, &secret->text, err);
+    return load_file(secret->where, path, &secret->text, err);
 }
 
 /* user:password, for Basic only. */
-static bool find_login(const struct option_set *options, const struct role *role, const char *user,
-                       struct secret *secret, struct error *err)
+static bool find_login(const struct endpoint *from, const char *user, struct secret *secret,
+                       struct error *err)
 {
-    const char *auth = option_environment(options, role->auth);
-    if (auth != NULL && !secret->style->is_basic) {
-        return error_set(err, ERROR_USAGE, "%s is set, but %s is not basic: change one", role->user,
-                         role->auth);
+    const char *where = endpoint_where(from, ENDPOINT_USER);
+    if (endpoint_value(from, ENDPOINT_AUTH) != NULL && !secret->style->is_basic) {
+        return error_set(err, ERROR_USAGE, "%s is set, but %s is not basic: change one", where,
+                         endpoint_where(from, ENDPOINT_AUTH));
     }
     if (strchr(user, ':') != NULL) {
-        return error_set(err, ERROR_USAGE, "%s holds a colon: no user name has one", role->user);
+        return error_set(err, ERROR_USAGE, "%s holds a colon: no user name has one", where);
     }
     buf_append_str(&secret->text, user);
     buf_append_byte(&secret->text, ':');
-    if (!take_secret(options, role->password, role->password_file, secret, err)) {
-        return error_set(err, ERROR_USAGE, "%s is set without %s or %s", role->user, role->password,
-                         role->password_file);
+    if (!take_secret(from, ENDPOINT_PASSWORD, ENDPOINT_PASSWORD_FILE, secret, err)) {
+        return error_set(err, ERROR_USAGE, "%s is set without %s or %s", where,
+                         endpoint_where(from, ENDPOINT_PASSWORD),
+                         endpoint_where(from, ENDPOINT_PASSWORD_FILE));
     }
     secret->style = STYLE_BASIC;
     return true;
 }
 
-bool secret_find_role(const struct option_set *options, enum secret_role of, struct secret *secret,
-                      struct error *err)
+bool secret_find_role(const struct endpoint *from, struct secret *secret, struct error *err)
 {
-    const struct role *role = &roles[of];
-    const char *user = option_environment(options, role->user);
-    bool has_password = option_environment(options, role->password) != NULL ||
-                        option_environment(options, role->password_file) != NULL;
-    bool has_token = option_environment(options, role->token) != NULL ||
-                     option_environment(options, role->token_file) != NULL;
-    const char *auth = option_environment(options, role->auth);
+    const char *user = endpoint_value(from, ENDPOINT_USER);
+    const char *password = endpoint_value(from, ENDPOINT_PASSWORD);
+    bool has_token = endpoint_value(from, ENDPOINT_TOKEN) != NULL ||
+                     endpoint_value(from, ENDPOINT_TOKEN_FILE) != NULL;
+    const char *auth = endpoint_value(from, ENDPOINT_AUTH);
     if (auth != NULL && strcmp(auth, "none") == 0) {
-        return find_style(options, role->auth, &secret->style, err);
+        return find_style(from, &secret->style, err);
     }
-    if (user == NULL && has_password) {
-        return error_set(err, ERROR_USAGE, "%s is set without %s", role->password, role->user);
+    if (!endpoint_check(from, err)) {
+        return false;
+    }
+    if (user == NULL &&
+        (password != NULL || endpoint_value(from, ENDPOINT_PASSWORD_FILE) != NULL)) {
+        return error_set(err, ERROR_USAGE, "%s is set without %s",
+                         endpoint_where(from, ENDPOINT_PASSWORD),
+                         endpoint_where(from, ENDPOINT_USER));
     }
     if (user != NULL && has_token) {
-        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one", role->token,
-                         role->user);
+        return error_set(err, ERROR_USAGE, "%s and %s are both set: unset one",
+                         endpoint_where(from, ENDPOINT_TOKEN), endpoint_where(from, ENDPOINT_USER));
     }
     if (user == NULL && !has_token) {
         return true;
     }
-    return find_style(options, role->auth, &secret->style, err) &&
-           (user != NULL ? find_login(options, role, user, secret, err)
-                         : take_secret(options, role->token, role->token_file, secret, err));
+    return find_style(from, &secret->style, err) &&
+           (user != NULL ? find_login(from, user, secret, err)
+                         : take_secret(from, ENDPOINT_TOKEN, ENDPOINT_TOKEN_FILE, secret, err));
 }

@@ -119,6 +119,12 @@ static bool take_variable(void *ctx, const char *variable, const char *value, st
     return bus_properties_set(ctx, variable, name, value, err);
 }
 
+static bool take_property(void *ctx, const char *where, const char *name, const char *value,
+                          struct error *err)
+{
+    return bus_properties_set(ctx, where, name, value, err);
+}
+
 struct bus_properties *bus_environment_read(const struct option_set *options, struct error *err)
 {
     const char *path = option_text(options, "kafka-config");
@@ -128,7 +134,8 @@ struct bus_properties *bus_environment_read(const struct option_set *options, st
     if (properties == NULL) {
         return NULL;
     }
-    if ((path != NULL && !take_file(properties, path, err)) ||
+    if (!option_each_property(options, take_property, properties, err) ||
+        (path != NULL && !take_file(properties, path, err)) ||
         !option_each_variable(options, PREFIX, take_variable, properties, err) ||
         !bus_properties_check(properties, err)) {
         bus_properties_free(properties);

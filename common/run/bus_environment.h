@@ -6,8 +6,8 @@
 #include "bus/bus.h"
 
 /*
- * One rule: first the file of --kafka-config (or FERRY_KAFKA_CONFIG), then every variable FERRY_KAFKA_<PROPERTY>, dots as
- * underscores, in the process environment or else in .env; so a variable wins over the file. Never a flag.
+ * One rule: first [kafka] of ferry.conf, then the file of --kafka-config (or FERRY_KAFKA_CONFIG), then every variable
+ * FERRY_KAFKA_<PROPERTY>, dots as underscores, in the process environment or else in .env; the later one wins. Never a flag.
  * The file: PROPERTY=VALUE lines, blanks around both dropped, everything else is the value; "kafka." before the property
  * is dropped; blank lines and those beginning with # or ! say nothing.
  * FERRY_KAFKA_BROKERS, _CONFIG and _INSECURE are our own. All are judged and tried together before anything is opened;

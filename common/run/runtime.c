@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/log.h"
 #include "app/version.h"
 #include "base/limits.h"
 #include "run/bus_environment.h"
@@ -44,6 +45,18 @@ static void tame_allocator(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
+/* Somebody set it and may think that it counts. */
+static void warn_of_unused(const struct option_set *options)
+{
+    const char *variable;
+    size_t at = 0;
+    while ((variable = option_unused_variable(options, &at)) != NULL) {
+        log_event(LOG_WARN, "setting.unused", LOG_TEXT("variable", variable),
+                  LOG_TEXT("reason", "an endpoint is named for that side, and says all of it"),
+                  LOG_TEXT("file", option_config_path(options)));
+    }
+}
+
 bool runtime_open_without_ledger(struct runtime *rt, const struct option_set *options,
                                  const char *kind, struct error *err)
 {
@@ -55,6 +68,7 @@ bool runtime_open_without_ledger(struct runtime *rt, const struct option_set *op
     random_bytes(&seed, sizeof seed);
     rng_seed(&rt->rng, seed);
     tame_allocator();
+    warn_of_unused(options);
 
     if (!stop_open(&rt->stop, err)) {
         return false;

@@ -13,6 +13,7 @@ libpq-dev             has_library libpq
 librdkafka-dev        has_library rdkafka
 libcurl4-openssl-dev  has_library libcurl
 libcjson-dev          has_library libcjson
+libinih-dev           has_library inih
 zlib1g-dev            has_library zlib
 libssl-dev            has_library libcrypto
 libcmocka-dev         has_library cmocka
@@ -40,6 +41,7 @@ libpq5           false
 librdkafka1      false
 libcurl4         false
 libcjson1        false
+libinih1         false
 zlib1g           false
 libssl3          false
 ca-certificates  false

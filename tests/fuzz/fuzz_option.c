@@ -70,8 +70,9 @@ static int make_file(struct span bytes, char path[64])
 
 static void check_set(const struct option_set *set)
 {
-    static const struct secret_request TARGET = {SECRET_TARGET, "http://127.0.0.1:8000",
-                                                 "http://127.0.0.1:8000"};
+    static const struct secret_request TARGET = {.role = SECRET_TARGET,
+                                                 .origin = "http://127.0.0.1:8000",
+                                                 .expected_origin = "http://127.0.0.1:8000"};
     char header[512], style[16];
     struct error err = {0};
     const char *name = option_text(set, "name");
@@ -93,7 +94,7 @@ static void check_set(const struct option_set *set)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span input = {data, size};
-    char program[] = "fuzz", env_file[] = "--env-file";
+    char program[] = "fuzz", env_file[] = "--env-file", config[] = "--config";
     char *argv[ARGUMENTS + 4] = {program, env_file, NULL, NULL};
     char path[64];
     struct error err = {0};
@@ -104,13 +105,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     while (argc < ARGUMENTS + 3 && input.len > 0 && input.ptr[0] != '\0') {
         argv[argc] = fuzz_string(fuzz_part(&input));
-        is_foreign =
-            is_foreign || strstr(argv[argc], "env-file") != NULL; /* no other file, please */
+        is_foreign = is_foreign || strstr(argv[argc], "env-file") != NULL ||
+                     strstr(argv[argc], "config") != NULL; /* no other file, please */
         argc++;
     }
     argv[argc] = NULL;
     fuzz_byte(&input);
-    is_foreign = is_foreign || (input.len > 0 && memmem(input.ptr, input.len, "_FILE", 5) != NULL);
+    is_foreign =
+        is_foreign || (input.len > 0 && (memmem(input.ptr, input.len, "_FILE", 5) != NULL ||
+                                         memmem(input.ptr, input.len, "_file", 5) != NULL ||
+                                         memmem(input.ptr, input.len, "FERRY_CONFIG", 12) != NULL));
+    if (input.len > 0 && input.ptr[0] == '[') { /* begins no line of a .env */
+        argv[1] = config;
+    }
     fd = make_file(input, path);
     argv[2] = path;
     if (!is_foreign) {

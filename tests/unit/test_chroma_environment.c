@@ -318,7 +318,7 @@ static void a_tenant_stays_with_its_server(void **state)
 
 static void assert_key(enum secret_role role, const char *origin, const char *header)
 {
-    struct secret_request request = {role, origin, origin};
+    struct secret_request request = {.role = role, .origin = origin, .expected_origin = origin};
     struct error err = {0};
     char *argv[] = {(char[]){"program"}};
     char found[512], style[16];

@@ -34,7 +34,7 @@ struct found {
 static bool find(enum secret_role role, const char *expected, const char *file, const char *secret,
                  struct found *out)
 {
-    struct secret_request request = {role, HERE, expected};
+    struct secret_request request = {.role = role, .origin = HERE, .expected_origin = expected};
     char *argv[] = {(char[]){"program"}};
     memset(out, 0, sizeof(*out));
     memset(&out->link, '!', sizeof(out->link));

@@ -503,6 +503,8 @@ static void help_shows_the_table_in_eighty_columns(void **state)
         "  -j, --job VALUE             Name of the job. [FERRY_JOB]\n"
         "  -e, --exact-target          No extra ids. [FERRY_EXACT]\n"
         "      --env-file FILE         Read variables from FILE instead of .env.\n"
+        "      --config FILE           Names that stand for servers, instead of in\n"
+        "                              ferry.conf. [FERRY_CONFIG]\n"
         "  -h, --help                  Show this and end.\n"
         "\n"
         "Examples:\n"

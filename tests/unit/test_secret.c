@@ -51,7 +51,8 @@ static void set(const char *variable, const char *value)
 static bool find(enum secret_role role, const char *origin, const char *expected_origin,
                  struct found *out)
 {
-    struct secret_request request = {role, origin, expected_origin};
+    struct secret_request request = {
+        .role = role, .origin = origin, .expected_origin = expected_origin};
     char *argv[] = {(char[]){"program"}};
     memset(out, 0, sizeof(*out));
     memset(out->header, '!', sizeof(out->header));

@@ -42,6 +42,7 @@ homes=(
     '(cjson/)?cJSON[A-Za-z_]*\.h' 'common/format/document\.c$'
     '(zlib|zconf)\.h' 'common/format/gzip\.c$'
     'openssl/[a-z0-9_]+\.h' 'common/format/digest\.c$'
+    'ini\.h' 'common/app/config_parse\.c$'
 )
 
 # The code files that exist, of those folders.
