@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ferry import DONE, NEEDS_PERSON, USAGE, wait_for
+from ferry import DONE, USAGE, wait_for
 from proxy import Answer, Proxy
 
 GONE = {"FERRY_SOURCE": None, "FERRY_TARGET": None}
@@ -33,7 +33,7 @@ def named(ferry):
         (ferry.folder / "secret").write_text("t-source\n")
         (ferry.folder / "ferry.conf").write_text(
             "; servers\n[endpoint old]\nurl = %s\ntoken_file = secret\n\n[endpoint new]\nurl = %s\ntoken_env = NEW_TOKEN\n"
-            "[kafka]\nclient.dns.lookup = use_all_dns_ips\n" % (source.url, target.url))
+            "[kafka]\nsocket.keepalive.enable = true\n" % (source.url, target.url))
         ferry.fill(40)
         yield ferry, source, target
 
@@ -94,24 +94,29 @@ def test_doctor_says_which_line(named):
     assert where["target"] == "FERRY_TARGET, ferry.conf line 7"
     assert where["source token_file"] == "ferry.conf, line 4 (token_file)" and values["source token_file"] == "secret"
     assert values["target token_env"] == "NEW_TOKEN"
-    assert where["kafka.client.dns.lookup"] == "ferry.conf, line 10 (client.dns.lookup)"
+    assert where["kafka.socket.keepalive.enable"] == "ferry.conf, line 10 (socket.keepalive.enable)"
     assert "says nothing" in where["FERRY_SOURCE_TOKEN"] and "t-target" not in process.out and "stale" not in process.out
 
 
-@pytest.mark.parametrize("line, words", [
-    ("token = hunter2", "ferry.conf, line 3: a secret does not stand in this file"),
-    ("tennant = x", "ferry.conf, line 3: no such setting"),
-    ("[kafka]\nacks = 1", "ferry.conf, line 4 (acks): "),
-    ("[kafka]\nsasl.password = hunter2", "ferry.conf, line 4: a secret does not stand in this file"),
-    ("[kafka]\nplugin.library.paths = /tmp/x.so", "ferry.conf, line 4 (plugin.library.paths): "),
-    ("[kafka]\nno.such.property = 1", "ferry.conf, line 4 (no.such.property): "),
-])
-@pytest.mark.parametrize("program", ["ferry-producer", "ferry-consumer"])
-def test_a_bad_line_is_named(ferry, program, line, words):
+def check_line(ferry, program, line, words):
     (ferry.folder / "ferry.conf").write_text("[endpoint old]\nurl = http://127.0.0.1:1\n%s\n" % line)
     process = ferry.start(program, *(["setup"] if program == "ferry-producer" else []))
     assert process.wait() == USAGE and words in process.err, process.err
     assert "hunter2" not in process.err
+
+
+def test_a_bad_line_is_named_by_both_programs(ferry):
+    for program in ("ferry-producer", "ferry-consumer"):
+        check_line(ferry, program, "token = hunter2", "ferry.conf, line 3: a secret does not stand in this file")
+        check_line(ferry, program, "tennant = x", "ferry.conf, line 3: no such setting")
+        check_line(ferry, program, "[kafka]\nsasl.password = hunter2", "ferry.conf, line 4: a secret does not stand in this file")
+
+
+def test_properties_are_refused_as_in_other_places(ferry):
+    for line in ("acks = 1", "kafka.acks = 1", "plugin.library.paths = /tmp/x.so", "no.such.property = 1",
+                 "enable.ssl.certificate.verification = false"):
+        name = line.split(" = ")[0].replace("kafka.", "")
+        check_line(ferry, "ferry-producer", "[kafka]\n" + line, "ferry.conf, line 4 (%s): " % name)
 
 
 def test_a_name_that_is_not_there(ferry):
