@@ -46,6 +46,9 @@ static void take_row(struct consumer *consumer, size_t slot, const struct pg_row
     struct parcel *parcel = &consumer->parcels[slot];
 
     error_clear(&parcel->error);
+    if (!uuid_parse(pg_text(rows, row, "target_uuid"), &event->target)) {
+        event->target = (struct uuid){0}; /* of a batch that nobody knows */
+    }
     switch (event->claim) {
     case CLAIM_CLAIMED:
         parcel_unpack_again(parcel); /* a former claim's */

@@ -16,7 +16,7 @@
 #define REFUSE_AFTER_MS  60000
 #define HOLD_MS          2000
 #define BUSY_MS          500
-#define WRITE_LIMIT      1
+#define WRITE_START      1
 #define STOP_GRACE_MS    10000
 #define SETTLE_MS        2000 /* for the last statements */
 #define LETTERS_FLUSH_MS 500  /* whatever is still under way is nobody's any more */
@@ -101,9 +101,10 @@ static void open_core(struct consumer *consumer)
         .lease_ms = lease_ms,
         .lease_margin_ms = lease_ms - runtime_lease_deadline_ms(&consumer->rt, 0),
         .refuse_after_ms = REFUSE_AFTER_MS,
-        .write_limit = WRITE_LIMIT,
+        .write_limit = (uint32_t)option_number(consumer->options, "write-limit"),
         .hold_ms = HOLD_MS,
         .busy_ms = BUSY_MS,
+        .write_start = WRITE_START,
     };
 
     delivery_core_init(&consumer->core, &settings, rng_next(&consumer->rt.rng));

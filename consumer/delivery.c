@@ -53,6 +53,7 @@ static void take_in(struct delivery_core *core, const struct delivery_event *eve
         .parts = 1,
         .reason = "unreadable",
         .arrived = ++core->arrivals,
+        .target = delivery_guess_target(core, event->job_id),
     };
     if (event->kind == EVENT_POISON) {
         delivery_start(core, event->slot, DELIVERY_EXPELLING);
@@ -110,11 +111,13 @@ static void tick_slot(struct delivery_core *core, size_t slot, int64_t now_ms)
         delivery_set_state(core, slot, DELIVERY_ARRIVED);
         break;
     case DELIVERY_WAITING:
-        delivery->due_ms = 0;
-        if (delivery->is_written) {
+        if (!delivery->is_written) {
+            delivery->due_ms = 0;
+            delivery_set_state(core, slot, DELIVERY_READY);
+        } else if (delivery_may_read(core, slot, now_ms)) {
             delivery_start(core, slot, DELIVERY_READING);
         } else {
-            delivery_set_state(core, slot, DELIVERY_READY);
+            delivery->due_ms = delivery_pause_ends_ms(core, slot, now_ms);
         }
         break;
     case DELIVERY_REPAIRING:
@@ -239,10 +242,15 @@ void delivery_handle(struct delivery_core *core, const struct delivery_event *ev
     }
 }
 
-static int64_t slot_due_ms(const struct delivery_core *core, const struct delivery *delivery)
+static int64_t slot_due_ms(const struct delivery_core *core, const struct delivery *delivery,
+                           int64_t now_ms)
 {
+    const struct tempo *tempo = delivery_pace(core, (size_t)(delivery - core->slots));
     int64_t due_ms = delivery->due_ms != 0 ? delivery->due_ms : INT64_MAX;
 
+    if (delivery->state == DELIVERY_READY && tempo != NULL && tempo->pause_until_ms > now_ms) {
+        due_ms = tempo->pause_until_ms;
+    }
     if (delivery_has_claim(delivery->state) && delivery_deadline_ms(core, delivery) < due_ms) {
         due_ms = delivery_deadline_ms(core, delivery);
     }
@@ -257,7 +265,7 @@ uint32_t delivery_next_tick_ms(const struct delivery_core *core, int64_t now_ms)
         due_ms = core->stop_by_ms;
     }
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        int64_t slot_ms = slot_due_ms(core, &core->slots[i]);
+        int64_t slot_ms = slot_due_ms(core, &core->slots[i], now_ms);
         due_ms = slot_ms < due_ms ? slot_ms : due_ms;
     }
     return due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : 0;

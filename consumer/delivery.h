@@ -23,9 +23,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "consumer/bisect.h"
+#include "consumer/tempo.h"
 
 #define DELIVERY_SLOTS LIMIT_INTAKE_MESSAGES
+/* Targets and jobs whose way is remembered; the longest unused goes first. More than there are slots: one in use stays. */
+#define DELIVERY_TARGETS (DELIVERY_SLOTS + 4)
+#define DELIVERY_NOWHERE DELIVERY_TARGETS
 
 enum delivery_state {
     DELIVERY_FREE,
@@ -62,7 +67,8 @@ enum delivery_claim { /* the outcomes of ferry.claim_batches */
 enum delivery_event_kind {
     EVENT_MESSAGE, /* slot: a free one (delivery_free_slot); job_id, batch_no, rev, generation, partition, offset */
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
-    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing */
+    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing; CLAIMED and
+                    BUSY: target */
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms, may_be_applied; parts: how many requests were planned;
                      of a refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
@@ -71,9 +77,9 @@ enum delivery_event_kind {
     EVENT_DELETE, /* slot, error, retry_after_ms */
     EVENT_LETTERED, /* slot, error (NONE: every letter is stored) */
     EVENT_MARK,     /* slot, matched, error */
-    EVENT_PARK,     /* slot, matched, error; is_repairing: it must not be parked. Without a match it may be somebody else's
+    EVENT_PARK, /* slot, matched, error; is_repairing: it must not be parked. Without a match it may be somebody else's
                        claim, and open: asked again */
-    EVENT_NOTED,    /* slot, error */
+    EVENT_NOTED, /* slot, error */
     EVENT_RENEWED, /* started_ms; asked[slot]: the fence that was to be renewed, 0: none; kept[slot] */
     EVENT_REVOKED, /* generation: it and all older ones have ended */
     EVENT_TICK,
@@ -88,6 +94,7 @@ struct delivery_event {
     int partition;
     int64_t offset;
     enum delivery_claim claim;
+    struct uuid target;
     int64_t fence;
     int64_t started_ms;
     uint32_t records;
@@ -165,6 +172,20 @@ struct delivery {
     bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
     const char *reason;       /* of PARKING, EXPELLING and NOTING */
     uint64_t arrived;         /* order of arrival */
+    size_t target; /* which of the core's; DELIVERY_NOWHERE: not known before the claim */
+    uint64_t turn; /* the target's when the last request began */
+};
+
+struct delivery_target {
+    struct uuid uuid; /* of the collection */
+    struct tempo tempo;
+    uint64_t used; /* order of use; 0: never */
+};
+
+struct delivery_route { /* where a job's batches went last: a guess until they are claimed */
+    int64_t job_id;
+    size_t target;
+    uint64_t used;
 };
 
 struct delivery_settings {
@@ -172,9 +193,10 @@ struct delivery_settings {
     int64_t lease_margin_ms; /* a request ends so long before the lease */
     int64_t
         refuse_after_ms; /* a target that fails for so long is refused: its batches are parked (decision 9) */
-    uint32_t write_limit; /* upserts at a time per job (decision 17) */
+    uint32_t write_limit; /* upserts at a time per target, at most (decision 17) */
     uint32_t hold_ms;     /* look again at a held batch */
     uint32_t busy_ms; /* look again for a write slot; repeat a statement that was not answered */
+    uint32_t write_start; /* upserts at a time before anything is known of a target */
 };
 
 /* The edges take all actions after every event; one event asks for less than this. */
@@ -182,6 +204,9 @@ struct delivery_settings {
 
 struct delivery_core {
     struct delivery slots[DELIVERY_SLOTS];
+    struct delivery_target targets[DELIVERY_TARGETS];
+    struct delivery_route routes[DELIVERY_TARGETS];
+    uint64_t uses;
     struct delivery_settings settings;
     struct rng rng;
     struct delivery_action queue[DELIVERY_ACTIONS]; /* a ring */
@@ -202,6 +227,8 @@ void delivery_handle(struct delivery_core *core, const struct delivery_event *ev
 bool delivery_next_action(struct delivery_core *core, struct delivery_action *out);
 /* Milliseconds from now until the next EVENT_TICK is needed, at most 1000. */
 uint32_t delivery_next_tick_ms(const struct delivery_core *core, int64_t now_ms);
+/* The pace of the slot's target; NULL while that is not known. */
+const struct tempo *delivery_pace(const struct delivery_core *core, size_t slot);
 bool delivery_is_idle(const struct delivery_core *core); /* every slot is free */
 bool delivery_transition_is_valid(enum delivery_state from, enum delivery_state to);
 const char *delivery_state_name(enum delivery_state state);

@@ -42,6 +42,12 @@ void delivery_block(struct delivery_core *core, size_t slot, uint32_t probed, in
          now_ms + backoff_ms(&core->rng, delivery->attempts++, REFUSE_BASE_MS, REFUSE_CAP_MS));
 }
 
+/* Our own want of memory, for one, is not. */
+static bool is_about_the_target(enum error_kind kind)
+{
+    return kind == ERROR_THROTTLED || kind == ERROR_UNAVAILABLE || kind == ERROR_TIMEOUT;
+}
+
 /* The same again after a wait; a target that goes on failing is left alone by everyone, so that its batches stand in
  * nobody's way (decision 9). */
 static void retry_later(struct delivery_core *core, const struct delivery_event *event,
@@ -56,6 +62,10 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     if (event->retry_after_ms > wait_ms) {
         wait_ms = event->retry_after_ms;
     }
+    if (is_about_the_target(event->error)) {
+        tempo_failed(delivery_tempo(core, event->slot), delivery->turn, event->retry_after_ms,
+                     wait_ms, now_ms);
+    }
     if (now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms &&
         event->retry_after_ms < core->settings.refuse_after_ms) {
         wait(core, event->slot, now_ms + wait_ms);
@@ -66,10 +76,11 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
         wait_ms = event->retry_after_ms;
     }
     delivery_act(core, ACTION_REFUSE_TARGET, event->slot)->wait_ms = wait_ms;
+    tempo_refuse(delivery_tempo(core, event->slot), now_ms + wait_ms, now_ms);
     if (delivery->is_repairing) {
         wait(core, event->slot, now_ms + wait_ms);
     } else {
-        delivery_park(core, event->slot, "the target refuses");
+        delivery_park(core, event->slot, DELIVERY_TARGET_REFUSES);
     }
 }
 

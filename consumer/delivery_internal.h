@@ -1,4 +1,4 @@
-/* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn),
+/* What the parts of the delivering machine share: delivery.c (events, time), delivery_turn.c (whose turn), delivery_pace.c (how many at a time),
  * delivery_outcome.c (answers), delivery_failure.c (failures) and delivery_slot.c (the moves of one slot). Nobody else's. */
 #ifndef CONSUMER_DELIVERY_INTERNAL_H
 #define CONSUMER_DELIVERY_INTERNAL_H
@@ -8,7 +8,8 @@
 #define RETRY_BASE_MS 200
 #define RETRY_CAP_MS  30000
 
-#define DELIVERY_JOB_BLOCKED "the job is blocked"
+#define DELIVERY_JOB_BLOCKED    "the job is blocked"
+#define DELIVERY_TARGET_REFUSES "the target refuses"
 
 /* -- delivery_slot.c -- */
 /* Puts an action into the queue, filled in from the slot. The pointer is for the caller's additions, until the next
@@ -36,6 +37,30 @@ int64_t delivery_deadline_ms(const struct delivery_core *core, const struct deli
 void delivery_take_turns(struct delivery_core *core, int64_t now_ms);
 /* Nothing new is begun; what is in flight may end until the grace does. */
 void delivery_wind_down(struct delivery_core *core, int64_t now_ms);
+
+/* -- delivery_pace.c -- */
+/* Where a message of this job is likely to go. */
+size_t delivery_guess_target(const struct delivery_core *core, int64_t job_id);
+/* The ledger has said where the slot's batch goes. */
+void delivery_learn_target(struct delivery_core *core, size_t slot, const struct uuid *target);
+struct tempo *delivery_tempo(struct delivery_core *core, size_t slot);
+/* The slot's turn may come now: to be claimed, to write; to read back, which waits only where the target is left alone. */
+bool delivery_may_claim(const struct delivery_core *core, size_t slot, int64_t now_ms);
+bool delivery_may_write(const struct delivery_core *core, size_t slot, int64_t now_ms);
+bool delivery_may_read(const struct delivery_core *core, size_t slot, int64_t now_ms);
+/* When a request that may not be now is to be looked at again. */
+int64_t delivery_pause_ends_ms(const struct delivery_core *core, size_t slot, int64_t now_ms);
+/* Another answer has asked for a pause meanwhile. */
+bool delivery_is_left_alone(const struct delivery_core *core, size_t slot, int64_t now_ms);
+/* Written: read back now, or when the target may be asked again. */
+void delivery_read_soon(struct delivery_core *core, size_t slot, int64_t now_ms);
+/* An upsert was answered; failures are told by delivery_fail(). */
+void delivery_note_answer(struct delivery_core *core, const struct delivery_event *event,
+                          int64_t now_ms);
+/* As much was under way as the pace allows, this slot's included. */
+bool delivery_is_full(const struct delivery_core *core, size_t slot, int64_t now_ms);
+/* Claims that the slot's target has from us. */
+uint32_t delivery_claims_held(const struct delivery_core *core, size_t slot);
 
 /* -- delivery_failure.c -- */
 /* probed: so many records, each alone, were refused alike; 0: it is not about records. */

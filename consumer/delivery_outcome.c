@@ -26,6 +26,8 @@ static void take_claim(struct delivery_core *core, const struct delivery_event *
     delivery->lease_start_ms = event->started_ms;
     delivery->parts = 1;
     delivery->is_repairing = event->is_repairing;
+    delivery_learn_target(core, event->slot, &event->target);
+    tempo_allow(delivery_tempo(core, event->slot), event->started_ms);
     bisect_begin(&delivery->bisect, event->records);
     delivery_set_state(core, event->slot, DELIVERY_READY);
     if (now_ms >= ends_ms - core->settings.lease_margin_ms) { /* the answer took too long */
@@ -50,6 +52,10 @@ void delivery_on_claim(struct delivery_core *core, const struct delivery_event *
         delivery_hold(core, slot, now_ms + core->settings.hold_ms);
         break;
     case CLAIM_BUSY:
+        delivery_learn_target(core, slot, &event->target);
+        tempo_crowd(delivery_tempo(core, slot), delivery_claims_held(core, slot), now_ms);
+        delivery_hold(core, slot, now_ms + core->settings.busy_ms);
+        break;
     case CLAIM_FAILED:
         delivery_hold(core, slot, now_ms + core->settings.busy_ms);
         break;
@@ -102,7 +108,7 @@ static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next
         break;
     case BISECT_FINISHED:
         delivery->is_written = true;
-        delivery_start(core, slot, DELIVERY_READING);
+        delivery_read_soon(core, slot, now_ms);
         break;
     case BISECT_BLOCKED:
         delivery_block(core, slot, delivery->bisect.probed, now_ms);
@@ -124,7 +130,11 @@ static void on_too_large(struct delivery_core *core, const struct delivery_event
         return;
     }
     delivery->parts = 2 * delivery->parts < asked ? 2 * delivery->parts : (uint32_t)asked;
-    delivery_start(core, event->slot, DELIVERY_UPSERTING);
+    if (delivery_is_left_alone(core, event->slot, now_ms)) {
+        delivery_set_state(core, event->slot, DELIVERY_READY);
+    } else {
+        delivery_start(core, event->slot, DELIVERY_UPSERTING);
+    }
 }
 
 /* An upsert that failed in the middle: what was answered well before is not sent again, and the rest is no smaller for it. */
@@ -144,6 +154,7 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
     struct delivery *delivery = &core->slots[event->slot];
     size_t record;
 
+    delivery_note_answer(core, event, now_ms);
     if (event->parts > delivery->parts) {
         delivery->parts = event->parts;
     }
@@ -173,6 +184,7 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
         return;
     }
     delivery->attempts = 0;
+    tempo_read(delivery_tempo(core, event->slot));
     if (event->mismatches > 0 && !delivery->is_repeated && bisect_again(&delivery->bisect)) {
         delivery->is_repeated = true;
         delivery->is_written = false;
@@ -229,7 +241,13 @@ void delivery_on_delete(struct delivery_core *core, const struct delivery_event 
     if (event->error == ERROR_NONE) {
         delivery->attempts = 0;
         delivery->must_delete = false;
-        delivery_start(core, event->slot, DELIVERY_UPSERTING);
+        tempo_answered(delivery_tempo(core, event->slot), now_ms);
+        if (delivery_is_left_alone(core, event->slot, now_ms)) {
+            delivery_set_state(core, event->slot, DELIVERY_WAITING);
+            delivery->due_ms = delivery_pause_ends_ms(core, event->slot, now_ms);
+        } else {
+            delivery_start(core, event->slot, DELIVERY_UPSERTING);
+        }
         return;
     }
     delivery->is_doubtful = true;
@@ -255,8 +273,8 @@ void delivery_on_settled(struct delivery_core *core, const struct delivery_event
         core->slots[event->slot].due_ms = now_ms + core->settings.busy_ms;
     } else if (event->kind == EVENT_PARK && !event->matched) { /* whose it is now tells a claim */
         delivery_hold(core, event->slot,
-                      now_ms + (event->is_repairing ? core->settings.hold_ms
-                                                    : core->settings.busy_ms));
+                      now_ms +
+                          (event->is_repairing ? core->settings.hold_ms : core->settings.busy_ms));
     } else {
         delivery_finish(core, event->slot);
     }

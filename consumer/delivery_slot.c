@@ -20,7 +20,7 @@ static const unsigned next_states[DELIVERY_STATE_COUNT] = {
                            BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_READING] = BIT(LETTERING) | BIT(MARKING) | BIT(READY) | BIT(REPAIRING) |
                          BIT(WAITING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
-    [DELIVERY_WAITING] = BIT(READY) | BIT(READING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_WAITING] = BIT(READY) | BIT(READING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_REPAIRING] = BIT(REPAIRING) | BIT(READY) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_DELETING] = BIT(UPSERTING) | BIT(WAITING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_LETTERING] = BIT(LETTERING) | BIT(MARKING) | BIT(HOLDING) | BIT(FREE),
@@ -184,9 +184,11 @@ void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state
         [DELIVERY_LETTERING] = ACTION_LETTER, [DELIVERY_EXPELLING] = ACTION_LETTER,
     };
     struct delivery *delivery = &core->slots[slot];
+    const struct tempo *tempo = delivery_pace(core, slot);
 
     delivery_set_state(core, slot, state);
     delivery->due_ms = 0;
+    delivery->turn = tempo != NULL ? tempo->turn : 0;
     if (state == DELIVERY_UPSERTING) {
         delivery->sent = true; /* from now on nobody can say that nothing is on its way */
     }

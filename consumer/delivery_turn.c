@@ -4,35 +4,15 @@
  */
 #include "consumer/delivery_internal.h"
 
-static bool is_active(enum delivery_state state)
-{
-    return delivery_has_claim(state) || state == DELIVERY_CLAIMING || state == DELIVERY_REPAIRING ||
-           state == DELIVERY_MARKING;
-}
-
-static uint32_t count_of_job(const struct delivery_core *core, int64_t job_id, bool is_writing)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        enum delivery_state state = core->slots[i].state;
-        count += core->slots[i].job_id == job_id &&
-                 (is_writing ? state == DELIVERY_UPSERTING || state == DELIVERY_DELETING
-                             : is_active(state));
-    }
-    return count;
-}
-
 /* One more than can write, so that the next batch is at hand when one is done. More would only wait, and with a
  * claim. */
-static bool claim_next(struct delivery_core *core)
+static bool claim_next(struct delivery_core *core, int64_t now_ms)
 {
     size_t oldest = DELIVERY_SLOTS;
 
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         const struct delivery *delivery = &core->slots[i];
-        if (delivery->state == DELIVERY_ARRIVED &&
-            count_of_job(core, delivery->job_id, false) <= core->settings.write_limit &&
+        if (delivery->state == DELIVERY_ARRIVED && delivery_may_claim(core, i, now_ms) &&
             (oldest == DELIVERY_SLOTS || delivery->arrived < core->slots[oldest].arrived)) {
             oldest = i;
         }
@@ -44,7 +24,7 @@ static bool claim_next(struct delivery_core *core)
     return true;
 }
 
-/* Every job has its own limit, so that none waits for another. D1: a request is begun only when it has time; in the
+/* Every target has its own limit, so that none waits for another. D1: a request is begun only when it has time; in the
  * second half of a lease its renewal is overdue. */
 static bool write_next(struct delivery_core *core, int64_t now_ms)
 {
@@ -54,7 +34,7 @@ static bool write_next(struct delivery_core *core, int64_t now_ms)
         const struct delivery *delivery = &core->slots[i];
         if (delivery->state == DELIVERY_READY &&
             now_ms < delivery->lease_start_ms + core->settings.lease_ms / 2 &&
-            count_of_job(core, delivery->job_id, true) < core->settings.write_limit &&
+            delivery_may_write(core, i, now_ms) &&
             (best == NULL || delivery->arrived < best->arrived)) {
             best = delivery;
         }
@@ -93,9 +73,23 @@ static void park_blocked(struct delivery_core *core)
     }
 }
 
+/* A target that everyone leaves alone: what we hold for it would only stand in the way of others (decision 9). */
+static void park_refused(struct delivery_core *core, int64_t now_ms)
+{
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        const struct delivery *delivery = &core->slots[i];
+        const struct tempo *tempo = delivery_pace(core, i);
+        if ((delivery->state == DELIVERY_READY || delivery->state == DELIVERY_WAITING) &&
+            !delivery->is_repairing && tempo != NULL && tempo_is_refused(tempo, now_ms)) {
+            delivery_park(core, i, DELIVERY_TARGET_REFUSES);
+        }
+    }
+}
+
 void delivery_take_turns(struct delivery_core *core, int64_t now_ms)
 {
     park_blocked(core);
-    while (claim_next(core) || write_next(core, now_ms)) {
+    park_refused(core, now_ms);
+    while (claim_next(core, now_ms) || write_next(core, now_ms)) {
     }
 }

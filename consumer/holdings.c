@@ -1,6 +1,7 @@
 /* What this worker holds and waits for, as its heartbeat tells the ledger, and what the ledger says to that. */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "consumer/consumer.h"
 
 /* Of a consumer that has nothing in work: why not. */
@@ -19,6 +20,37 @@ static const char *idle_reason(const struct consumer *consumer)
     return reason;
 }
 
+/* "…: 429 …, retry in 12 s, limit now 3". The seconds are not part of what it waits for: ferry.renew cuts them off when it
+ * asks whether that has changed. */
+static void describe_slot(const struct consumer *consumer, size_t slot, int64_t now_ms, char *out,
+                          size_t size)
+{
+    const struct delivery *delivery = &consumer->core.slots[slot];
+    const struct tempo *tempo = delivery_pace(&consumer->core, slot);
+    int64_t due_ms = delivery->due_ms;
+    const char *cause = consumer->parcels[slot].error.message;
+
+    if (tempo == NULL) {
+        return;
+    }
+    if (tempo->pause_until_ms > due_ms) {
+        due_ms = tempo->pause_until_ms;
+    }
+    snprintf(out, size, "%.180s, retry in %lld s, limit now %u", cause,
+             (long long)(due_ms > now_ms ? (due_ms - now_ms + 999) / 1000 : 0), tempo->limit);
+}
+
+/* A batch whose own request failed; others only wait with it. */
+static void describe_target(const struct consumer *consumer, char *out, size_t size)
+{
+    for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
+        if (consumer->core.slots[i].state == DELIVERY_WAITING &&
+            consumer->parcels[i].error.message[0] != '\0') {
+            describe_slot(consumer, i, clock_boottime_ms(), out, size);
+        }
+    }
+}
+
 static void describe_waiting(const struct consumer *consumer, char *out, size_t size)
 {
     const char *trouble = intake_trouble(&consumer->intake);
@@ -31,11 +63,7 @@ static void describe_waiting(const struct consumer *consumer, char *out, size_t 
     if (out[0] == '\0' && letters[0] != '\0') {
         snprintf(out, size, "the dead letters: %.200s", letters);
     }
-    for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
-        if (consumer->core.slots[i].state == DELIVERY_WAITING) {
-            snprintf(out, size, "%s", consumer->parcels[i].error.message);
-        }
-    }
+    describe_target(consumer, out, size);
     if (out[0] == '\0') {
         snprintf(out, size, "%s", idle_reason(consumer));
     }

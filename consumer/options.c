@@ -2,6 +2,7 @@
 #include "consumer/options.h"
 
 #include "base/compiler.h"
+#include "base/limits.h"
 #include "run/option_rows.h"
 
 const struct option_row consumer_rows[] = {
@@ -17,6 +18,15 @@ const struct option_row consumer_rows[] = {
      .max = 3600000,
      .group = "Target",
      .help = "longest time for one request to the target"},
+    {.name = "write-limit",
+     .env = "FERRY_WRITE_LIMIT",
+     .type = OPTION_NUMBER,
+     .placeholder = "N",
+     .fallback = "10",
+     .min = 1,
+     .max = LIMIT_WRITES_PER_TARGET,
+     .group = "Target",
+     .help = "most writes at a time into one collection, 1 to 10; how many are best is found out"},
     {.name = "exit-when-done",
      .type = OPTION_TEXT,
      .placeholder = "JOB",

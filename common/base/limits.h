@@ -28,6 +28,7 @@
 #define LIMIT_REQUEST_BODY     (36u * MIB)  /* below Chroma's default 40 MiB */
 #define LIMIT_CONTROL_DOCUMENT (1u * MIB) /* collection objects, pre-flight, error bodies (cJSON) */
 #define LIMIT_REQUEST_MS       300000     /* one request, whole */
+#define LIMIT_RETRY_AFTER_S    300u       /* what a server may make us wait; more: so long */
 #define LIMIT_CONNECT_MS       10000      /* a dependency that does not answer at start: exit 3 */
 
 /* -- in flight -- */
@@ -35,8 +36,8 @@
 #define LIMIT_PUBLISH_AHEAD       128u         /* batches published and not yet verified, per job */
 #define LIMIT_PUBLISH_AHEAD_BYTES (256u * MIB) /* the same in bytes */
 #define LIMIT_WRITES_PER_TARGET   10u          /* write slots of one target, over all workers */
-#define LIMIT_INTAKE_MESSAGES     8u           /* messages a consumer holds */
-#define LIMIT_INTAKE_BYTES        (8u * MIB)   /* the same in bytes; one message is always taken */
+#define LIMIT_INTAKE_MESSAGES     12u        /* messages a consumer holds: writes, and some ahead */
+#define LIMIT_INTAKE_BYTES        (8u * MIB) /* the same in bytes; one message is always taken */
 
 /* -- the program's own surroundings -- */
 #define LIMIT_ENV_FILE       (64u * KIB) /* a .env file or a ferry.conf; longer: usage error */

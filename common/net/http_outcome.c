@@ -11,8 +11,6 @@
 #include "base/limits.h"
 #include "net/http_internal.h"
 
-#define RETRY_AFTER_MAX_S 300u
-
 struct failure {
     CURLcode code;
     enum error_kind kind;
@@ -134,7 +132,7 @@ uint32_t http_retry_after_ms(const char *value, int64_t wall_ms)
     time_t when;
 
     if (len > 0 && strspn(value, "0123456789") == len) {
-        for (size_t i = 0; i < len && seconds < RETRY_AFTER_MAX_S; i++) {
+        for (size_t i = 0; i < len && seconds < LIMIT_RETRY_AFTER_S; i++) {
             seconds = seconds * 10 + (uint32_t)(value[i] - '0');
         }
     } else if (len > 4 && strcmp(value + len - 4, " GMT") ==
@@ -143,10 +141,10 @@ uint32_t http_retry_after_ms(const char *value, int64_t wall_ms)
         if (when > 0 && when > wall_ms / 1000) {
             int64_t ahead = (int64_t)when - wall_ms / 1000;
 
-            seconds = ahead < (int64_t)RETRY_AFTER_MAX_S ? (uint32_t)ahead : RETRY_AFTER_MAX_S;
+            seconds = ahead < (int64_t)LIMIT_RETRY_AFTER_S ? (uint32_t)ahead : LIMIT_RETRY_AFTER_S;
         }
     }
-    return (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
+    return (seconds < LIMIT_RETRY_AFTER_S ? seconds : LIMIT_RETRY_AFTER_S) * 1000;
 }
 
 static const char *header_value(const struct http_request *request, const char *name)

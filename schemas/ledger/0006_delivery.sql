@@ -324,8 +324,9 @@ RETURNS TABLE (job_id bigint, batch_no bigint, fence bigint) LANGUAGE plpgsql AS
 #variable_conflict use_column
 BEGIN
     UPDATE ferry.workers w SET seen_at = now(), lease_until = now() + p_lease, job_id = p_current_job,
-            waits_since = CASE WHEN p_waits_for = '' THEN NULL WHEN w.waits_for = p_waits_for THEN w.waits_since
-                               ELSE now() END,
+            waits_since = CASE WHEN p_waits_for = '' THEN NULL -- a count of seconds that goes down is no other reason
+                               WHEN split_part(w.waits_for, ', retry in ', 1) = split_part(p_waits_for, ', retry in ', 1)
+                               THEN w.waits_since ELSE now() END,
             waits_for = p_waits_for, missing_secrets = p_missing_secrets, foreign_messages = p_foreign
         WHERE w.worker_id = p_worker;
     UPDATE ferry.job_collections c SET plan_lease_until = now() + p_lease

@@ -445,6 +445,12 @@ def test_a_producer_renews_exports_plan_and_finish_lease(ledger, producer, job):
     assert (worker["job_id"], worker["waits_for"]) == (job, "the bus") and worker["waits_since"] is not None
     ledger.renew(producer, job=job, waits_for="the bus")
     assert ledger.value("SELECT waits_since FROM ferry.workers WHERE worker_id = %s", producer) == worker["waits_since"]
+    ledger.renew(producer, job=job, waits_for="429, retry in 12 s, limit now 3")
+    since = ledger.value("SELECT waits_since FROM ferry.workers WHERE worker_id = %s", producer)
+    assert since > worker["waits_since"]
+    ledger.renew(producer, job=job, waits_for="429, retry in 5 s, limit now 1")
+    assert ledger.one("SELECT waits_for, waits_since FROM ferry.workers WHERE worker_id = %s", producer) == {
+        "waits_for": "429, retry in 5 s, limit now 1", "waits_since": since}, "the seconds that go by are no news"
     assert ledger.pair(job)["plan_lease_until"] is None, "its plan is complete"
     other = ledger.submit(**MORE)["job_id"]
     ledger.take_plan(producer, other)

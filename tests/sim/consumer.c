@@ -196,6 +196,7 @@ static void on_claim(struct happening *happening)
                                    .fence = st->fence,
                                    .started_ms = st->started_ms,
                                    .records = st->records,
+                                   .target = {"the only one"},
                                    .is_repairing = st->is_repairing};
 
     if (event.claim == CLAIM_CLAIMED) {
@@ -314,7 +315,8 @@ void consumer_start(struct process *consumer)
     struct delivery_settings settings = {.lease_ms = LEASE,
                                          .lease_margin_ms = MARGIN,
                                          .refuse_after_ms = between(200, 3000),
-                                         .write_limit = (uint32_t)between(1, 2),
+                                         .write_limit = (uint32_t)between(1, 4),
+                                         .write_start = 1,
                                          .hold_ms = 500,
                                          .busy_ms = 200};
 

@@ -25,7 +25,8 @@ static int64_t next_offset;
 
 static int set_up_with(uint32_t write_limit)
 {
-    struct delivery_settings settings = {LEASE, MARGIN, REFUSE, write_limit, HOLD, BUSY};
+    struct delivery_settings settings = {LEASE, MARGIN, REFUSE,     write_limit,
+                                         HOLD,  BUSY,   write_limit};
 
     delivery_core_init(&core, &settings, 7);
     now = 1000000;
@@ -68,11 +69,18 @@ static size_t arrive(int64_t job_id)
     return arrive_as(EVENT_MESSAGE, job_id, 1);
 }
 
+/* Every job has its own. */
+static struct uuid target_of(int64_t job_id)
+{
+    return (struct uuid){{(char)('a' + job_id)}};
+}
+
 static void claim(size_t slot, enum delivery_claim outcome)
 {
     tell((struct delivery_event){.kind = EVENT_CLAIM,
                                  .slot = slot,
                                  .claim = outcome,
+                                 .target = target_of(core.slots[slot].job_id),
                                  .fence = (int64_t)slot + 11,
                                  .started_ms = now,
                                  .records = RECORDS});
@@ -1283,7 +1291,7 @@ static void a_repair_in_flight_may_end_while_stopping(void **state)
 
 /* ---- turns ---- */
 
-static void one_more_than_can_write_is_claimed_for_each_job(void **state)
+static void one_more_than_can_write_is_claimed_for_each_target(void **state)
 {
     (void)state;
     size_t first = claimed(1);
@@ -1323,7 +1331,7 @@ static void a_waiting_batch_lets_the_next_one_write(void **state)
     expect(ACTION_UPSERT, first);
 }
 
-static void the_oldest_of_a_job_writes_first(void **state)
+static void the_oldest_for_a_target_writes_first(void **state)
 {
     (void)state;
     set_up_with(2);
@@ -1337,17 +1345,20 @@ static void the_oldest_of_a_job_writes_first(void **state)
     claim(slots[1], CLAIM_CLAIMED);
     expect(ACTION_UPSERT, slots[1]);
     claim(slots[0], CLAIM_CLAIMED);
-    upsert(slots[1], ERROR_UNAVAILABLE);
+    upsert(slots[1], ERROR_NONE);
+    expect(ACTION_READ, slots[1]);
     expect(ACTION_UPSERT, slots[0]);
-    wait_ms(1000);
-    upsert(slots[2], ERROR_UNAVAILABLE);
+    read_back(slots[1], ERROR_NONE, 1);
+    expect_nothing();
+    upsert(slots[2], ERROR_NONE);
+    expect(ACTION_READ, slots[2]);
     expect(ACTION_UPSERT, slots[1]);
 }
 
 static void write_limits_are_kept(void **state)
 {
     (void)state;
-    for (uint32_t limit = 1; limit < DELIVERY_SLOTS - 1; limit++) {
+    for (uint32_t limit = 1; limit <= LIMIT_WRITES_PER_TARGET; limit++) {
         set_up_with(limit);
         uint32_t claims = 0;
         uint32_t upserts = 0;
@@ -1362,9 +1373,241 @@ static void write_limits_are_kept(void **state)
                 claim(action.slot, CLAIM_CLAIMED);
             }
         }
-        assert_int_equal(claims, limit + 1);
+        assert_int_equal(claims, limit < LIMIT_WRITES_PER_TARGET ? limit + 1 : limit);
         assert_int_equal(upserts, limit);
     }
+}
+
+/* ---- the pace of a target ---- */
+
+static void throttle(size_t slot, uint32_t retry_after_ms)
+{
+    tell((struct delivery_event){.kind = EVENT_UPSERT,
+                                 .slot = slot,
+                                 .error = ERROR_THROTTLED,
+                                 .status = 429,
+                                 .retry_after_ms = retry_after_ms});
+}
+
+/* So many upserts under way, and one batch claimed beyond. */
+static void write_with(uint32_t limit, size_t *slots)
+{
+    set_up_with(limit);
+    for (size_t i = 0; i <= limit; i++) {
+        slots[i] = claimed(1);
+        if (i < limit) {
+            expect(ACTION_UPSERT, slots[i]);
+        }
+    }
+    expect_nothing();
+}
+
+static void a_refusal_halves_what_is_written_at_a_time(void **state)
+{
+    size_t slots[5];
+
+    (void)state;
+    write_with(4, slots);
+    upsert(slots[0], ERROR_UNAVAILABLE);
+    upsert(slots[1], ERROR_UNAVAILABLE); /* begun before: not halved again */
+    expect_nothing();
+    upsert(slots[2], ERROR_NONE);
+    expect(ACTION_READ, slots[2]);
+    expect(ACTION_UPSERT, slots[4]);
+    expect_nothing();
+    assert_int_equal(delivery_pace(&core, slots[0])->limit, 2);
+}
+
+static void retry_after_holds_for_everything_of_the_target(void **state)
+{
+    size_t slots[4];
+
+    (void)state;
+    write_with(3, slots);
+    size_t other = claimed(2);
+    expect(ACTION_UPSERT, other);
+    throttle(slots[0], 12000);
+    upsert(slots[1], ERROR_NONE);
+    upsert(slots[2], ERROR_TOO_LARGE);
+    expect_nothing();
+    expect_state(slots[1], DELIVERY_WAITING);
+    expect_state(slots[2], DELIVERY_READY);
+    wait_ms(11999);
+    expect_nothing();
+    assert_int_equal(delivery_next_tick_ms(&core, now), 1);
+    upsert(other, ERROR_NONE); /* another target's */
+    expect(ACTION_READ, other);
+    wait_ms(1);
+    expect(ACTION_READ, slots[1]);
+    expect(ACTION_UPSERT, slots[0]);
+    expect_nothing();
+    read_back(slots[1], ERROR_NONE, 0);
+    expect(ACTION_MARK, slots[1]);
+}
+
+static void the_upsert_after_a_delete_waits_with_the_others(void **state)
+{
+    (void)state;
+    set_up_with(2);
+    size_t slot = deleting();
+    size_t other = claimed(1);
+    expect(ACTION_UPSERT, other);
+    throttle(other, 5000);
+    deleted(slot, ERROR_NONE);
+    expect_nothing();
+    wait_ms(5000);
+    expect(ACTION_UPSERT, slot);
+}
+
+static void a_target_that_does_not_answer_is_probed_by_one(void **state)
+{
+    size_t slots[4];
+
+    (void)state;
+    write_with(3, slots);
+    for (size_t i = 0; i < 3; i++) {
+        upsert(slots[i], ERROR_UNAVAILABLE);
+    }
+    for (int probe = 0; probe < 5; probe++) {
+        struct delivery_action action;
+        while (!delivery_next_action(&core, &action)) {
+            wait_ms(delivery_next_tick_ms(&core, now));
+            renew(slots[0], true);
+        }
+        assert_int_equal(action.kind, ACTION_UPSERT);
+        expect_nothing();
+        wait_ms(3000);
+        expect_nothing();
+        upsert(action.slot, ERROR_TIMEOUT);
+    }
+}
+
+static void a_refused_target_keeps_no_claims(void **state)
+{
+    size_t slots[4];
+
+    (void)state;
+    write_with(3, slots);
+    upsert(slots[1], ERROR_UNAVAILABLE);
+    throttle(slots[0], 300000);
+    expect(ACTION_REFUSE_TARGET, slots[0]);
+    expect(ACTION_PARK, slots[0]);
+    expect(ACTION_PARK, slots[1]);
+    assert_false(expect(ACTION_PARK, slots[3]).sent);
+    upsert(slots[2], ERROR_NONE); /* under way: it waits for its reading no longer */
+    expect(ACTION_PARK, slots[2]);
+    size_t next = arrive(1);
+    expect(ACTION_CLAIM, next); /* the ledger will say so */
+    expect_nothing();
+}
+
+static void no_more_is_asked_for_than_there_are_write_slots(void **state)
+{
+    (void)state;
+    set_up_with(5);
+    size_t first = upserting();
+    size_t second = arrive(1);
+    expect(ACTION_CLAIM, second);
+    claim(second, CLAIM_BUSY);
+    size_t third = arrive(1);
+    expect_nothing();
+    wait_ms(BUSY);
+    expect_nothing();
+    upsert(first, ERROR_NONE);
+    expect(ACTION_READ, first);
+    read_back(first, ERROR_NONE, 0);
+    expect(ACTION_MARK, first);
+    mark(first, true, ERROR_NONE);
+    expect(ACTION_ACKNOWLEDGE, first);
+    expect(ACTION_DROP, first);
+    expect(ACTION_CLAIM, second);
+    wait_ms(10000);
+    expect(ACTION_CLAIM, third);
+}
+
+static void jobs_share_the_pace_of_a_target(void **state)
+{
+    (void)state;
+    set_up_with(2);
+    for (int64_t job = 1; job <= 3; job++) {
+        size_t slot = arrive(job);
+        expect(ACTION_CLAIM, slot);
+        tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                     .slot = slot,
+                                     .claim = CLAIM_CLAIMED,
+                                     .fence = job,
+                                     .started_ms = now,
+                                     .target = {"z"},
+                                     .records = RECORDS});
+        if (job <= 2) {
+            expect(ACTION_UPSERT, slot);
+        }
+        expect_nothing();
+    }
+}
+
+/* More targets than are remembered: those in use are. */
+static void the_longest_unused_target_is_forgotten(void **state)
+{
+    (void)state;
+    size_t first = upserting();
+    for (int64_t job = 2; job < 3 * DELIVERY_TARGETS; job++) {
+        size_t slot = claimed(job);
+        expect(ACTION_UPSERT, slot);
+        upsert(slot, ERROR_AUTH);
+        expect(ACTION_BLOCK_JOB, slot);
+        expect(ACTION_PARK, slot);
+        settled(slot, EVENT_PARK, ERROR_NONE);
+        expect(ACTION_ACKNOWLEDGE, slot);
+        expect(ACTION_DROP, slot);
+        assert_string_equal(core.targets[core.slots[first].target].uuid.text, target_of(1).text);
+    }
+    size_t second = claimed(1);
+    expect_nothing();
+    assert_int_equal(core.slots[first].target, core.slots[second].target);
+}
+
+/* From message to mark, with a target that bears any number: each upsert takes 300 ms. */
+static void more_are_written_at_a_time_where_that_is_faster(void **state)
+{
+    int64_t ends_ms[DELIVERY_SLOTS] = {0};
+    uint32_t most = 0;
+
+    (void)state;
+    delivery_core_init(
+        &core,
+        &(struct delivery_settings){LEASE, MARGIN, REFUSE, LIMIT_WRITES_PER_TARGET, HOLD, BUSY, 1},
+        7);
+    for (int64_t end_ms = now + 60000; now < end_ms; wait_ms(10)) {
+        struct delivery_action action;
+        size_t slot;
+        uint32_t count = 0;
+        if (delivery_free_slot(&core, &slot)) {
+            arrive(1);
+        }
+        for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+            if (core.slots[i].state == DELIVERY_UPSERTING && now >= ends_ms[i]) {
+                upsert(i, ERROR_NONE);
+            } else if (core.slots[i].state == DELIVERY_READING) {
+                read_back(i, ERROR_NONE, 0);
+            } else if (core.slots[i].state == DELIVERY_MARKING) {
+                mark(i, true, ERROR_NONE);
+            }
+        }
+        while (delivery_next_action(&core, &action)) {
+            if (action.kind == ACTION_CLAIM) {
+                claim(action.slot, CLAIM_CLAIMED);
+            } else if (action.kind == ACTION_UPSERT) {
+                ends_ms[action.slot] = now + 300;
+            }
+        }
+        for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+            count += core.slots[i].state == DELIVERY_UPSERTING;
+        }
+        most = count > most ? count : most;
+        assert_in_range(count, 0, LIMIT_WRITES_PER_TARGET);
+    }
+    assert_in_range(most, 8, LIMIT_WRITES_PER_TARGET);
 }
 
 static void nothing_is_sent_while_a_renewal_is_overdue(void **state)
@@ -1596,9 +1839,9 @@ static void stopping_takes_nothing_new_and_gives_back_what_has_not_begun(void **
     expect(ACTION_UPSERT, first);
     size_t second = claimed(1);
     expect(ACTION_UPSERT, second);
-    upsert(second, ERROR_UNAVAILABLE);
     size_t asking = arrive(1);
     expect(ACTION_CLAIM, asking);
+    upsert(second, ERROR_UNAVAILABLE);
     size_t arrived = arrive(1);
     stop(10000);
     assert_false(delivery_free_slot(&core, &slot));
@@ -1740,7 +1983,7 @@ static void the_ways_between_states_are_these(void **state)
      * expelling noting */
     static const char *const ways[DELIVERY_STATE_COUNT] = {
         ".x...........x.", "x.x............", "x..xx.......xx.", "xx.............",
-        "x..x.x...x..x..", "x..xxxxx....x..", "x..xx..xx.xxx..", "x..xx.x........",
+        "x..x.x...x..x..", "x..xxxxx....x..", "x..xx..xx.xxx..", "x..xx.x.....x..",
         "x..xx...x...x..", "x..x.x.x.......", "x..x......xx...", "x..x.......x...",
         "x..x........x..", "x............xx", "x.............x",
     };
@@ -1816,10 +2059,19 @@ int main(void)
         TEST(what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged),
         TEST(a_repair_ends_with_its_lease_and_begins_again_with_the_next_claim),
         TEST(a_repair_in_flight_may_end_while_stopping),
-        TEST(one_more_than_can_write_is_claimed_for_each_job),
+        TEST(one_more_than_can_write_is_claimed_for_each_target),
         TEST(a_waiting_batch_lets_the_next_one_write),
-        TEST(the_oldest_of_a_job_writes_first),
+        TEST(the_oldest_for_a_target_writes_first),
         TEST(write_limits_are_kept),
+        TEST(a_refusal_halves_what_is_written_at_a_time),
+        TEST(retry_after_holds_for_everything_of_the_target),
+        TEST(the_upsert_after_a_delete_waits_with_the_others),
+        TEST(a_target_that_does_not_answer_is_probed_by_one),
+        TEST(a_refused_target_keeps_no_claims),
+        TEST(no_more_is_asked_for_than_there_are_write_slots),
+        TEST(jobs_share_the_pace_of_a_target),
+        TEST(the_longest_unused_target_is_forgotten),
+        TEST(more_are_written_at_a_time_where_that_is_faster),
         TEST(nothing_is_sent_while_a_renewal_is_overdue),
         TEST(full_means_no_free_slot),
         TEST(a_request_ends_before_its_lease),

@@ -26,6 +26,7 @@
 #define LEASE      3000
 #define MARGIN     500
 #define NO_OFFSET  (-1)
+#define JOBS       3
 #define RECORDS    12 /* of a batch, at most */
 
 enum nature { /* of a message; fixed */
@@ -106,6 +107,8 @@ static struct {
     struct watermark *watermark;
     int64_t now_ms;
     uint32_t write_limit;
+    bool one_target;                  /* for all jobs; else each has its own */
+    int64_t alone_until_ms[1 + JOBS]; /* what the targets asked for */
     bool is_calm;
     uint64_t generation;
     struct log_message log[PARTITIONS][LOG_MAX];
@@ -140,13 +143,18 @@ static size_t any_below(size_t bound)
 
 /* ---- what must hold whenever the machine wants something ---- */
 
-static uint32_t count_upserts(int64_t job_id)
+static size_t target_of(size_t slot)
+{
+    return m.one_target ? 0 : (size_t)m.core.slots[slot].job_id;
+}
+
+static uint32_t count_upserts(size_t target)
 {
     uint32_t count = 0;
 
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         count += (m.slots[i].request == REQUEST_UPSERT || m.slots[i].request == REQUEST_DELETE) &&
-                 m.core.slots[i].job_id == job_id;
+                 target_of(i) == target;
     }
     return count;
 }
@@ -218,7 +226,8 @@ static void carry_out(const struct delivery_action *action)
     case ACTION_UPSERT:
         CHECK(!m.core.is_stopping || slot->request == REQUEST_NONE);
         begin_request(slot, REQUEST_UPSERT);
-        CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
+        CHECK(m.now_ms >= m.alone_until_ms[target_of(action->slot)]);
+        CHECK(count_upserts(target_of(action->slot)) <= m.write_limit);
         CHECK(bisect_asked_count(&m.core.slots[action->slot].bisect) > 0);
         slot->was_read = false;
         slot->was_lettered = false;
@@ -229,6 +238,7 @@ static void carry_out(const struct delivery_action *action)
     case ACTION_READ:
         CHECK(is_decided(slot));
         begin_request(slot, REQUEST_READ);
+        CHECK(m.now_ms >= m.alone_until_ms[target_of(action->slot)]);
         break;
     case ACTION_REPAIR:
         CHECK(slot->request == REQUEST_NONE && slot->was_read);
@@ -239,7 +249,8 @@ static void carry_out(const struct delivery_action *action)
     case ACTION_DELETE:
         CHECK(slot->may_delete);
         begin_request(slot, REQUEST_DELETE);
-        CHECK(count_upserts(m.core.slots[action->slot].job_id) <= m.write_limit);
+        CHECK(m.now_ms >= m.alone_until_ms[target_of(action->slot)]);
+        CHECK(count_upserts(target_of(action->slot)) <= m.write_limit);
         slot->was_read = false;
         break;
     case ACTION_LETTER:
@@ -372,6 +383,7 @@ static void answer_claim(const struct statement *statement, bool is_lost)
                                    .records = 1 + (uint32_t)any_below(RECORDS)};
 
     event.claim = run_claim(statement->slot, &event.fence);
+    event.target.text[0] = (char)('a' + target_of(statement->slot));
     event.is_repairing = row_of(statement->slot)->is_repairing;
     slot->may_delete = false;
     if (is_lost) {
@@ -625,6 +637,12 @@ static void answer_request(size_t at)
     event.surplus = event.mismatches > 0 && chance(50) ? 1 : 0;
     event.parts = chance(20) ? 1 + (uint32_t)any_below(3) : 0;
     slot->request = REQUEST_NONE;
+    if (event.error == ERROR_TIMEOUT || event.error == ERROR_UNAVAILABLE ||
+        event.error == ERROR_THROTTLED) {
+        int64_t *until_ms = &m.alone_until_ms[target_of(at)];
+        int64_t asked_ms = m.now_ms + event.retry_after_ms;
+        *until_ms = event.retry_after_ms > 0 && asked_ms > *until_ms ? asked_ms : *until_ms;
+    }
     if (event.kind == EVENT_READ && event.error == ERROR_NONE) {
         slot->was_read = true;
         slot->rejects = event.rejects = event.mismatches + count_rejected(slot);
@@ -672,7 +690,7 @@ static void deliver(void)
     tell(&(struct delivery_event){
         .kind = message->nature == NATURE_UNREADABLE ? EVENT_POISON : EVENT_MESSAGE,
         .slot = slot,
-        .job_id = 1 + message->batch_no % 3,
+        .job_id = 1 + message->batch_no % JOBS,
         .batch_no = message->batch_no,
         .rev = 1,
         .generation = m.generation,
@@ -700,14 +718,16 @@ static void check_stored(void)
 
 static void begin_schedule(uint64_t seed, struct watermark *watermark)
 {
-    struct delivery_settings settings = {LEASE, MARGIN, 5000, 1, 200, 50};
+    struct delivery_settings settings = {LEASE, MARGIN, 5000, 1, 200, 50, 1};
 
     memset(&m, 0, sizeof m);
     m.seed = seed;
     rng_seed(&m.rng, seed);
     m.watermark = watermark;
     m.now_ms = 100000;
-    m.write_limit = settings.write_limit = 1 + (uint32_t)any_below(3);
+    m.write_limit = settings.write_limit = 1 + (uint32_t)any_below(LIMIT_WRITES_PER_TARGET);
+    settings.write_start = 1 + (uint32_t)any_below(m.write_limit);
+    m.one_target = chance(50);
     delivery_core_init(&m.core, &settings, seed);
     for (size_t p = 0; p < PARTITIONS; p++) {
         m.log_len[p] = 1 + (int64_t)any_below(LOG_MAX);
