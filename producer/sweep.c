@@ -1,12 +1,18 @@
 /* The sweep's verdicts; see sweep.h. */
 #include "producer/sweep.h"
 
+/* A position beyond the end is older than the loss of that end: who asks there is sent back to the start, and reads again. */
+static bool is_position_valid(const struct bus_position *position)
+{
+    return position->committed <= position->high;
+}
+
 /* Everything that exists has been read: lag 0 on all partitions. */
 static bool is_drained(const struct bus_position *positions, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         bool is_empty = positions[i].low == positions[i].high;
-        if (!is_empty && positions[i].committed < positions[i].high) {
+        if (!is_empty && positions[i].committed != positions[i].high) {
             return false;
         }
     }
@@ -29,7 +35,8 @@ enum sweep_verdict sweep_judge(int partition, int64_t offset, const struct bus_p
         if (offset < positions[i].low) {
             return SWEEP_EXPIRED;
         }
-        return positions[i].committed > offset ? SWEEP_CONSUMED : SWEEP_WAIT;
+        return is_position_valid(&positions[i]) && positions[i].committed > offset ? SWEEP_CONSUMED
+                                                                                   : SWEEP_WAIT;
     }
     return count > 0 ? SWEEP_LOST_TAIL : SWEEP_WAIT; /* the topic has no such partition any more */
 }

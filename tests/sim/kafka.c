@@ -12,7 +12,8 @@ static size_t message_count;
 static struct {
     int64_t serials[LOG_MAX];
     int64_t low, high, committed;
-    uint32_t epoch; /* how often it was cut */
+    uint32_t epoch;    /* how often it was cut */
+    bool is_overtaken; /* cut below what was committed, and nothing has been committed since */
     int owner;
 } logs[PARTITIONS];
 static uint64_t generation;
@@ -155,6 +156,7 @@ void kafka_lose_tail(void)
     if (logs[p].high - logs[p].low >= count) {
         logs[p].high -= count;
         logs[p].epoch++;
+        logs[p].is_overtaken = logs[p].is_overtaken || logs[p].committed > logs[p].high;
         tally.lost_tails++;
         trace("bus: partition %zu has lost its last %lld messages", p, (long long)count);
     }
@@ -177,6 +179,10 @@ static void commit(struct process *consumer)
         if (consumer->owns[p] && consumer->generation == generation &&
             consumer->stored[p] != NOT_STORED) {
             logs[p].committed = consumer->stored[p];
+            if (logs[p].is_overtaken && logs[p].committed <= logs[p].high) {
+                rewound_ms = sim_now;
+                logs[p].is_overtaken = false;
+            }
         }
     }
 }
@@ -235,6 +241,7 @@ void kafka_rebalance(void)
     }
     if (rewinds != NOBODY) {
         logs[rewinds].committed = logs[rewinds].low;
+        logs[rewinds].is_overtaken = false;
         rewinds = NOBODY;
     }
     for (size_t p = 0; p < PARTITIONS; p++) {
@@ -350,9 +357,19 @@ size_t kafka_positions(struct bus_position *out)
     return PARTITIONS;
 }
 
+/* A position from before a cut, and so much has come since that it looks like any other: whether the group will be sent back
+ * nobody can see. It is no harm to export once more. */
+static bool nobody_can_tell(int p)
+{
+    return logs[p].is_overtaken && logs[p].committed <= logs[p].high;
+}
+
 bool kafka_may_come(int64_t batch, int64_t rev, int partition, int64_t offset)
 {
     for (int p = 0; p < PARTITIONS && sim_now - rewound_ms > LEASE; p++) {
+        if (nobody_can_tell(p)) {
+            continue;
+        }
         for (int64_t i = logs[p].committed > logs[p].low ? logs[p].committed : logs[p].low;
              i < logs[p].high; i++) {
             const struct message *message = &messages[logs[p].serials[i]];

@@ -82,10 +82,21 @@ static void without_an_offset_only_lag_zero_everywhere_proves_anything(void **st
         assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, at, 3), SWEEP_WAIT);
         at[i].committed = BUS_NO_OFFSET;
         assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, at, 3), SWEEP_WAIT);
-        at[i].committed = at[i].high + 1; /* of a topic that was recreated */
-        assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, at, 3), SWEEP_DRAINED);
+        at[i].committed = at[i].high + 1; /* of a topic that was recreated: it will be read again */
+        assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, at, 3), SWEEP_WAIT);
         at[i].committed = at[i].high;
     }
+}
+
+static void a_position_beyond_the_end_proves_nothing(void **state)
+{
+    static const struct bus_position cut[] = {{0, 2, 8, 10}};
+    (void)state;
+    assert_int_equal(sweep_judge(0, 1, cut, 1), SWEEP_EXPIRED);
+    assert_int_equal(sweep_judge(0, 2, cut, 1), SWEEP_WAIT);
+    assert_int_equal(sweep_judge(0, 7, cut, 1), SWEEP_WAIT); /* written after the cut */
+    assert_int_equal(sweep_judge(0, 8, cut, 1), SWEEP_LOST_TAIL);
+    assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, cut, 1), SWEEP_WAIT);
 }
 
 static void an_empty_topic_is_drained_and_has_lost_every_known_offset(void **state)
@@ -114,10 +125,11 @@ static void every_small_case_is_as_the_rule_says(void **state)
             for (int64_t committed = BUS_NO_OFFSET; committed <= 5; committed++) {
                 struct bus_position at = {0, low, high, committed};
                 for (int64_t offset = 0; offset <= 5; offset++) {
-                    bool cannot_come = committed > offset || offset < low || offset >= high;
+                    bool is_passed = committed > offset && committed <= high;
+                    bool cannot_come = is_passed || offset < low || offset >= high;
                     assert_int_equal(sweep_judge(0, offset, &at, 1) != SWEEP_WAIT, cannot_come);
                 }
-                bool is_drained = low == high || committed >= high;
+                bool is_drained = low == high || committed == high;
                 assert_int_equal(sweep_judge(0, BUS_NO_OFFSET, &at, 1) != SWEEP_WAIT, is_drained);
             }
         }
@@ -146,6 +158,7 @@ int main(void)
         cmocka_unit_test(a_group_that_has_committed_nothing_has_everything_before_it),
         cmocka_unit_test(a_partition_that_is_not_there_any_more_has_lost_its_messages),
         cmocka_unit_test(without_an_offset_only_lag_zero_everywhere_proves_anything),
+        cmocka_unit_test(a_position_beyond_the_end_proves_nothing),
         cmocka_unit_test(an_empty_topic_is_drained_and_has_lost_every_known_offset),
         cmocka_unit_test(no_partitions_at_all_prove_nothing),
         cmocka_unit_test(every_small_case_is_as_the_rule_says),
