@@ -56,6 +56,7 @@ static void take_row(struct consumer *consumer, size_t slot, const struct pg_row
         parcel->target = targets_take(&consumer->targets, rows, row, &parcel->error);
         event->fence = pg_i64(rows, row, "fence");
         event->is_repairing = pg_bool(rows, row, "is_repairing");
+        event->quiet_ms = pg_i64(rows, row, "quiet_ms");
         event->records = parcel->operations > 0 ? (uint32_t)parcel->operations : 1;
         break;
     case CLAIM_PARK:

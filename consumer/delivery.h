@@ -67,8 +67,8 @@ enum delivery_claim { /* the outcomes of ferry.claim_batches */
 enum delivery_event_kind {
     EVENT_MESSAGE, /* slot: a free one (delivery_free_slot); job_id, batch_no, rev, generation, partition, offset */
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
-    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing; CLAIMED and
-                    BUSY: target */
+    EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing; quiet_ms: so
+                    long may a request of an earlier claim still arrive; CLAIMED and BUSY: target */
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms, may_be_applied; parts: how many requests were planned;
                      of a refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
@@ -97,6 +97,7 @@ struct delivery_event {
     struct uuid target;
     int64_t fence;
     int64_t started_ms;
+    int64_t quiet_ms;
     uint32_t records;
     uint32_t parts;
     enum error_kind error;
@@ -168,12 +169,14 @@ struct delivery {
     bool is_repairing;        /* the ledger may hold an open repair: no parking before the mark */
     bool must_delete;         /* the surplus is noted; the delete comes before the next upsert */
     bool is_doubtful;         /* a request was not answered: it may still be on its way */
-    bool is_blocked;          /* its job was blocked while this was in hand: not sent any more */
-    bool is_orphan;           /* its generation has ended: finish, but never acknowledge */
-    const char *reason;       /* of PARKING, EXPELLING and NOTING */
-    uint64_t arrived;         /* order of arrival */
-    size_t target; /* which of the core's; DELIVERY_NOWHERE: not known before the claim */
-    uint64_t turn; /* the target's when the last request began */
+    int64_t
+        quiet_at_ms; /* none such, nor one of an earlier claim, can arrive after this; 0: none before the last write */
+    bool is_blocked;    /* its job was blocked while this was in hand: not sent any more */
+    bool is_orphan;     /* its generation has ended: finish, but never acknowledge */
+    const char *reason; /* of PARKING, EXPELLING and NOTING */
+    uint64_t arrived;   /* order of arrival */
+    size_t target;      /* which of the core's; DELIVERY_NOWHERE: not known before the claim */
+    uint64_t turn;      /* the target's when the last request began */
 };
 
 struct delivery_target {

@@ -4,6 +4,8 @@
  */
 #include "consumer/delivery_internal.h"
 
+#define QUIET_MARGIN_MS 1000
+
 void delivery_park(struct delivery_core *core, size_t slot, const char *reason)
 {
     core->slots[slot].reason = reason;
@@ -28,6 +30,7 @@ static void take_claim(struct delivery_core *core, const struct delivery_event *
     delivery->is_repairing = event->is_repairing;
     delivery_learn_target(core, event->slot, &event->target);
     tempo_allow(delivery_tempo(core, event->slot), event->started_ms);
+    delivery->quiet_at_ms = event->quiet_ms > 0 ? now_ms + event->quiet_ms : 0;
     bisect_begin(&delivery->bisect, event->records);
     delivery_set_state(core, event->slot, DELIVERY_READY);
     if (now_ms >= ends_ms - core->settings.lease_margin_ms) { /* the answer took too long */
@@ -148,6 +151,17 @@ static void keep_accepted(struct delivery *delivery, uint32_t before)
     }
 }
 
+/* As long as its lease would have lasted: ferry.quiet_after. */
+static void doubt(const struct delivery_core *core, struct delivery *delivery, int64_t now_ms)
+{
+    int64_t quiet_at_ms = now_ms + core->settings.lease_ms + QUIET_MARGIN_MS;
+
+    delivery->is_doubtful = true;
+    if (quiet_at_ms > delivery->quiet_at_ms) {
+        delivery->quiet_at_ms = quiet_at_ms;
+    }
+}
+
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms)
 {
@@ -169,9 +183,30 @@ void delivery_on_upsert(struct delivery_core *core, const struct delivery_event 
         go_on(core, event->slot, next, now_ms);
     } else {
         keep_accepted(delivery, event->before);
-        delivery->is_doubtful = delivery->is_doubtful || event->may_be_applied;
+        if (event->may_be_applied) {
+            doubt(core, delivery, now_ms);
+        }
         delivery_fail(core, event, now_ms);
     }
+}
+
+/* What differs may be the work of an older request that has arrived late: such a mismatch is none yet. It is looked at again when
+ * none can come any more, and upserted once more behind that. True: not before. */
+static bool is_too_early(struct delivery_core *core, size_t slot, int64_t now_ms)
+{
+    struct delivery *delivery = &core->slots[slot];
+
+    if (!delivery->is_repeated || delivery->quiet_at_ms == 0) {
+        return false;
+    }
+    if (now_ms < delivery->quiet_at_ms) {
+        delivery_set_state(core, slot, DELIVERY_WAITING);
+        delivery->due_ms = delivery->quiet_at_ms;
+        return true;
+    }
+    delivery->quiet_at_ms = 0;
+    delivery->is_repeated = false;
+    return false;
 }
 
 void delivery_on_read(struct delivery_core *core, const struct delivery_event *event,
@@ -185,6 +220,9 @@ void delivery_on_read(struct delivery_core *core, const struct delivery_event *e
     }
     delivery->attempts = 0;
     tempo_read(delivery_tempo(core, event->slot));
+    if (event->mismatches > 0 && is_too_early(core, event->slot, now_ms)) {
+        return;
+    }
     if (event->mismatches > 0 && !delivery->is_repeated && bisect_again(&delivery->bisect)) {
         delivery->is_repeated = true;
         delivery->is_written = false;
@@ -250,7 +288,7 @@ void delivery_on_delete(struct delivery_core *core, const struct delivery_event 
         }
         return;
     }
-    delivery->is_doubtful = true;
+    doubt(core, delivery, now_ms);
     delivery_fail(core, event, now_ms);
 }
 

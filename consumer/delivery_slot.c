@@ -130,6 +130,7 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms)
     delivery->is_repairing = false;
     delivery->must_delete = false;
     delivery->is_doubtful = false;
+    delivery->quiet_at_ms = 0;
 }
 
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)

@@ -20,6 +20,11 @@ static const char *idle_reason(const struct consumer *consumer)
     return reason;
 }
 
+static bool waits_for_quiet(const struct delivery *delivery)
+{
+    return delivery->quiet_at_ms != 0 && delivery->due_ms == delivery->quiet_at_ms;
+}
+
 /* "…: 429 …, retry in 12 s, limit now 3". The seconds are not part of what it waits for: ferry.renew cuts them off when it
  * asks whether that has changed. */
 static void describe_slot(const struct consumer *consumer, size_t slot, int64_t now_ms, char *out,
@@ -28,7 +33,9 @@ static void describe_slot(const struct consumer *consumer, size_t slot, int64_t 
     const struct delivery *delivery = &consumer->core.slots[slot];
     const struct tempo *tempo = delivery_pace(&consumer->core, slot);
     int64_t due_ms = delivery->due_ms;
-    const char *cause = consumer->parcels[slot].error.message;
+    const char *cause = waits_for_quiet(delivery)
+                            ? "what the target holds differs, and an older request may still arrive"
+                            : consumer->parcels[slot].error.message;
 
     if (tempo == NULL) {
         return;
@@ -44,8 +51,9 @@ static void describe_slot(const struct consumer *consumer, size_t slot, int64_t 
 static void describe_target(const struct consumer *consumer, char *out, size_t size)
 {
     for (size_t i = 0; out[0] == '\0' && i < DELIVERY_SLOTS; i++) {
-        if (consumer->core.slots[i].state == DELIVERY_WAITING &&
-            consumer->parcels[i].error.message[0] != '\0') {
+        const struct delivery *delivery = &consumer->core.slots[i];
+        if (delivery->state == DELIVERY_WAITING &&
+            (consumer->parcels[i].error.message[0] != '\0' || waits_for_quiet(delivery))) {
             describe_slot(consumer, i, clock_boottime_ms(), out, size);
         }
     }

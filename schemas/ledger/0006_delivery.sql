@@ -27,7 +27,8 @@ END
 $$;
 
 -- Intake. One row per message, in order; outcome is what PROTOCOL §3's first table says:
---   claimed    mine now, under `fence`; must_reread when another claim of it ended irregularly
+--   claimed    mine now, under `fence`; must_reread when another claim of it ended irregularly, quiet_ms: so long may a request
+--              of such a claim still arrive
 --   hold       another claim lives; look again later        busy    no write slot is free; look again soon
 --   stale      acknowledge                                  park    ferry.park_batches, then acknowledge
 --   secret     the target's origin needs a secret that is not in p_secrets; find it or park
@@ -38,7 +39,7 @@ CREATE FUNCTION ferry.claim_batches(p_worker uuid, p_lease interval, p_job bigin
 RETURNS TABLE (ord bigint, outcome text, fence bigint, must_reread boolean, n_operations integer, target_uuid uuid,
                target_name text, url text, origin text, tenant text, database_name text, auth_style text,
                dimension integer, space text, takes_base64 boolean, max_request_bytes bigint, reason text,
-               is_repairing boolean)
+               is_repairing boolean, quiet_ms bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -50,12 +51,14 @@ DECLARE
     v_fence bigint;
     v_took_over boolean;
     v_repairing boolean;
+    v_quiet timestamptz;
     v_outcome text;
     v_reason text;
 BEGIN
     FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha) WITH ORDINALITY AS u (job, batch, rev, sha, ord)
              ORDER BY job, batch, ord LOOP
         v_outcome := NULL; v_reason := ''; v_fence := NULL; v_took_over := false; b := NULL; t := NULL; e := NULL;
+        v_quiet := NULL;
         SELECT * INTO b FROM ferry.batches x WHERE x.job_id = m.job AND x.batch_no = m.batch FOR UPDATE;
         v_repairing := ferry.is_repairing(m.job, m.batch);
         IF NOT FOUND OR m.rev > b.export_rev THEN
@@ -92,7 +95,8 @@ BEGIN
                         lease_until = now() + p_lease, deliveries = x.deliveries + 1,
                         must_reread = x.must_reread OR v_took_over,
                         quiet_until = ferry.quiet_after(x.quiet_until, v_took_over, p_lease)
-                    WHERE x.job_id = m.job AND x.batch_no = m.batch;
+                    WHERE x.job_id = m.job AND x.batch_no = m.batch
+                    RETURNING x.quiet_until INTO v_quiet;
                 IF v_took_over THEN
                     PERFORM ferry.log_event('batch.taken_over', m.job, m.batch, p_worker, 'from ' || b.owner);
                 END IF;
@@ -100,7 +104,8 @@ BEGIN
         END IF;
         RETURN QUERY SELECT m.ord, v_outcome, v_fence, coalesce(b.must_reread OR v_took_over, false),
             b.n_records - b.n_rejected - b.n_vanished, t.target_uuid, t.name, e.url, e.origin, e.tenant, e.database_name,
-            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason, v_repairing;
+            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason, v_repairing,
+            greatest(0, ceil(extract(epoch FROM v_quiet - now()) * 1000))::bigint;
     END LOOP;
 END
 $$;

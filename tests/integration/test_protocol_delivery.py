@@ -27,6 +27,7 @@ def outcome(ledger, worker, message, **more):
 def test_a_published_batch_is_claimed(ledger, consumer, message):
     (row,) = ledger.arrive(consumer, message)
     assert (row["outcome"], row["must_reread"], row["n_operations"]) == ("claimed", False, 3)
+    assert row["quiet_ms"] == 0
     assert (str(row["target_uuid"]), row["target_name"], row["url"], row["auth_style"]) == (uid(2), "docs", "http://target", "none")
     batch = ledger.batch(message.job, 1)
     assert (batch["state"], batch["fence"], str(batch["owner"]), batch["deliveries"]) == ("claimed", row["fence"], consumer, 1)
@@ -58,6 +59,7 @@ def test_a_dead_claim_is_taken_over_and_must_be_read_again(ledger, consumer, mes
     batch = ledger.batch(message.job, 1)
     assert batch["must_reread"] and str(batch["owner"]) == other and batch["deliveries"] == 2
     assert batch["quiet_until"] is not None, "its requests may be in flight"
+    assert 60000 < row["quiet_ms"] <= 61000, "and the new claim knows how long"
     assert ledger.slots() == 1
 
 

@@ -195,6 +195,7 @@ static void on_claim(struct happening *happening)
                                    .claim = st->error == ERROR_NONE ? st->outcome : CLAIM_FAILED,
                                    .fence = st->fence,
                                    .started_ms = st->started_ms,
+                                   .quiet_ms = st->quiet_ms,
                                    .records = st->records,
                                    .target = {"the only one"},
                                    .is_repairing = st->is_repairing};

@@ -69,6 +69,7 @@ static void claim(struct statement *st)
     row->lease_until = sim_now + LEASE;
     row->must_reread = row->must_reread || took_over;
     ledger_irregular(row, took_over);
+    st->quiet_ms = row->quiet_until - sim_now;
     st->is_repairing = row->is_repairing;
     st->records = (uint32_t)row->n_records - bit_count(row->rejected | row->vanished);
     trace("ledger: batch %lld rev %lld claimed by worker %lld, fence %lld%s", (long long)st->batch,

@@ -92,7 +92,7 @@ struct statement { /* and its answer */
     uint64_t readback;
     int partition;
     int64_t offset;
-    int64_t wait_ms;
+    int64_t wait_ms, quiet_ms;
     size_t count;
     struct held held[HELD_MAX];
     /* of the answer */

@@ -693,6 +693,112 @@ static void renew(size_t slot, bool is_kept)
     tell(event);
 }
 
+/* ---- mismatches while older requests may still arrive ---- */
+
+static size_t reading_in_doubt(int how)
+{
+    size_t slot = arrive(1);
+
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .target = target_of(1),
+                                 .fence = 11,
+                                 .started_ms = now,
+                                 .records = RECORDS,
+                                 .quiet_ms = how == 0 ? 20000 : 0});
+    expect(ACTION_UPSERT, slot);
+    if (how == 1) {
+        tell((struct delivery_event){
+            .kind = EVENT_UPSERT, .slot = slot, .error = ERROR_TIMEOUT, .may_be_applied = true});
+        wait_ms(1000);
+        expect(ACTION_UPSERT, slot);
+    }
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    if (how == 2) {
+        surplus(slot);
+        expect(ACTION_REPAIR, slot);
+        noted(slot, true, true);
+        expect(ACTION_DELETE, slot);
+        deleted(slot, ERROR_UNAVAILABLE);
+        wait_ms(1000);
+        expect(ACTION_DELETE, slot);
+        deleted(slot, ERROR_NONE);
+    } else {
+        read_back(slot, ERROR_NONE, 1);
+    }
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    return slot;
+}
+
+/* Of a claim before, by an upsert, by a delete. */
+static void in_doubt_a_mismatch_is_read_again_when_nothing_can_arrive_any_more(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        set_up_with(1);
+        size_t slot = reading_in_doubt(how);
+        int64_t quiet_at_ms = core.slots[slot].quiet_at_ms;
+        assert_true(quiet_at_ms > now + 15000);
+        read_back(slot, ERROR_NONE, 2);
+        expect_nothing();
+        expect_state(slot, DELIVERY_WAITING);
+        while (now + 9000 < quiet_at_ms) {
+            renew(slot, true);
+            wait_ms(9000);
+            expect_nothing();
+        }
+        renew(slot, true);
+        wait_ms(quiet_at_ms - now);
+        expect(ACTION_READ, slot);
+        read_back(slot, ERROR_NONE, 0);
+        expect(ACTION_MARK, slot);
+        expect_nothing();
+    }
+}
+
+/* What arrived late lies over the last upsert, so a reading alone does not do. */
+static void in_doubt_a_mismatch_counts_after_an_upsert_behind_all_others_only(void **state)
+{
+    (void)state;
+    for (int is_mismatch = 0; is_mismatch < 2; is_mismatch++) {
+        set_up_with(1);
+        size_t slot = reading_in_doubt(0);
+        read_back(slot, ERROR_NONE, 1);
+        wait_ms(20000);
+        expect(ACTION_READ, slot);
+        read_back(slot, ERROR_NONE, 1);
+        expect(ACTION_UPSERT, slot);
+        upsert(slot, ERROR_NONE);
+        expect(ACTION_READ, slot);
+        read_back(slot, ERROR_NONE, (uint32_t)is_mismatch);
+        expect(is_mismatch ? ACTION_LETTER : ACTION_MARK, slot);
+        expect_nothing();
+    }
+}
+
+static void a_claim_that_is_lost_takes_its_doubt_with_it(void **state)
+{
+    (void)state;
+    size_t slot = reading_in_doubt(0);
+    renew(slot, false);
+    expect(ACTION_ABORT, slot);
+    expect_state(slot, DELIVERY_HOLDING);
+    wait_ms(HOLD);
+    expect(ACTION_CLAIM, slot);
+    claim(slot, CLAIM_CLAIMED); /* says that there is none */
+    expect(ACTION_UPSERT, slot);
+    for (int i = 0; i < 2; i++) {
+        upsert(slot, ERROR_NONE);
+        expect(ACTION_READ, slot);
+        read_back(slot, ERROR_NONE, 1);
+        expect(i == 0 ? ACTION_UPSERT : ACTION_LETTER, slot);
+    }
+}
+
 static void a_target_that_fails_for_a_minute_is_refused_and_the_batch_parked(void **state)
 {
     (void)state;
@@ -2024,6 +2130,9 @@ int main(void)
         TEST(a_lost_fence_looks_again_and_never_acknowledges),
         TEST(a_new_claim_after_a_lost_one_begins_from_the_front),
         TEST(a_mismatch_is_written_once_more_and_then_marked),
+        TEST(in_doubt_a_mismatch_is_read_again_when_nothing_can_arrive_any_more),
+        TEST(in_doubt_a_mismatch_counts_after_an_upsert_behind_all_others_only),
+        TEST(a_claim_that_is_lost_takes_its_doubt_with_it),
         TEST(the_repetition_waits_for_its_turn),
         TEST(an_outage_is_retried_after_a_wait),
         TEST(the_peers_own_wish_to_wait_is_heard),
