@@ -167,6 +167,28 @@ static bool check_same(const struct side *side, bool found, const char *name, st
     return true;
 }
 
+/* Tenants and databases are the job's own: a flag that names another one must not go unheard. What the environment says is
+ * meant for new jobs. */
+static bool check_place(const struct option_set *options, const char *name, const char *own,
+                        const char *job, struct error *err)
+{
+    if (option_origin(options, name) != OPTION_COMMAND_LINE ||
+        strcmp(option_text(options, name), own) == 0) {
+        return true;
+    }
+    return error_set(err, ERROR_USAGE, "--%s %s is not that of job %s, which has %s", name,
+                     option_text(options, name), job, own);
+}
+
+static bool check_places(const struct option_set *options, const struct pg_rows *row,
+                         const char *job, struct error *err)
+{
+    return check_place(options, "source-tenant", pg_cstr(row, 0, "source_tenant"), job, err) &&
+           check_place(options, "source-database", pg_cstr(row, 0, "source_database"), job, err) &&
+           check_place(options, "target-tenant", pg_cstr(row, 0, "target_tenant"), job, err) &&
+           check_place(options, "target-database", pg_cstr(row, 0, "target_database"), job, err);
+}
+
 static bool open_from_ledger(struct job *job, struct runtime *rt, const struct pg_rows *row,
                              struct error *err)
 {
@@ -178,7 +200,8 @@ static bool open_from_ledger(struct job *job, struct runtime *rt, const struct p
     job->is_resumed = true;
     snprintf(job->name, sizeof job->name, "%s", pg_cstr(row, 0, "name"));
     snprintf(job->collection, sizeof job->collection, "%s", pg_cstr(row, 0, "source_name"));
-    return side_open(&job->source, rt, "source",
+    return check_places(rt->options, row, job->name, err) &&
+           side_open(&job->source, rt, "source",
                      source != NULL ? source : pg_cstr(row, 0, "source_url"),
                      pg_cstr(row, 0, "source_tenant"), pg_cstr(row, 0, "source_database"), err) &&
            side_open(&job->target, rt, "target",

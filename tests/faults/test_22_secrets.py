@@ -8,9 +8,9 @@ import pytest
 
 from ferry import DONE, NEEDS_PERSON, REJECTS, USAGE, UNAVAILABLE, TooLate, wait_for
 from proxy import Answer, Proxy
-from world import check
+from world import check, sized
 
-AT_ONCE = 5  # settings, each tried by five programs
+AT_ONCE = 9  # settings, each tried by five programs
 CLOSED = "127.0.0.1:9"  # nobody listens there
 
 
@@ -53,7 +53,7 @@ def fails(process, *statuses):
 
 
 def test_servers_that_repeat_what_they_were_sent(world, front, score):
-    for status, kind in ((401, "application/json"), (403, "text/html"), (400, "application/json")):
+    for status, kind in sized(((401, "application/json"),), ((401, "application/json"), (403, "text/html"), (400, "application/json"))):
         name = world.also("said-%d" % status)
         front.status, front.kind = status, kind
         consumer, = world.consumers()
@@ -65,7 +65,7 @@ def test_servers_that_repeat_what_they_were_sent(world, front, score):
         consumer, = world.consumers()
         assert world.resume(name).status == DONE
         consumer.stop()
-    for status in (500, 503, 429, 502):
+    for status in sized((503,), (500, 503, 429, 502)):
         name = world.also("said-%d" % status)
         front.status, front.kind, front.said = status, "text/html", 0
         consumer, = world.consumers()
@@ -82,7 +82,7 @@ def test_servers_that_repeat_what_they_were_sent(world, front, score):
                         ["collections", "--source", source.url], ["verify", "--collection", world.name, "--source", source.url],
                         world.migrate_arguments(source=source.url) + ["--dry-run"]):
             fails(world.producer(*command, env={"FERRY_SOURCE": source.url}), USAGE, UNAVAILABLE, NEEDS_PERSON)
-    tell(score, "13 servers that repeat what they were sent", check.everything(world))
+    tell(score, "servers that repeat what they were sent", check.everything(world))
 
 
 def test_a_token_goes_to_its_own_server_only(world, front, score):
@@ -119,6 +119,7 @@ def test_settings_that_are_wrong(world, front, score):
         return str(folder / name)
     secret = world.canary("wrong")
     everywhere = ["setup", "status", "doctor", "migrate"]
+    closed = {"CHROMA_CLIENT_TYPE": "http", "CHROMA_HOST": "127.0.0.1", "CHROMA_PORT": "9", "FERRY_TARGET": None}
     wrong = [
         {"FERRY_SOURCE": "http://user:%s@127.0.0.1:1" % secret}, {"FERRY_TARGET": "http://user:%s@127.0.0.1:1" % secret},
         {"FERRY_SOURCE": "http://127.0.0.1:1/?token=%s" % secret},
@@ -131,14 +132,15 @@ def test_settings_that_are_wrong(world, front, score):
         {"FERRY_KAFKA_CONFIG": file("kafka", "sasl.pasword=%s\n" % secret)},
         {"FERRY_KAFKA_CONFIG": file("kafka2", "%s\n" % secret)},
         {"FERRY_KAFKA_SASL_JAAS_CONFIG": "org.x required password=\"%s\";" % secret},
-        {"FERRY_KAFKA_SSL_KEY_PASSWORD": secret, "FERRY_KAFKA_SECURITY_PROTOCOL": "SSL"},
         {"FERRY_KAFKA_SSL_KEY_PEM": "-----BEGIN PRIVATE KEY-----\n%s\n" % secret, "FERRY_KAFKA_SECURITY_PROTOCOL": "SSL"},
+        {"PGPASSWORD": secret, "PGUSER": "nobody"},
+        {"PGPASSFILE": file("pgpass", "*:*:*:*:%s\n" % secret), "PGPASSWORD": None, "PGDATABASE": "nowhere"},
+        # From here on it is waited for what does not answer: together, because that takes its time.
+        {"PGSERVICE": "x", "PGSERVICEFILE": file("services", "[x]\nhost=127.0.0.1\nport=9\npassword=%s\npasword=%s\n" % (secret, secret))},
+        {"PGPASSWORD": secret, "PGPORT": "9"}, dict(closed, CHROMA_API_KEY=secret), dict(closed, CHROMA_API_KEY=secret + "\n"),
+        {"FERRY_KAFKA_SSL_KEY_PASSWORD": secret, "FERRY_KAFKA_SECURITY_PROTOCOL": "SSL"},
         {"FERRY_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "FERRY_KAFKA_SASL_MECHANISM": "PLAIN",
          "FERRY_KAFKA_SASL_USERNAME": "ferry", "FERRY_KAFKA_SASL_PASSWORD": secret},
-        {"PGPASSWORD": secret, "PGPORT": "9"}, {"PGPASSWORD": secret, "PGUSER": "nobody"},
-        {"PGPASSFILE": file("pgpass", "*:*:*:*:%s\n" % secret), "PGPASSWORD": None, "PGDATABASE": "nowhere"},
-        {"PGSERVICE": "x", "PGSERVICEFILE": file("services", "[x]\nhost=127.0.0.1\nport=9\npassword=%s\npasword=%s\n" % (secret, secret))},
-        {"CHROMA_API_KEY": secret, "FERRY_TARGET": None}, {"CHROMA_API_KEY": secret + "\n", "FERRY_TARGET": None, "CHROMA_HOST": CLOSED},
         {"http_proxy": "http://user:%s@%s" % (secret, CLOSED), "https_proxy": "http://user:%s@%s" % (secret, CLOSED)},
     ]
     for start in range(0, len(wrong), AT_ONCE):

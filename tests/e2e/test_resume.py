@@ -1,0 +1,89 @@
+"""A job goes on from the ledger alone, with other flags; and only between the two collections that are its own."""
+
+import pytest
+
+from ferry import DONE, LIGHT, USAGE, last_line, load
+from test_kill import Held
+
+RECORDS = 200
+
+
+@pytest.fixture
+def interrupted(ferry):
+    """A job in the middle, whose programs were all killed."""
+    ferry.env["FERRY_LEASE"] = "2s"
+    ferry.fill(RECORDS)
+    ferry.setup()
+    with Held(ferry.target.url, "upsert", first=4) as held:
+        consumers = ferry.consumers(2)
+        migrate = ferry.start_migrate(target=held.proxy.url, batch_records=10, job="moving")
+        held.wait()
+        for process in (migrate, *consumers):
+            process.kill()
+    assert 0 < ferry.job()["planned"] == RECORDS
+    return ferry
+
+
+@pytest.mark.parametrize("records, consumers, concurrency", [(300, 1, 8), (3, 3, 1)])
+def test_it_goes_on_with_other_batches_workers_and_flags(interrupted, records, consumers, concurrency):
+    interrupted.consumers(consumers)
+    resumed = interrupted.producer("resume", "moving", "--target", interrupted.target.url, "--batch-records", str(records),
+                                   "--source-concurrency", str(concurrency), "--catch-up", "--max-rejects", "0")
+    assert resumed.status == DONE, resumed.err
+    assert last_line(resumed.out) == "%d of %d records verified" % (RECORDS, RECORDS)
+    assert [row["records"] for row in interrupted.batches()] == [10] * (RECORDS // 10)  # they were planned before
+    assert sum(row["deliveries"] for row in interrupted.batches()) <= 2 * RECORDS // 10
+    interrupted.assert_equal()
+
+
+def job_rows(ferry):
+    return ferry.sql("SELECT job_id, name, state, settings, source_uuid, target_uuid, source_endpoint_id, e.* FROM ferry.jobs "
+                     "JOIN ferry.job_collections USING (job_id) JOIN ferry.endpoints e ON e.endpoint_id = source_endpoint_id")
+
+
+def refused(ferry, *words, arguments=()):
+    before = job_rows(ferry)
+    process = ferry.producer("resume", "moving", *arguments, seconds=30)
+    assert process.status == USAGE, process.err
+    for word in words:
+        assert word in process.err, (word, process.err)
+    assert job_rows(ferry) == before
+
+
+def test_another_source_is_refused_by_name(interrupted):
+    """The target's server has a collection of that name."""
+    refused(interrupted, "source %s" % interrupted.target.url, '"%s"' % interrupted.name, "it was recreated, or this is another server",
+            arguments=["--source", interrupted.target.url])
+
+
+def test_another_target_is_refused_by_name(interrupted):
+    refused(interrupted, "target %s" % interrupted.source.url, '"%s"' % interrupted.name, "it was recreated, or this is another server",
+            arguments=["--target", interrupted.source.url])
+
+
+def test_a_server_without_the_collection_is_refused_by_name(interrupted):
+    interrupted.target.drop(interrupted.name)
+    refused(interrupted, "target %s" % interrupted.target.url, '"%s" of job moving does not exist any more' % interrupted.name,
+            arguments=["--target", interrupted.target.url])
+    load.ensure(interrupted.target, interrupted.name, 24, "cosine", LIGHT)
+    refused(interrupted, "target %s" % interrupted.target.url, "it was recreated", arguments=["--target", interrupted.target.url])
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--collection", "another"], ["--collection"]),
+    (["--target-collection", "another"], ["--target-collection"]),
+    (["--source-database", "another"], ["--source-database", "another", "default_database"]),
+    (["--source-tenant", "another"], ["--source-tenant", "another", "default_tenant"]),
+    (["--target-database", "another"], ["--target-database", "another", "default_database"]),
+    (["--target-tenant", "another"], ["--target-tenant", "another", "default_tenant"]),
+])
+def test_another_collection_tenant_or_database_is_refused_by_name(interrupted, arguments, words):
+    refused(interrupted, *words, arguments=arguments + ["--target", interrupted.target.url])
+
+
+def test_another_pair_does_not_take_the_jobs_name(interrupted):
+    other = interrupted.fill(10, interrupted.also("other"))
+    before = job_rows(interrupted)
+    process = interrupted.migrate(other, job="moving", seconds=30)
+    assert process.status == USAGE and "a job named moving exists already" in last_line(process.err), process.err
+    assert job_rows(interrupted) == before
