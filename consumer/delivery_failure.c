@@ -84,13 +84,25 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     }
 }
 
+/* What cannot be read is a gateway's page or an ill server for a while, before it is what the target always says. */
+static bool may_become_readable(const struct delivery_core *core,
+                                const struct delivery_event *event, int64_t now_ms)
+{
+    const struct delivery *delivery = &core->slots[event->slot];
+
+    return event->kind == EVENT_READ && event->error == ERROR_FORMAT &&
+           (delivery->attempts == 0 ||
+            now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms);
+}
+
 /* A failed upsert or read. Kinds that end the program are retried here: ending it is up to the edge, which knows
  * more. */
 void delivery_fail(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms)
 {
     enum disposition disposition = error_disposition(event->error);
 
-    if (disposition == DISPOSITION_RETRY || disposition == DISPOSITION_STOP) {
+    if (disposition == DISPOSITION_RETRY || disposition == DISPOSITION_STOP ||
+        may_become_readable(core, event, now_ms)) {
         retry_later(core, event, now_ms);
         return;
     }

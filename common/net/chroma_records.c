@@ -142,6 +142,25 @@ struct http_request *chroma_query(struct chroma *chroma, const struct uuid *coll
     return ask(chroma, collection, "query", body, deadline_ms, fn, ctx, err);
 }
 
+/* A gateway's page, with a status that says that all is well: nobody knows what became of the request. Servers answer a
+ * write with JSON, or with nothing. */
+static void finish_written(struct chroma_call *call, const struct http_answer *answer,
+                           struct error *err)
+{
+    struct span body = answer->body;
+
+    while (body.len > 0 && body.ptr[0] <= ' ') {
+        body.ptr++;
+        body.len--;
+    }
+    if (chroma_check(call->chroma, answer, err) && body.len > 0 && body.ptr[0] == '<') {
+        error_set(err, ERROR_UNAVAILABLE, "%d: a page instead of an answer", answer->status);
+        err->native = answer->status;
+        chroma_name_server(call->chroma, err);
+    }
+    call->fn.done(call->ctx, err);
+}
+
 static struct http_request *write_records(struct chroma *chroma, const struct uuid *collection,
                                           const char *verb, struct span body, int64_t deadline_ms,
                                           chroma_done_fn *fn, void *ctx, struct error *err)
@@ -151,7 +170,7 @@ static struct http_request *write_records(struct chroma *chroma, const struct uu
     if (!call) {
         return NULL;
     }
-    call->finish = chroma_call_finish_done;
+    call->finish = finish_written;
     call->fn.done = fn;
     chroma_call_collection(call, collection->text, verb);
     return chroma_call_send(

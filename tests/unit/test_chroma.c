@@ -314,6 +314,24 @@ static void the_calls_by_uuid_have_their_paths(void **state)
                    "");
 }
 
+static void a_page_in_answer_to_a_write_is_no_answer(void **state)
+{
+    const struct reply reply = {200, "\n<!DOCTYPE html><html>back soon</html>"};
+    struct world *world = *state;
+    struct chroma *chroma = serve(world, &reply);
+    struct span body = SPAN_LITERAL("{\"x\":1}");
+    struct result result = {0};
+    struct error err = {0};
+
+    finish(world, chroma_upsert(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
+    assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
+    assert_true(http_may_be_applied(&result.err));
+    assert_non_null(strstr(result.err.message, ": 200: a page instead of an answer"));
+    result = (struct result){0};
+    finish(world, chroma_delete(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
+    assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
+}
+
 #define V1_RECORDS "/api/v1/collections/3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 static void a_server_with_api_v1_has_paths_of_its_own(void **state)
@@ -607,6 +625,7 @@ int main(void)
         CHROMA_TEST(an_unreadable_collection_is_a_format_error_of_that_server),
         CHROMA_TEST(creating_posts_and_a_conflict_is_a_conflict),
         CHROMA_TEST(the_calls_by_uuid_have_their_paths),
+        CHROMA_TEST(a_page_in_answer_to_a_write_is_no_answer),
         CHROMA_TEST(a_server_with_api_v1_has_paths_of_its_own),
         CHROMA_TEST(a_server_without_uris_is_not_asked_for_them),
         CHROMA_TEST(a_version_is_asked_in_either_api),

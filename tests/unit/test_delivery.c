@@ -858,8 +858,7 @@ static void who_wants_to_be_left_alone_for_a_minute_is_refused_at_once(void **st
 static void what_waiting_does_not_mend_blocks_the_job(void **state)
 {
     static const enum error_kind kinds[] = {ERROR_REJECTED,  ERROR_AUTH,  ERROR_NOT_FOUND,
-                                            ERROR_INTEGRITY, ERROR_LIMIT, ERROR_FORMAT,
-                                            ERROR_CONFLICT};
+                                            ERROR_INTEGRITY, ERROR_LIMIT, ERROR_CONFLICT};
 
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(kinds); i++) {
@@ -877,6 +876,37 @@ static void what_waiting_does_not_mend_blocks_the_job(void **state)
         settled(slot, EVENT_PARK, ERROR_NONE);
         expect_done(slot, 100);
     }
+}
+
+static void
+an_answer_that_cannot_be_read_is_a_page_of_somebody_else_before_it_blocks_the_job(void **state)
+{
+    (void)state;
+    size_t slot = reading();
+    int64_t since = now;
+    for (;;) {
+        read_back(slot, ERROR_FORMAT, 0);
+        if (core.slots[slot].state != DELIVERY_WAITING) {
+            break;
+        }
+        assert_true(now - since < REFUSE);
+        now = core.slots[slot].due_ms;
+        renew(slot, true);
+        tick();
+        expect(ACTION_READ, slot);
+    }
+    assert_true(now - since >= REFUSE);
+    expect(ACTION_BLOCK_JOB, slot);
+    expect(ACTION_PARK, slot);
+}
+
+static void what_was_decoded_wrongly_blocks_at_once(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    upsert(slot, ERROR_FORMAT);
+    expect(ACTION_BLOCK_JOB, slot);
+    expect(ACTION_PARK, slot);
 }
 
 static void too_large_is_divided_at_once_until_single_records(void **state)
@@ -2141,6 +2171,8 @@ int main(void)
         TEST(a_success_between_failures_begins_the_minute_anew),
         TEST(who_wants_to_be_left_alone_for_a_minute_is_refused_at_once),
         TEST(what_waiting_does_not_mend_blocks_the_job),
+        TEST(an_answer_that_cannot_be_read_is_a_page_of_somebody_else_before_it_blocks_the_job),
+        TEST(what_was_decoded_wrongly_blocks_at_once),
         TEST(too_large_is_divided_at_once_until_single_records),
         TEST(the_division_goes_on_from_what_the_edge_has_used),
         TEST(pieces_that_were_answered_well_are_not_sent_again),
