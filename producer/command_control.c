@@ -1,6 +1,6 @@
 /*
- * ferry-producer pause, cancel and purge: the ledger's functions of the same name, asked until they answer, and what
- * they lead to, told. Needs neither bus nor servers.
+ * ferry-producer pause, cancel, purge: the ledger's functions of the same name, asked until they answer, and what they
+ * lead to, told. Needs neither bus nor servers; but drop-rehearsal asks the target.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "app/exit_code.h"
 #include "producer/options.h"
+#include "producer/scratch.h"
 #include "run/runtime.h"
 
 #define ASK_EVERY_MS      500
@@ -184,6 +185,19 @@ int command_pause(const struct option_set *options)
 int command_cancel(const struct option_set *options)
 {
     return stop("cancel", "cancelled", ledger_cancel, options);
+}
+
+int command_drop_rehearsal(const struct option_set *options)
+{
+    struct control c;
+    struct error err = {0};
+
+    if (!has_job("drop-rehearsal", options)) {
+        return EXIT_USAGE;
+    }
+    bool ok =
+        open_control(&c, "drop-rehearsal", options, &err) && scratch_remove(&c.rt, c.job, &err);
+    return end_control(&c, ok, &err);
 }
 
 int command_purge(const struct option_set *options)

@@ -11,6 +11,7 @@
 #include "producer/follow.h"
 #include "producer/options.h"
 #include "producer/plan.h"
+#include "producer/scratch.h"
 #include "run/letters.h"
 
 struct voyage { /* everything one run needs; on the heap: callbacks point into it until the end */
@@ -19,6 +20,7 @@ struct voyage { /* everything one run needs; on the heap: callbacks point into i
     struct follower follower;
     struct bus_settings bus;
     bool is_done; /* there was nothing to begin */
+    bool is_removed_after;
 };
 
 static bool connect_all(struct voyage *v, const struct option_set *options, struct error *err)
@@ -69,6 +71,24 @@ static void say_nothing_to_do(const struct job *job, const struct plan_result *p
     }
 }
 
+/* Of one that did not succeed the collection stays, to be looked at. */
+static bool end_rehearsal(struct voyage *v, enum exit_code code, struct error *err)
+{
+    bool is_over = code == EXIT_DONE || code == EXIT_REJECTS;
+    if (!v->job.selection.is_part) {
+        return true;
+    }
+    if (is_over && v->is_removed_after) {
+        return scratch_remove(&v->rt, v->job.name, err);
+    }
+    fprintf(
+        stderr,
+        "the rehearsal's collection \"%s\" stays; ferry-producer drop-rehearsal %s removes it%s\n",
+        v->job.target.collection.name, v->job.name,
+        is_over ? "" : ", once the job has ended or was cancelled");
+    return true;
+}
+
 static bool run(struct voyage *v, enum exit_code *code, struct error *err)
 {
     struct plan_result plan;
@@ -106,14 +126,14 @@ static bool run(struct voyage *v, enum exit_code *code, struct error *err)
                     v->job.name, (long long)v->job.n_skipped);
         }
     }
-    return follow_run(&v->follower, &v->bus, code, err);
+    return follow_run(&v->follower, &v->bus, code, err) && end_rehearsal(v, *code, err);
 }
 
 typedef bool begin_fn(struct voyage *v, const struct option_set *options, struct error *err);
 
 static bool begin_migrate(struct voyage *v, const struct option_set *options, struct error *err)
 {
-    (void)options;
+    v->is_removed_after = option_flag(options, "remove-after");
     return job_submit(&v->job, &v->rt, err);
 }
 
@@ -161,6 +181,12 @@ static int sail(const char *command, const struct option_set *options, begin_fn 
 
 int command_migrate(const struct option_set *options)
 {
+    struct selection checked; /* what contradicts itself is said before anything is asked */
+    struct error err = {0};
+    if (!selection_read(&checked, options, 0, &err)) {
+        fprintf(stderr, "ferry-producer migrate: %s\n", err.message);
+        return EXIT_USAGE;
+    }
     if (option_flag(options, "dry-run")) {
         return command_dry_run(options);
     }

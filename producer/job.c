@@ -57,6 +57,12 @@ static void write_submission(struct buf *out, const struct job *job, const struc
         write_text(out, "name", job->wanted_name);
     }
     write_text(out, "worker", rt->ledger.worker.text);
+    if (job->selection.is_part) {
+        char title[sizeof job->collection + 16];
+        snprintf(title, sizeof title, "%s-rehearsal", job->collection);
+        write_text(out, "title", title);
+        write_text(out, "selection", job->selection.text);
+    }
     if (job->job_id != 0) {
         buf_printf(out, "\"resumes\":%lld,", (long long)job->job_id);
     }
@@ -107,9 +113,14 @@ static bool submit(struct job *job, struct runtime *rt, struct error *err)
     return ok && (!job->is_resumed || job_limits_settle(job, rt, err));
 }
 
-static const char *target_name_of(const struct option_set *options)
+/* A rehearsal goes to a collection of its own: a variable that is set for the real one does not name it. */
+static const char *target_name_of(const struct job *job, const struct option_set *options)
 {
     const char *name = option_text(options, "target-collection");
+    if (job->selection.is_part &&
+        option_origin(options, "target-collection") != OPTION_COMMAND_LINE) {
+        return job->scratch;
+    }
     return name != NULL ? name : option_text(options, "collection");
 }
 
@@ -120,7 +131,9 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
 
     memset(job, 0, sizeof *job);
     job->wanted_name = option_text(rt->options, "job");
-    if (!settings_read(&job->wanted, rt->options, err) ||
+    selection_name(name, rng_next(&rt->rng), job->scratch);
+    if (!selection_read(&job->selection, rt->options, rng_next(&rt->rng), err) ||
+        !settings_read(&job->wanted, rt->options, err) ||
         !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
         !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
         !job_limits_choose(job, rt->options, err) ||
@@ -134,16 +147,19 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
                          job->source.chroma.database);
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
-    return side_resolve(&job->target, rt, target_name_of(rt->options), target_exists, err) &&
+    return side_resolve(&job->target, rt, target_name_of(job, rt->options), target_exists, err) &&
            (*target_exists || side_look_for_place(&job->target, rt, err)) &&
            target_look(job, *target_exists, err);
 }
 
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
 {
-    const char *target_name = target_name_of(rt->options);
     bool found = false;
-    return job_look(job, rt, &found, err) && job_limits_check(job, rt, target_name, err) &&
+    if (!job_look(job, rt, &found, err)) {
+        return false;
+    }
+    const char *target_name = target_name_of(job, rt->options);
+    return job_limits_check(job, rt, target_name, err) &&
            target_prepare(job, rt, target_name, found, err) && submit(job, rt, err);
 }
 
@@ -200,6 +216,7 @@ static bool open_from_ledger(struct job *job, struct runtime *rt, const struct p
     job->is_resumed = true;
     snprintf(job->name, sizeof job->name, "%s", pg_cstr(row, 0, "name"));
     snprintf(job->collection, sizeof job->collection, "%s", pg_cstr(row, 0, "source_name"));
+    selection_take(&job->selection, pg_cstr(row, 0, "selection"));
     return check_places(rt->options, row, job->name, err) &&
            side_open(&job->source, rt, "source",
                      source != NULL ? source : pg_cstr(row, 0, "source_url"),

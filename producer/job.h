@@ -4,6 +4,7 @@
 
 #include "producer/fidelity.h"
 #include "producer/limits.h"
+#include "producer/selection.h"
 #include "producer/settings.h"
 #include "producer/side.h"
 
@@ -16,6 +17,9 @@ struct job {
     struct settings wanted;  /* as given on the command line */
     char on_existing[16];    /* the one that holds */
     bool is_resumed;
+    struct selection selection;
+    char scratch
+        [SELECTION_NAME_SIZE]; /* of a rehearsal: the collection that is made, if no other is named */
     struct side source;
     struct side target;
     struct fidelity

@@ -27,7 +27,7 @@ extern const size_t doctor_row_count;
 
 command_fn command_migrate, command_resume, command_retry, command_setup, command_status,
     command_verify, command_pause, command_cancel, command_purge, command_collections,
-    command_doctor;
+    command_doctor, command_drop_rehearsal;
 int command_dry_run(const struct option_set *options); /* of migrate */
 
 #endif

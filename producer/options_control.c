@@ -1,7 +1,7 @@
 /* The option tables of the commands that stop a job or forget its lists; see options.h. */
 #include "producer/options.h"
 
-#include "run/option_rows.h"
+#include "producer/option_rows.h"
 
 #define PG_ENVIRONMENT ENVIRONMENT_PG ENVIRONMENT_LOG
 
@@ -23,6 +23,12 @@ static const struct option_row stop_rows[] = {
 };
 
 static const struct option_row purge_rows[] = {ROW_LEASE};
+
+static const struct option_row drop_rows[] = {
+    ROW_URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
+    TARGET_PLACE,
+    ROW_LEASE,
+};
 
 const struct command control_commands[] = {
     {"pause",
@@ -62,5 +68,17 @@ const struct command control_commands[] = {
       "by retry. The same in SQL: SELECT ferry.purge(JOB).",
       "  ferry-producer purge docs-20261121-1\n", PG_ENVIRONMENT},
      command_purge},
+    {"drop-rehearsal",
+     "remove the collection of a rehearsal",
+     drop_rows,
+     ARRAY_LEN(drop_rows),
+     1,
+     {"ferry-producer drop-rehearsal JOB [options]",
+      "Deletes at the target the collection that migrate --sample or --first has made for JOB, "
+      "which must have ended. The ledger knows which one that is; any other is refused, whatever "
+      "its name, and so is one that was recreated since. The job stays in the ledger.",
+      "  ferry-producer drop-rehearsal docs-rehearsal-20261121-1\n",
+      PG_ENVIRONMENT "  FERRY_TARGET_TOKEN and its like   as for migrate\n"},
+     command_drop_rehearsal},
     {.name = NULL},
 };

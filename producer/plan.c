@@ -79,6 +79,28 @@ static bool list_side(struct plan *plan, char side_mark, struct side *side, int6
     return true;
 }
 
+/* A rehearsal's; *ids: of those listed, as many as are left. */
+static bool select_part(struct plan *plan, int64_t *ids, struct error *err)
+{
+    struct answer answer = {0};
+    if (!plan->job->selection.is_part) {
+        return true;
+    }
+    bool ok =
+        asked(plan,
+              ledger_plan_select(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+                                 plan->epoch, runtime_answer_fn, &answer, err),
+              &answer, err);
+    if (ok) {
+        int64_t left = pg_i64(answer.rows, 0, "plan_select");
+        fprintf(stderr, "rehearsal: %lld of %lld records (%s), into a collection of its own\n",
+                (long long)left, (long long)*ids, plan->job->selection.text);
+        *ids = left;
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
 static bool stage_prior(struct plan *plan, struct error *err)
 {
     struct answer answer = {0};
@@ -146,6 +168,7 @@ static bool make(struct plan *plan, bool is_first, struct plan_result *out, stru
     int64_t source_ids = 0;
     int64_t target_ids = 0;
     return list_side(plan, 's', &plan->job->source, &source_ids, err) &&
+           select_part(plan, &source_ids, err) &&
            list_side(plan, 't', &plan->job->target, &target_ids, err) &&
            (is_first || stage_prior(plan, err)) && cut(plan, err) &&
            close_plan(plan, source_ids, target_ids, out, err);

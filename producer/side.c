@@ -1,4 +1,5 @@
-/* Resolving the two ends of a job; see side.h. Writes to a server only in side_create and side_put_metadata. */
+/* Resolving the two ends of a job; see side.h. Writes to a server only in side_create, side_put_metadata and
+ * side_delete_collection. */
 #include "producer/side.h"
 
 #include <stdio.h>
@@ -243,6 +244,14 @@ bool side_create(struct side *side, struct runtime *rt, struct span body, struct
     struct asked asked = {.side = side};
     return asked_wait(
         &asked, rt, chroma_create_collection(&side->chroma, body, on_collection, &asked, err), err);
+}
+
+bool side_delete_collection(struct side *side, struct runtime *rt, const char *name,
+                            struct error *err)
+{
+    struct asked asked = {.side = side};
+    return asked_wait(
+        &asked, rt, chroma_delete_collection(&side->chroma, name, asked_on_done, &asked, err), err);
 }
 
 bool side_put_metadata(struct side *side, struct runtime *rt, struct span body, struct error *err)

@@ -47,9 +47,11 @@ MUST_CHECK bool side_look_for_place(struct side *side, struct runtime *rt, struc
 /* Makes what side_look_for_place has left. */
 MUST_CHECK bool side_make_place(struct side *side, struct runtime *rt, struct error *err);
 
-/* Straight-line forms of two requests, waited for. */
+/* Straight-line forms of three requests, waited for. */
 MUST_CHECK bool side_create(struct side *side, struct runtime *rt, struct span body,
                             struct error *err);
+MUST_CHECK bool side_delete_collection(struct side *side, struct runtime *rt, const char *name,
+                                       struct error *err);
 MUST_CHECK bool side_put_metadata(struct side *side, struct runtime *rt, struct span body,
                                   struct error *err);
 

@@ -173,9 +173,22 @@ static bool compare_created(struct job *job, struct error *err)
     return true;
 }
 
+/* What a rehearsal may remove is what it has made itself. */
+static bool refuse_scratch(const struct job *job, const char *name, struct error *err)
+{
+    return error_set(err, ERROR_USAGE,
+                     "target %s: collection \"%s\" exists: a rehearsal makes one of its own; leave "
+                     "--target-collection out or give another (one that was interrupted goes on "
+                     "with ferry-producer resume JOB)",
+                     job->target.chroma.address.base, name);
+}
+
 bool target_prepare(struct job *job, struct runtime *rt, const char *name, bool exists,
                     struct error *err)
 {
+    if (exists && job->selection.is_part) {
+        return refuse_scratch(job, name, err);
+    }
     if (exists) {
         return target_complete(job, rt, err);
     }
@@ -184,6 +197,10 @@ bool target_prepare(struct job *job, struct runtime *rt, const char *name, bool 
     }
     if (err->kind != ERROR_CONFLICT) {
         return false;
+    }
+    if (job->selection.is_part) {
+        error_clear(err);
+        return refuse_scratch(job, name, err);
     }
     error_clear(err); /* another producer has created it in this moment */
     return side_resolve(&job->target, rt, name, &exists, err) &&

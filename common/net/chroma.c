@@ -103,6 +103,20 @@ struct http_request *chroma_list_collections(struct chroma *chroma, uint64_t off
     return chroma_call_send(call, (struct http_call){.method = "GET"}, err);
 }
 
+struct http_request *chroma_delete_collection(struct chroma *chroma, const char *name,
+                                              chroma_done_fn *fn, void *ctx, struct error *err)
+{
+    struct chroma_call *call = chroma_call_new(chroma, ctx, err);
+
+    if (!call) {
+        return NULL;
+    }
+    call->finish = chroma_call_finish_done;
+    call->fn.done = fn;
+    chroma_call_collection(call, name, NULL);
+    return chroma_call_send(call, (struct http_call){.method = "DELETE"}, err);
+}
+
 struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,
                                            struct span body, chroma_done_fn *fn, void *ctx,
                                            struct error *err)

@@ -140,6 +140,9 @@ MUST_CHECK bool chroma_read_identity(struct span body, struct chroma_identity *o
 struct http_request *chroma_create_collection(struct chroma *chroma, struct span body,
                                               chroma_collection_fn *fn, void *ctx,
                                               struct error *err);
+/* By name, which is all that servers take. */
+struct http_request *chroma_delete_collection(struct chroma *chroma, const char *name,
+                                              chroma_done_fn *fn, void *ctx, struct error *err);
 /* PUT new_metadata: body as chroma_metadata_body writes it. body is borrowed until the callback,
  * here and below. */
 struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,

@@ -51,6 +51,9 @@ MUST_CHECK bool ledger_submit(struct ledger *ledger, struct span submission, pg_
 MUST_CHECK bool ledger_plan_take(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                  pg_done_fn *fn, void *ctx, struct error *err);
 /* side: 's' source, 't' target. Answers staged: how many were new. */
+/* After the source's listing. Answers plan_select: how many of its ids the job's selection leaves. */
+MUST_CHECK bool ledger_plan_select(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                   int64_t epoch, pg_done_fn *fn, void *ctx, struct error *err);
 MUST_CHECK bool ledger_plan_add(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                 int64_t epoch, char side, int64_t first_ordinal,
                                 const struct span *ids, size_t count, pg_done_fn *fn, void *ctx,
@@ -81,6 +84,13 @@ MUST_CHECK bool ledger_pause(struct ledger *ledger, const char *job, pg_done_fn 
                              struct error *err);
 MUST_CHECK bool ledger_cancel(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                               struct error *err);
+/* Collections made for a rehearsal that has ended (job_id, job, target_uuid, name, url, tenant, database_name), and that one
+ * of them is gone. */
+MUST_CHECK bool ledger_rehearsal_targets(struct ledger *ledger, const char *job, pg_done_fn *fn,
+                                         void *ctx, struct error *err);
+MUST_CHECK bool ledger_rehearsal_removed(struct ledger *ledger, int64_t job_id,
+                                         const struct uuid *target, pg_done_fn *fn, void *ctx,
+                                         struct error *err);
 MUST_CHECK bool ledger_purge(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                              struct error *err);
 /* Answers name, state, claimed, exporting (batches), claims_ms, workers, verified, sent (records): ferry.job_hold. */

@@ -29,6 +29,22 @@ bool ledger_purge(struct ledger *ledger, const char *job, pg_done_fn *fn, void *
     return submit_of_job(ledger, "SELECT ferry.purge($1)", job, fn, ctx, err);
 }
 
+bool ledger_rehearsal_targets(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                              struct error *err)
+{
+    return submit_of_job(ledger, "SELECT * FROM ferry.rehearsal_targets($1)", job, fn, ctx, err);
+}
+
+bool ledger_rehearsal_removed(struct ledger *ledger, int64_t job_id, const struct uuid *target,
+                              pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.rehearsal_removed($1,$2)");
+    statement_i64(&st, job_id);
+    statement_uuid(&st, target);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_job_hold(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                      struct error *err)
 {

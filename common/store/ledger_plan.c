@@ -57,6 +57,17 @@ bool ledger_plan_add(struct ledger *ledger, int64_t job_id, int64_t collection_n
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_plan_select(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
+                        pg_done_fn *fn, void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.plan_select($1,$2,$3)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_plan_prior(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
                        pg_done_fn *fn, void *ctx, struct error *err)
 {
@@ -133,7 +144,8 @@ bool ledger_find_job(struct ledger *ledger, const char *job, pg_done_fn *fn, voi
     struct statement st;
     statement_begin(
         &st,
-        "SELECT j.job_id, j.name, j.state, c.collection_no, c.source_uuid, c.source_name,"
+        "SELECT j.job_id, j.name, j.state, c.collection_no, c.selection, c.source_uuid, "
+        "c.source_name,"
         " s.url AS source_url, s.tenant AS source_tenant, s.database_name AS source_database,"
         " t.target_uuid, t.name AS target_name, e.url AS target_url, e.tenant AS target_tenant,"
         " e.database_name AS target_database"

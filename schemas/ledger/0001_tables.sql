@@ -37,7 +37,9 @@ CREATE TABLE ferry.target_collections (
     retry_at          timestamptz,
     retry_cause       text,
     refused_since     timestamptz,
-    refusals          integer NOT NULL DEFAULT 0
+    refusals          integer NOT NULL DEFAULT 0,
+    rehearsal_job_id  bigint,
+    removed_at        timestamptz
 );
 
 CREATE TABLE ferry.write_slots (
@@ -71,7 +73,7 @@ CREATE TABLE ferry.job_collections (
     source_uuid        uuid NOT NULL,
     source_name        text NOT NULL,
     target_uuid        uuid NOT NULL REFERENCES ferry.target_collections,
-    selection          text NOT NULL DEFAULT 'all',
+    selection          text NOT NULL DEFAULT 'all' CHECK (selection ~ '^(all|first [1-9][0-9]*|sample [1-9][0-9]* seed [0-9]+)$'),
     is_open            boolean NOT NULL DEFAULT true,
     plan_epoch         bigint NOT NULL DEFAULT 0,
     plan_owner         uuid,

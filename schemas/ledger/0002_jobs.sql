@@ -95,7 +95,7 @@ BEGIN
 END
 $$;
 
--- p: name (or null), worker, settings (those that were given), source, target; resumes: the job that is meant to go on, and no new one.
+-- p: name (or null), title (what a job without a name is named after; null: the source), selection (null: all), worker, settings (those that were given), source, target; resumes: the job that is meant to go on, and no new one.
 CREATE FUNCTION ferry.submit(p jsonb)
 RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean, on_existing text)
 LANGUAGE plpgsql AS $$
@@ -116,7 +116,8 @@ BEGIN
     END IF;
     SELECT j.job_id, j.name, c.collection_no, j.state INTO v_other FROM ferry.job_collections c
         JOIN ferry.jobs j USING (job_id)
-        WHERE c.is_open AND c.source_uuid = v_source AND c.target_uuid = v_target AND c.selection = 'all';
+        WHERE c.is_open AND c.source_uuid = v_source AND c.target_uuid = v_target
+          AND c.selection = coalesce(p->>'selection', 'all');
     IF p->>'resumes' IS NOT NULL AND v_other.job_id IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
         SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = (p->>'resumes')::bigint;
         RAISE EXCEPTION 'job % has ended meanwhile (%): run migrate to move what is new', v_other.name, v_other.state
@@ -161,14 +162,15 @@ BEGIN
             USING ERRCODE = 'FE005';
     END IF;
     PERFORM ferry.refuse_while_in_flight(v_target);
-    v_name := coalesce(p->>'name', ferry.free_job_name(p->'source'->>'name'));
+    v_name := coalesce(p->>'name', ferry.free_job_name(coalesce(p->>'title', p->'source'->>'name')));
     IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
         RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
     END IF;
     PERFORM ferry.put_target(p->'target');
     INSERT INTO ferry.jobs (name, settings) VALUES (v_name, coalesce(p->'settings', '{}')) RETURNING ferry.jobs.job_id INTO v_job;
-    INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name, target_uuid)
-        VALUES (v_job, 1, ferry.put_endpoint(p->'source'), v_source, p->'source'->>'name', v_target);
+    INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name, target_uuid, selection)
+        VALUES (v_job, 1, ferry.put_endpoint(p->'source'), v_source, p->'source'->>'name', v_target, coalesce(p->>'selection', 'all'));
+    PERFORM ferry.mark_rehearsals(v_job);
     UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = v_job
         WHERE t.target_uuid = v_target;
     PERFORM ferry.work_on((p->>'worker')::uuid, v_job);

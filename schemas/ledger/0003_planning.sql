@@ -75,6 +75,30 @@ BEGIN
 END
 $$;
 
+-- P2, of a rehearsal: of the source's ids those of its selection stay, the first ones listed or a sample that its seed chooses,
+-- whatever the order of the listing. Answers how many.
+CREATE FUNCTION ferry.plan_select(p_job bigint, p_collection integer, p_epoch bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v text[];
+    v_count bigint;
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    SELECT string_to_array(selection, ' ') INTO v FROM ferry.job_collections
+        WHERE job_id = p_job AND collection_no = p_collection AND selection <> 'all';
+    IF FOUND THEN
+        DELETE FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection AND x.side = 's'
+            AND x.ordinal NOT IN (
+                SELECT s.ordinal FROM ferry.plan_ids s
+                WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's'
+                ORDER BY CASE WHEN v[1] = 'sample' THEN sha256(convert_to(v[4] || ' ', 'UTF8') || s.id) END, s.ordinal
+                LIMIT v[2]::bigint);
+    END IF;
+    SELECT count(*) INTO v_count FROM ferry.plan_ids s
+        WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's';
+    RETURN v_count;
+END
+$$;
+
 -- A succeeded job of the pair has been purged: nobody knows any more what it moved, and what the target has counts as that. Not
 -- when a job that did not succeed was purged after it: what that has left there was never verified, and nobody knows which it is.
 CREATE FUNCTION ferry.trusts_target(p_job bigint, p_collection integer) RETURNS boolean LANGUAGE sql STABLE AS $$

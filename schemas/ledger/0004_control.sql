@@ -237,3 +237,62 @@ BEGIN
     RETURN v_ids;
 END
 $$;
+
+-- ---- rehearsals ----
+
+-- Called by a submission: the target collection of a pair that moves a part only was made for it, by the producer that submits,
+-- and may be removed with it (the only collections that the ferry ever deletes). So nothing else goes there, before or after.
+CREATE FUNCTION ferry.mark_rehearsals(p_job bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v record;
+BEGIN
+    SELECT t.name, j.name AS job, c.selection INTO v
+        FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid)
+        JOIN ferry.job_collections o ON o.target_uuid = c.target_uuid AND o.job_id <> p_job
+        JOIN ferry.jobs j ON j.job_id = o.job_id
+        WHERE c.job_id = p_job AND (c.selection <> 'all' OR t.rehearsal_job_id IS NOT NULL) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'target collection "%" % job %: choose another --target-collection', v.name,
+            CASE v.selection WHEN 'all' THEN 'may be removed with the rehearsal' ELSE 'is that of' END, v.job
+            USING ERRCODE = 'FE001';
+    END IF;
+    UPDATE ferry.target_collections t SET rehearsal_job_id = p_job FROM ferry.job_collections c
+        WHERE c.job_id = p_job AND c.selection <> 'all' AND t.target_uuid = c.target_uuid;
+END
+$$;
+
+-- The collections that were made for a rehearsal, and are still there as far as the ledger knows. Refused for every other job,
+-- and while it has not ended.
+CREATE FUNCTION ferry.rehearsal_targets(p_job text)
+RETURNS TABLE (job_id bigint, job text, target_uuid uuid, name text, url text, tenant text, database_name text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    v ferry.jobs;
+BEGIN
+    SELECT * INTO v FROM ferry.jobs j WHERE j.job_id = ferry.find_job(p_job);
+    IF NOT EXISTS (SELECT FROM ferry.target_collections t WHERE t.rehearsal_job_id = v.job_id) THEN
+        RAISE EXCEPTION 'job % is no rehearsal: no collection was made for it alone, and none is removed', v.name
+            USING ERRCODE = 'FE001';
+    END IF;
+    IF v.state NOT IN ('succeeded', 'failed', 'cancelled') THEN
+        RAISE EXCEPTION 'rehearsal % is %: ferry-producer cancel % first', v.name, v.state, v.name USING ERRCODE = 'FE004';
+    END IF;
+    RETURN QUERY SELECT v.job_id, v.name, t.target_uuid, t.name, e.url, e.tenant, e.database_name
+        FROM ferry.target_collections t JOIN ferry.endpoints e USING (endpoint_id)
+        WHERE t.rehearsal_job_id = v.job_id AND t.removed_at IS NULL ORDER BY t.name;
+END
+$$;
+
+CREATE FUNCTION ferry.rehearsal_removed(p_job bigint, p_target uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_name text;
+BEGIN
+    UPDATE ferry.target_collections SET removed_at = now()
+        WHERE target_uuid = p_target AND rehearsal_job_id = p_job AND removed_at IS NULL RETURNING name INTO v_name;
+    IF FOUND THEN
+        PERFORM ferry.log_event('job.rehearsal_removed', p_job, NULL, NULL, v_name);
+    END IF;
+    RETURN FOUND;
+END
+$$;

@@ -26,7 +26,7 @@ $$;
 -- grouping by digest instead of joins: its cost does not hang on what the planner believes about freshly staged rows. Answers
 -- the digests of ids that are not as they should be. Bits of a verdict:
 --    1 missing: verified by this job, not at the target         2 extra: at the target, and no business of the pair's
---    4 added: at the source, and in no plan                     8 deleted: verified by this job, not at the source
+--    4 added: at the source, in no plan, and not left out       8 deleted: verified by this job, not at the source
 --   16 the ferry's own (this job's or an earlier one's), not at the source
 --   32 at the target, and not the ferry's                      64 at the source
 CREATE FUNCTION ferry.finish_verdicts(p_job bigint, p_collection integer) RETURNS TABLE (hash bytea, verdict integer)
@@ -65,14 +65,16 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
             bits & 4 <> 0 AS skipped, bits & 8 <> 0 AS removed, bits & 16 <> 0 AS at_target, bits & 32 <> 0 AS at_source
         FROM (SELECT listed.hash, bit_or(bit) AS bits, sum(mine) AS mine, sum(earlier) AS earlier
               FROM listed GROUP BY listed.hash) g
-    ), judged AS (
-        SELECT c.*, verified OR rejected AS is_known, (vanished OR earlier) AND NOT verified AND NOT rejected AS is_former
+    ), judged AS ( -- a rehearsal has left out what it does not know
+        SELECT c.*, (SELECT p.selection <> 'all' FROM ferry.job_collections p
+                     WHERE p.job_id = p_job AND p.collection_no = p_collection) AS is_part, verified OR rejected AS is_known, (vanished OR earlier) AND NOT verified AND NOT rejected AS is_former
         FROM counted c
     )
     SELECT j.hash,
         CASE WHEN verified AND NOT at_target THEN 1 ELSE 0 END |
         CASE WHEN at_target AND NOT is_known AND NOT skipped AND NOT (is_former AND at_source) THEN 2 ELSE 0 END |
-        CASE WHEN at_source AND NOT is_known AND NOT skipped AND NOT (earlier AND NOT vanished AND at_target) THEN 4 ELSE 0 END |
+        CASE WHEN at_source AND NOT is_known AND NOT skipped AND NOT is_part
+                  AND NOT (earlier AND NOT vanished AND at_target) THEN 4 ELSE 0 END |
         CASE WHEN verified AND NOT at_source THEN 8 ELSE 0 END |
         CASE WHEN NOT at_source AND NOT skipped AND (verified OR at_target AND NOT rejected AND (earlier OR removed))
              THEN 16 ELSE 0 END |
@@ -81,7 +83,8 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
     FROM judged j
     WHERE verified AND NOT at_target OR verified AND NOT at_source
        OR NOT is_known AND NOT skipped AND (at_target AND NOT (is_former AND at_source)
-                                            OR at_source AND NOT (earlier AND NOT vanished AND at_target))
+                                            OR at_source AND NOT is_part
+                                               AND NOT (earlier AND NOT vanished AND at_target))
 $$;
 
 -- A verdict's id, from the end's listing of one side. By index: see ferry.plan_wanted.

@@ -45,6 +45,8 @@ COMMENT ON COLUMN ferry.target_collections.retry_at IS 'The target refuses: no e
 COMMENT ON COLUMN ferry.target_collections.retry_cause IS 'What it answered when it last refused';
 COMMENT ON COLUMN ferry.target_collections.refused_since IS 'First refusal since the last batch that was verified';
 COMMENT ON COLUMN ferry.target_collections.refusals IS 'Refusals since the last batch that was verified';
+COMMENT ON COLUMN ferry.target_collections.rehearsal_job_id IS 'The rehearsal that this collection was made for; null: it was made for keeps';
+COMMENT ON COLUMN ferry.target_collections.removed_at IS 'When it was deleted at the target, with its rehearsal';
 
 COMMENT ON TABLE ferry.write_slots IS 'Ten permissions to write per target collection, over all consumers; each claim for delivery takes one.';
 COMMENT ON COLUMN ferry.write_slots.target_uuid IS 'The target collection they belong to';
@@ -73,7 +75,7 @@ COMMENT ON COLUMN ferry.job_collections.source_endpoint_id IS 'Server of the sou
 COMMENT ON COLUMN ferry.job_collections.source_uuid IS 'UUID of the source collection: its identity, whatever it is called';
 COMMENT ON COLUMN ferry.job_collections.source_name IS 'Name of the source collection, when submitted';
 COMMENT ON COLUMN ferry.job_collections.target_uuid IS 'UUID of the target collection';
-COMMENT ON COLUMN ferry.job_collections.selection IS 'Which of the source''s records: all';
+COMMENT ON COLUMN ferry.job_collections.selection IS 'Which of the source''s records: all; or, of a rehearsal, first N or sample N seed S';
 COMMENT ON COLUMN ferry.job_collections.is_open IS 'True while the job is unfinished: then no other job may have this pair';
 COMMENT ON COLUMN ferry.job_collections.plan_epoch IS 'Raised by each producer that begins to plan; older plans are discarded';
 COMMENT ON COLUMN ferry.job_collections.plan_owner IS 'Producer that plans, or planned';
@@ -328,6 +330,7 @@ COMMENT ON FUNCTION ferry.lease_of(uuid) IS 'The lease that a worker uses, as it
 COMMENT ON FUNCTION ferry.plan_take(uuid,bigint,integer,interval) IS 'P1: takes the plan lease, discarding an older partial plan';
 COMMENT ON FUNCTION ferry.plan_check(bigint,integer,bigint) IS 'Raises when the plan belongs to another producer by now';
 COMMENT ON FUNCTION ferry.plan_add(bigint,integer,bigint,text,bigint,bytea[]) IS 'P2: stages one piece of a listing; answers how many ids were new';
+COMMENT ON FUNCTION ferry.plan_select(bigint,integer,bigint) IS 'P2: drops the source ids that a rehearsal leaves out; answers how many are left';
 COMMENT ON FUNCTION ferry.plan_prior(bigint,integer,bigint) IS 'P2: stages what earlier jobs of the pair have verified';
 COMMENT ON FUNCTION ferry.plan_wanted(bigint,integer,bigint,bigint,bigint) IS 'The source ids that the job must move, in source order';
 COMMENT ON FUNCTION ferry.plan_cut(bigint,integer,bigint,bigint,integer,integer) IS 'P3: cuts the next batches';
@@ -394,6 +397,9 @@ COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of
 COMMENT ON FUNCTION ferry.open_rival(bigint) IS 'Another job of a pair of this one that has not ended';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
+COMMENT ON FUNCTION ferry.mark_rehearsals(bigint) IS 'Notes that a job''s target collections were made for it; raises where another job uses one';
+COMMENT ON FUNCTION ferry.rehearsal_targets(text) IS 'Collections made for a rehearsal that has ended, to be removed; raises for any other job';
+COMMENT ON FUNCTION ferry.rehearsal_removed(bigint,uuid) IS 'Notes that a rehearsal''s collection was deleted; false: it had been noted';
 COMMENT ON FUNCTION ferry.purge(text) IS 'Removes the lists of ids of a job that has ended; answers of how many records: SELECT ferry.purge(''NAME'')';
 COMMENT ON FUNCTION ferry.printable(bytea) IS 'A record''s id as text for people';
 

@@ -170,10 +170,10 @@ class Ledger:
         return worker
 
     def submit(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300,
-               worker=None, **settings):
+               worker=None, selection=None, title=None, **settings):
         side = {"tenant": "default_tenant", "database": "default_database"}
         return self.call("submit", json.dumps({
-            "name": name, "worker": worker, "settings": settings,
+            "name": name, "worker": worker, "settings": settings, "selection": selection, "title": title,
             "source": dict(side, uuid=uid(source), name=source_name, url="http://source", origin="http://source",
                            auth="none"),
             "target": dict(side, uuid=uid(target), name=target_name, url="http://target", origin="http://target",
@@ -199,6 +199,7 @@ class Ledger:
         assert taken["is_mine"]
         epoch = taken["epoch"]
         counts = [self.stage(job, epoch, "s", list(source)), self.stage(job, epoch, "t", list(target))]
+        counts[0] = self.answer("plan_select", job, 1, epoch)
         if not taken["is_first"]:
             self.call("plan_prior", job, 1, epoch)
         self.cut(job, epoch, records)

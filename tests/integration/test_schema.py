@@ -159,6 +159,10 @@ def live(ledger):
     ledger.call("target_in_flight", "00000000-0000-0000-0000-000000000002")
     assert ledger.answer("purge", str(later)) == 2
     assert ledger.answer("redrive", str(job), None, None) == 1
+    rehearsal = ledger.submit(target=77, target_name="tried", selection="first 1")["job_id"]
+    ledger.call("cancel", str(rehearsal))
+    assert len(ledger.call("rehearsal_targets", str(rehearsal))) == 1
+    ledger.call("rehearsal_removed", rehearsal, "00000000-0000-0000-0000-00000000004d")
     for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         ledger.all("SELECT * FROM ferry.%s" % view)
     ledger.all("SELECT version, name, sha256 FROM ferry.schema_migrations")

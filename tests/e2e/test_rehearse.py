@@ -1,0 +1,131 @@
+"""Rehearsals: part of a collection into one that is made for it, verified as ever, and removed, it alone, on request."""
+
+import pytest
+
+from ferry import DONE, INTERRUPTED, LIGHT, REJECTS, USAGE, load, wait_for
+from proxy import Answer, Proxy
+
+
+def rehearse(ferry, *arguments, env=None, start=False):
+    command = ["migrate", "--collection", ferry.name, *arguments]
+    return ferry.start("ferry-producer", *command, env=env) if start else ferry.producer(*command, env=env)
+
+
+def scratch_of(ferry, process):
+    """(job, collection) as it was told."""
+    line = [line for line in process.err.splitlines() if line.startswith("the rehearsal's collection")][0]
+    return ferry.job()["job"], line.split('"')[1]
+
+
+@pytest.fixture
+def filled(ferry):
+    ferry.fill(300, arrays=False)  # what lists of a removed collection leave behind is Chroma's own
+    ferry.setup()
+    ferry.consumers()
+    return ferry
+
+
+def test_rehearse_and_then_really(filled):
+    ferry = filled
+    process = rehearse(ferry, "--sample", "40", "--seed", "7", "--remove-after")
+    assert process.status == DONE, process.err
+    assert "rehearsal: 40 of 300 records (sample 40 seed 7)" in process.err and "removed collection" in process.out
+    row = ferry.job()
+    assert (row["planned"], row["verified"], row["state"]) == (40, 40, "succeeded")
+    first = process.out.split('removed collection "')[1].split('"')[0]
+    assert "-rehearsal-" in first and not ferry.target.collection(first) and not ferry.target.collection(ferry.name)
+
+    process = rehearse(ferry, "--first", "30")
+    assert process.status == DONE, process.err
+    job, scratch = scratch_of(ferry, process)
+    assert job.startswith(ferry.name + "-rehearsal-") and scratch.startswith(ferry.name[:20])
+    assert len(ferry.target_ids(scratch)) == 30
+    process = ferry.migrate()
+    assert process.status == DONE and "300 of 300 records verified" in process.out + process.err, process.err
+    ferry.assert_equal()
+    assert len(ferry.target_ids(scratch)) == 30
+    process = ferry.producer("drop-rehearsal", job)
+    assert process.status == DONE and 'removed collection "%s"' % scratch in process.out, process.err
+    assert not ferry.target.collection(scratch) and ferry.target.collection(ferry.name)
+    process = ferry.producer("drop-rehearsal", job)
+    assert process.status == DONE and "was removed before" in process.out
+    ferry.assert_equal()
+
+
+def test_nothing_else_is_ever_removed(filled):
+    ferry = filled
+    assert ferry.migrate().status == DONE
+    real = ferry.job()["job"]
+    process = ferry.producer("drop-rehearsal", real)
+    assert process.status == USAGE and "is no rehearsal" in process.err and ferry.target.collection(ferry.name)
+
+    # a collection that exists is nobody's rehearsal, whoever asks
+    load.ensure(ferry.target, ferry.also("mine"), 24, "cosine", LIGHT)
+    process = rehearse(ferry, "--first", "3", "--target-collection", ferry.also("mine"))
+    assert process.status == USAGE and "a rehearsal makes one of its own" in process.err, process.err
+    assert ferry.job()["job"] == real
+
+    # one that was recreated under the rehearsal's name is another
+    process = rehearse(ferry, "--first", "3", "--target-collection", ferry.also("tried"))
+    assert process.status == DONE, process.err
+    job, scratch = scratch_of(ferry, process)
+    assert scratch == ferry.also("tried")
+    process = ferry.migrate(target_collection=scratch)
+    assert process.status == USAGE and "may be removed with the rehearsal" in process.err, process.err
+    ferry.target.drop(scratch)
+    load.ensure(ferry.target, scratch, 24, "cosine", LIGHT)
+    process = ferry.producer("drop-rehearsal", job)
+    assert process.status not in (DONE, USAGE) and "nothing was removed" in process.err, process.err
+    assert ferry.target.collection(scratch)
+
+
+def test_a_variable_for_the_real_run_does_not_name_it(filled):
+    ferry = filled
+    process = rehearse(ferry, "--first", "3", env={"FERRY_TARGET_COLLECTION": ferry.also("real")})
+    assert process.status == DONE, process.err
+    assert "-rehearsal-" in scratch_of(ferry, process)[1] and not ferry.target.collection(ferry.also("real"))
+
+
+def test_one_that_was_interrupted_goes_on_and_one_that_runs_is_not_removed(ferry):
+    ferry.fill(100, arrays=False)
+    ferry.setup()
+    process = rehearse(ferry, "--sample", "50", "--remove-after", start=True)
+    wait_for(lambda: ferry.jobs() and ferry.job()["published"] == 50, what="all published")
+    assert process.stop() == INTERRUPTED, process.err
+    job, scratch = scratch_of(ferry, process)
+    refused = ferry.producer("drop-rehearsal", job)
+    assert refused.status != DONE and "ferry-producer cancel" in refused.err, refused.err
+    ferry.consumers()
+    process = ferry.producer("resume", job)
+    assert process.status == DONE, process.err
+    assert len(ferry.target_ids(scratch)) == 50
+    assert ferry.producer("drop-rehearsal", job).status == DONE
+    assert not ferry.target.collection(scratch)
+
+
+def test_refused_records_are_named_and_the_token_goes_along(ferry):
+    """As in a real run; and removing asks with the same credentials."""
+    ferry.fill(300, arrays=False)
+    ferry.setup()
+
+    def handler(request, forward):
+        if request.headers.get("X-Chroma-Token") != "right":
+            return Answer(401, {"error": "Unauthorized"})
+        return forward(request)
+
+    with Proxy(ferry.target.url, handler) as target:
+        env = {"FERRY_TARGET": target.url, "FERRY_TARGET_TOKEN": "right"}
+        ferry.consumers(env=env)
+        process = rehearse(ferry, "--sample", "60", "--limit", "document_bytes=120", "--max-rejects", "60", env=env)
+        assert process.status == REJECTS, process.err
+        job, scratch = scratch_of(ferry, process)
+        assert ferry.job()["verified"] + ferry.job()["rejected"] == 60
+        assert len(ferry.target_ids(scratch)) == ferry.job()["verified"]
+        refused = ferry.producer("drop-rehearsal", job, env=dict(env, FERRY_TARGET_TOKEN="wrong"))
+        assert refused.status == USAGE and "401" in refused.err and ferry.target.collection(scratch)
+        assert ferry.producer("drop-rehearsal", job, env=env).status == DONE and not ferry.target.collection(scratch)
+
+
+def test_options_that_do_not_go_together(ferry):
+    process = rehearse(ferry, "--first", "3", "--catch-up")
+    assert process.status == USAGE and "--catch-up is about all records" in process.err
