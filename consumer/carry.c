@@ -7,6 +7,7 @@
 #include "app/log.h"
 #include "base/clock.h"
 #include "consumer/consumer.h"
+#include "consumer/knock.h"
 #include "consumer/letter.h"
 #include "consumer/readback.h"
 #include "consumer/repair.h"
@@ -38,6 +39,9 @@ static void carry_out(struct consumer *consumer, const struct delivery_action *a
     switch (action->kind) {
     case ACTION_CLAIM:
         consumer->to_claim.waits[action->slot] = true;
+        break;
+    case ACTION_KNOCK:
+        knock_start(consumer, action->slot);
         break;
     case ACTION_UPSERT:
         upsert_start(consumer, action->slot, action->parts);

@@ -132,6 +132,7 @@ static void tick_slot(struct delivery_core *core, size_t slot, int64_t now_ms)
     case DELIVERY_ARRIVED:
     case DELIVERY_CLAIMING:
     case DELIVERY_READY:
+    case DELIVERY_KNOCKING:
     case DELIVERY_UPSERTING:
     case DELIVERY_READING:
     case DELIVERY_DELETING:
@@ -150,6 +151,8 @@ static bool is_awaited(const struct delivery_core *core, const struct delivery_e
         return delivery->state == DELIVERY_FREE;
     case EVENT_CLAIM:
         return delivery->state == DELIVERY_CLAIMING;
+    case EVENT_KNOCK:
+        return delivery->state == DELIVERY_KNOCKING;
     case EVENT_UPSERT:
         return delivery->state == DELIVERY_UPSERTING;
     case EVENT_READ:
@@ -185,6 +188,9 @@ static void dispatch(struct delivery_core *core, const struct delivery_event *ev
         break;
     case EVENT_CLAIM:
         delivery_on_claim(core, event, now_ms);
+        break;
+    case EVENT_KNOCK:
+        delivery_on_knock(core, event, now_ms);
         break;
     case EVENT_UPSERT:
         delivery_on_upsert(core, event, now_ms);

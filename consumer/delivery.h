@@ -4,6 +4,7 @@
  * the actions out and report back with events, each delivery by its slot number.
  *
  *   ARRIVED ─claim→ CLAIMING ─claimed→ READY ─→ UPSERTING ─→ READING ─→ MARKING ─→ (acknowledged, free)
+ *      │            │                  └─ KNOCKING ─┘ a target that was silent is asked first whether it is there
  *      ↑ hold, busy │ stale ─→ free         ↑ refused: bisect ┘ │          │ fence lost ─→ HOLDING
  *      │            │                       ↑ retry: WAITING ───┘
  *      │            │                       └ a document must vanish: REPAIRING, then READY ─→ DELETING ─→ UPSERTING
@@ -38,6 +39,7 @@ enum delivery_state {
     DELIVERY_CLAIMING, /* the claim statement is under way */
     DELIVERY_HOLDING,  /* not ours (yet): look again at due_ms */
     DELIVERY_READY,    /* ours; waits for its turn to write */
+    DELIVERY_KNOCKING, /* a request that costs nothing, before one that does */
     DELIVERY_UPSERTING,
     DELIVERY_READING,
     DELIVERY_WAITING, /* ours; the target failed; again at due_ms */
@@ -69,6 +71,7 @@ enum delivery_event_kind {
     EVENT_POISON, /* the same for one that no claim can be asked for: unreadable, or its digest is wrong */
     EVENT_CLAIM, /* slot, claim, fence, started_ms (when the statement was submitted), records, is_repairing; quiet_ms: so
                     long may a request of an earlier claim still arrive; CLAIMED and BUSY: target */
+    EVENT_KNOCK, /* slot, error, retry_after_ms */
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms, may_be_applied; parts: how many requests were planned;
                      of a refusal: before, refused, likeness, as bisect_refuse() takes them */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
@@ -117,6 +120,7 @@ struct delivery_event {
 
 enum delivery_action_kind {
     ACTION_CLAIM, /* ask the ledger */
+    ACTION_KNOCK, /* ask the target whether it is there */
     ACTION_UPSERT, /* decode if not yet, send the records that bisect_is_asked() in at least `parts` requests */
     ACTION_REJECT, /* the last answer refuses `record` for good, reason; comes before what is next */
     ACTION_READ,   /* read back and compare all that are not rejected; there may be none */

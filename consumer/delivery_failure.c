@@ -43,7 +43,7 @@ void delivery_block(struct delivery_core *core, size_t slot, uint32_t probed, in
 }
 
 /* Our own want of memory, for one, is not. */
-static bool is_about_the_target(enum error_kind kind)
+bool delivery_is_about_the_target(enum error_kind kind)
 {
     return kind == ERROR_THROTTLED || kind == ERROR_UNAVAILABLE || kind == ERROR_TIMEOUT;
 }
@@ -62,9 +62,9 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     if (event->retry_after_ms > wait_ms) {
         wait_ms = event->retry_after_ms;
     }
-    if (is_about_the_target(event->error)) {
-        tempo_failed(delivery_tempo(core, event->slot), delivery->turn, event->retry_after_ms,
-                     wait_ms, now_ms);
+    if (delivery_is_about_the_target(event->error)) {
+        wait_ms = tempo_failed(delivery_tempo(core, event->slot), delivery->turn, event->error,
+                               event->retry_after_ms, wait_ms, now_ms);
     }
     if (now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms &&
         event->retry_after_ms < core->settings.refuse_after_ms) {

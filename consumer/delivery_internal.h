@@ -26,7 +26,7 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms);
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms);
 /* Stopping: the claim, if there is one, goes back, and the message stays for whoever comes next. */
 void delivery_leave_behind(struct delivery_core *core, size_t slot);
-/* Into UPSERTING, READING, LETTERING, MARKING, PARKING, EXPELLING or NOTING, with the action that belongs to it; also to repeat that. */
+/* Into KNOCKING, UPSERTING, READING, LETTERING, MARKING, PARKING, EXPELLING or NOTING, with the action that belongs to it; also to repeat that. */
 void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state state);
 
 /* Works under a claim that can be lost: no statement about it is under way. */
@@ -34,6 +34,7 @@ bool delivery_has_claim(enum delivery_state state);
 int64_t delivery_deadline_ms(const struct delivery_core *core, const struct delivery *delivery);
 
 /* -- delivery_turn.c -- */
+bool delivery_has_time(const struct delivery_core *core, size_t slot, int64_t now_ms);
 void delivery_take_turns(struct delivery_core *core, int64_t now_ms);
 /* Nothing new is begun; what is in flight may end until the grace does. */
 void delivery_wind_down(struct delivery_core *core, int64_t now_ms);
@@ -65,12 +66,16 @@ uint32_t delivery_claims_held(const struct delivery_core *core, size_t slot);
 /* -- delivery_failure.c -- */
 /* probed: so many records, each alone, were refused alike; 0: it is not about records. */
 void delivery_block(struct delivery_core *core, size_t slot, uint32_t probed, int64_t now_ms);
+/* Throttled, or not there; our own want of memory, for one, is not. */
+bool delivery_is_about_the_target(enum error_kind kind);
 /* A request failed, and no record is to blame. */
 void delivery_fail(struct delivery_core *core, const struct delivery_event *event, int64_t now_ms);
 
 /* -- delivery_outcome.c -- */
 void delivery_park(struct delivery_core *core, size_t slot, const char *reason);
 void delivery_on_claim(struct delivery_core *core, const struct delivery_event *event,
+                       int64_t now_ms);
+void delivery_on_knock(struct delivery_core *core, const struct delivery_event *event,
                        int64_t now_ms);
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms);

@@ -162,6 +162,29 @@ static void doubt(const struct delivery_core *core, struct delivery *delivery, i
     }
 }
 
+/* Whatever it answers, it is there, but for a page that something before it has sent. What the write itself meets tells only the
+ * write. */
+void delivery_on_knock(struct delivery_core *core, const struct delivery_event *event,
+                       int64_t now_ms)
+{
+    const struct delivery *delivery = &core->slots[event->slot];
+    struct delivery_event failure = *event;
+
+    if (failure.error == ERROR_FORMAT) {
+        failure.error = ERROR_UNAVAILABLE;
+    }
+    if (delivery_is_about_the_target(failure.error) || failure.error == ERROR_NOMEM) {
+        delivery_fail(core, &failure, now_ms);
+    } else if (delivery->is_blocked || core->is_stopping ||
+               !delivery_has_time(core, event->slot, now_ms) ||
+               delivery_is_left_alone(core, event->slot, now_ms)) {
+        delivery_set_state(core, event->slot, DELIVERY_READY);
+    } else {
+        delivery_start(core, event->slot,
+                       delivery->must_delete ? DELIVERY_DELETING : DELIVERY_UPSERTING);
+    }
+}
+
 void delivery_on_upsert(struct delivery_core *core, const struct delivery_event *event,
                         int64_t now_ms)
 {

@@ -141,7 +141,7 @@ static bool is_active(enum delivery_state state)
 
 static bool is_asking_target(enum delivery_state state)
 {
-    return is_writing(state) || state == DELIVERY_READING;
+    return is_writing(state) || state == DELIVERY_READING || state == DELIVERY_KNOCKING;
 }
 
 bool delivery_may_claim(const struct delivery_core *core, size_t slot, int64_t now_ms)

@@ -15,7 +15,10 @@ static const unsigned next_states[DELIVERY_STATE_COUNT] = {
     [DELIVERY_ARRIVED] = BIT(CLAIMING) | BIT(FREE),
     [DELIVERY_CLAIMING] = BIT(READY) | BIT(HOLDING) | BIT(PARKING) | BIT(EXPELLING) | BIT(FREE),
     [DELIVERY_HOLDING] = BIT(ARRIVED) | BIT(FREE),
-    [DELIVERY_READY] = BIT(UPSERTING) | BIT(DELETING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_READY] =
+        BIT(KNOCKING) | BIT(UPSERTING) | BIT(DELETING) | BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
+    [DELIVERY_KNOCKING] = BIT(READY) | BIT(UPSERTING) | BIT(DELETING) | BIT(WAITING) |
+                          BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_UPSERTING] = BIT(UPSERTING) | BIT(READY) | BIT(READING) | BIT(WAITING) |
                            BIT(PARKING) | BIT(HOLDING) | BIT(FREE),
     [DELIVERY_READING] = BIT(LETTERING) | BIT(MARKING) | BIT(READY) | BIT(REPAIRING) |
@@ -38,17 +41,18 @@ bool delivery_transition_is_valid(enum delivery_state from, enum delivery_state 
 const char *delivery_state_name(enum delivery_state state)
 {
     static const char *const names[DELIVERY_STATE_COUNT] = {
-        "free",      "arrived", "claiming", "holding",   "ready",
-        "upserting", "reading", "waiting",  "repairing", "deleting",
-        "lettering", "marking", "parking",  "expelling", "noting",
+        "free",      "arrived", "claiming",  "holding",   "ready",    "knocking",
+        "upserting", "reading", "waiting",   "repairing", "deleting", "lettering",
+        "marking",   "parking", "expelling", "noting",
     };
     return names[state];
 }
 
 bool delivery_has_claim(enum delivery_state state)
 {
-    return state == DELIVERY_READY || state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
-           state == DELIVERY_WAITING || state == DELIVERY_DELETING || state == DELIVERY_LETTERING;
+    return state == DELIVERY_READY || state == DELIVERY_KNOCKING || state == DELIVERY_UPSERTING ||
+           state == DELIVERY_READING || state == DELIVERY_WAITING || state == DELIVERY_DELETING ||
+           state == DELIVERY_LETTERING;
 }
 
 int64_t delivery_deadline_ms(const struct delivery_core *core, const struct delivery *delivery)
@@ -136,6 +140,7 @@ void delivery_hold(struct delivery_core *core, size_t slot, int64_t due_ms)
 void delivery_lose(struct delivery_core *core, size_t slot, int64_t due_ms)
 {
     switch (core->slots[slot].state) {
+    case DELIVERY_KNOCKING:
     case DELIVERY_UPSERTING:
     case DELIVERY_READING:
     case DELIVERY_DELETING:
@@ -165,7 +170,8 @@ void delivery_leave_behind(struct delivery_core *core, size_t slot)
 {
     enum delivery_state state = core->slots[slot].state;
 
-    if (state == DELIVERY_UPSERTING || state == DELIVERY_READING || state == DELIVERY_DELETING) {
+    if (state == DELIVERY_KNOCKING || state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
+        state == DELIVERY_DELETING) {
         delivery_act(core, ACTION_ABORT, slot);
     }
     if (core->slots[slot].fence != 0) {
@@ -178,11 +184,12 @@ void delivery_leave_behind(struct delivery_core *core, size_t slot)
 void delivery_start(struct delivery_core *core, size_t slot, enum delivery_state state)
 {
     static const enum delivery_action_kind actions[DELIVERY_STATE_COUNT] = {
-        [DELIVERY_CLAIMING] = ACTION_CLAIM,   [DELIVERY_UPSERTING] = ACTION_UPSERT,
-        [DELIVERY_READING] = ACTION_READ,     [DELIVERY_MARKING] = ACTION_MARK,
-        [DELIVERY_REPAIRING] = ACTION_REPAIR, [DELIVERY_DELETING] = ACTION_DELETE,
-        [DELIVERY_PARKING] = ACTION_PARK,     [DELIVERY_NOTING] = ACTION_POISON,
-        [DELIVERY_LETTERING] = ACTION_LETTER, [DELIVERY_EXPELLING] = ACTION_LETTER,
+        [DELIVERY_CLAIMING] = ACTION_CLAIM,   [DELIVERY_KNOCKING] = ACTION_KNOCK,
+        [DELIVERY_UPSERTING] = ACTION_UPSERT, [DELIVERY_READING] = ACTION_READ,
+        [DELIVERY_MARKING] = ACTION_MARK,     [DELIVERY_REPAIRING] = ACTION_REPAIR,
+        [DELIVERY_DELETING] = ACTION_DELETE,  [DELIVERY_PARKING] = ACTION_PARK,
+        [DELIVERY_NOTING] = ACTION_POISON,    [DELIVERY_LETTERING] = ACTION_LETTER,
+        [DELIVERY_EXPELLING] = ACTION_LETTER,
     };
     struct delivery *delivery = &core->slots[slot];
     const struct tempo *tempo = delivery_pace(core, slot);

@@ -24,16 +24,20 @@ static bool claim_next(struct delivery_core *core, int64_t now_ms)
     return true;
 }
 
-/* Every target has its own limit, so that none waits for another. D1: a request is begun only when it has time; in the
- * second half of a lease its renewal is overdue. */
+/* D1: a request is begun only when it has time; in the second half of a lease its renewal is overdue. */
+bool delivery_has_time(const struct delivery_core *core, size_t slot, int64_t now_ms)
+{
+    return now_ms < core->slots[slot].lease_start_ms + core->settings.lease_ms / 2;
+}
+
+/* Every target has its own limit, so that none waits for another. */
 static bool write_next(struct delivery_core *core, int64_t now_ms)
 {
     const struct delivery *best = NULL;
 
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         const struct delivery *delivery = &core->slots[i];
-        if (delivery->state == DELIVERY_READY &&
-            now_ms < delivery->lease_start_ms + core->settings.lease_ms / 2 &&
+        if (delivery->state == DELIVERY_READY && delivery_has_time(core, i, now_ms) &&
             delivery_may_write(core, i, now_ms) &&
             (best == NULL || delivery->arrived < best->arrived)) {
             best = delivery;
@@ -42,8 +46,11 @@ static bool write_next(struct delivery_core *core, int64_t now_ms)
     if (best == NULL) {
         return false;
     }
-    delivery_start(core, (size_t)(best - core->slots),
-                   best->must_delete ? DELIVERY_DELETING : DELIVERY_UPSERTING);
+    size_t slot = (size_t)(best - core->slots);
+    delivery_start(core, slot,
+                   tempo_wants_knock(delivery_pace(core, slot)) ? DELIVERY_KNOCKING
+                   : best->must_delete                          ? DELIVERY_DELETING
+                                                                : DELIVERY_UPSERTING);
     return true;
 }
 
@@ -52,11 +59,12 @@ void delivery_wind_down(struct delivery_core *core, int64_t now_ms)
 {
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
         enum delivery_state state = core->slots[i].state;
-        bool is_in_flight = state == DELIVERY_CLAIMING || state == DELIVERY_UPSERTING ||
-                            state == DELIVERY_READING || state == DELIVERY_REPAIRING ||
-                            state == DELIVERY_DELETING || state == DELIVERY_LETTERING ||
-                            state == DELIVERY_MARKING || state == DELIVERY_EXPELLING ||
-                            state == DELIVERY_PARKING || state == DELIVERY_NOTING;
+        bool is_in_flight = state == DELIVERY_CLAIMING || state == DELIVERY_KNOCKING ||
+                            state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
+                            state == DELIVERY_REPAIRING || state == DELIVERY_DELETING ||
+                            state == DELIVERY_LETTERING || state == DELIVERY_MARKING ||
+                            state == DELIVERY_EXPELLING || state == DELIVERY_PARKING ||
+                            state == DELIVERY_NOTING;
         if (state != DELIVERY_FREE && (!is_in_flight || now_ms >= core->stop_by_ms)) {
             delivery_leave_behind(core, i);
         }

@@ -11,16 +11,30 @@
 #define GAIN_OF_ONE   150 /* per mille; what a second writer must bring */
 #define GAIN_AT_LEAST 40
 #define SMOOTHING     4
+#define BUDGET        500000 /* thousandths: a hundred retries; a second, or five writes, pay for one */
+#define COST          5000
+#define COST_TIMEOUT  10000
+#define EARNED        1000
+#define EARNED_PER_MS 5
 
 void tempo_init(struct tempo *tempo, uint32_t start, uint32_t ceiling)
 {
-    *tempo =
-        (struct tempo){.ceiling = ceiling, .limit = start, .base = start, .patience = 1, .turn = 1};
+    *tempo = (struct tempo){.ceiling = ceiling,
+                            .limit = start,
+                            .base = start,
+                            .patience = 1,
+                            .turn = 1,
+                            .budget = BUDGET};
 }
 
 bool tempo_is_probing(const struct tempo *tempo)
 {
     return tempo->failures >= PROBE_AFTER;
+}
+
+bool tempo_wants_knock(const struct tempo *tempo)
+{
+    return tempo_is_probing(tempo) && tempo->is_silent;
 }
 
 bool tempo_is_refused(const struct tempo *tempo, int64_t now_ms)
@@ -164,6 +178,27 @@ static void judge(struct tempo *tempo, uint64_t rate, int64_t now_ms)
     }
 }
 
+/* ---- the budget of retries ---- */
+
+static void earn(struct tempo *tempo, int64_t amount)
+{
+    tempo->budget = tempo->budget + amount < BUDGET ? tempo->budget + amount : BUDGET;
+}
+
+/* A target that fails now and then, never often enough to be down, is not to be hammered either: answers how long the retry has to
+ * wait. A target that says itself when to come again is not charged for. */
+static uint32_t pay(struct tempo *tempo, enum error_kind error, uint32_t asked_ms, int64_t now_ms)
+{
+    if (now_ms > tempo->paid_ms) {
+        earn(tempo, tempo->paid_ms == 0 ? 0 : (now_ms - tempo->paid_ms) * EARNED_PER_MS);
+        tempo->paid_ms = now_ms;
+    }
+    if (asked_ms == 0) {
+        tempo->budget -= error == ERROR_TIMEOUT ? COST_TIMEOUT : COST;
+    }
+    return tempo->budget < 0 ? (uint32_t)(-tempo->budget / EARNED_PER_MS) : 0;
+}
+
 /* ---- what happened ---- */
 
 void tempo_answered(struct tempo *tempo, int64_t now_ms)
@@ -180,6 +215,7 @@ void tempo_read(struct tempo *tempo)
 void tempo_wrote(struct tempo *tempo, uint64_t turn, uint32_t records, bool is_full, int64_t now_ms)
 {
     tempo->failures = 0;
+    earn(tempo, EARNED);
     if (turn != tempo->turn || !is_full || tempo->window_ms == 0) {
         measure_again(tempo, now_ms); /* it begins when the last of the old ones has ended */
         return;
@@ -221,9 +257,13 @@ static void pause_until(struct tempo *tempo, int64_t until_ms)
     }
 }
 
-void tempo_failed(struct tempo *tempo, uint64_t turn, uint32_t asked_ms, uint32_t wait_ms,
-                  int64_t now_ms)
+uint32_t tempo_failed(struct tempo *tempo, uint64_t turn, enum error_kind error, uint32_t asked_ms,
+                      uint32_t wait_ms, int64_t now_ms)
 {
+    uint32_t owed_ms = pay(tempo, error, asked_ms, now_ms);
+
+    wait_ms = owed_ms > wait_ms ? owed_ms : wait_ms;
+    tempo->is_silent = error != ERROR_THROTTLED;
     tempo->failures++;
     if (now_ms >= tempo->pause_until_ms) {
         tempo->is_refused = false;
@@ -240,6 +280,7 @@ void tempo_failed(struct tempo *tempo, uint64_t turn, uint32_t asked_ms, uint32_
     if (asked_ms > 0 || tempo_is_probing(tempo)) {
         pause_until(tempo, now_ms + (asked_ms > wait_ms ? asked_ms : wait_ms));
     }
+    return wait_ms;
 }
 
 void tempo_refuse(struct tempo *tempo, int64_t until_ms, int64_t now_ms)

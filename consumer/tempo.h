@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/limits.h"
 
 struct tempo {
@@ -34,6 +35,10 @@ struct tempo {
     uint32_t barrier_for; /* … so many measurements are to come */
     uint32_t barrier_last;
     uint32_t failures; /* in a row, with no answer in between */
+    bool
+        is_silent; /* the last of them was none that a target in order gives: a 5xx, a timeout, no connection */
+    int64_t budget;  /* of retries, in thousandths; below 0: they wait until it is made up for */
+    int64_t paid_ms; /* the budget is as of then */
     int64_t pause_until_ms;
     bool is_refused;    /* until then everyone leaves the target alone */
     int64_t refused_ms; /* when that was said */
@@ -51,6 +56,8 @@ uint32_t tempo_limit(const struct tempo *tempo, int64_t now_ms);
 uint32_t tempo_claims(const struct tempo *tempo, int64_t now_ms);
 /* Several requests failed, none was answered: one at a time, reads too. */
 bool tempo_is_probing(const struct tempo *tempo);
+/* Whether it is there at all is asked first, by a request that costs nothing. */
+bool tempo_wants_knock(const struct tempo *tempo);
 bool tempo_is_refused(const struct tempo *tempo, int64_t now_ms);
 
 /* A whole batch of `records` was accepted by a request that began in `turn`. is_full: as much was under way as the limit
@@ -61,10 +68,11 @@ void tempo_wrote(struct tempo *tempo, uint64_t turn, uint32_t records, bool is_f
 void tempo_answered(struct tempo *tempo, int64_t now_ms);
 /* A reading was answered: the target lives; of writing that says nothing. */
 void tempo_read(struct tempo *tempo);
-/* A request that began in `turn` was refused or not answered. It goes again in wait_ms; asked_ms of that were asked for by the
- * target (0: nothing): then all the others wait as long. */
-void tempo_failed(struct tempo *tempo, uint64_t turn, uint32_t asked_ms, uint32_t wait_ms,
-                  int64_t now_ms);
+/* A request that began in `turn` failed with such an error: THROTTLED, UNAVAILABLE or TIMEOUT. It is to go again in wait_ms; asked_ms
+ * of that were asked for by the target (0: nothing): then all the others wait as long. Answers in how many milliseconds it goes
+ * again: later where too many have failed. */
+uint32_t tempo_failed(struct tempo *tempo, uint64_t turn, enum error_kind error, uint32_t asked_ms,
+                      uint32_t wait_ms, int64_t now_ms);
 /* Everyone was told to leave the target alone. */
 void tempo_refuse(struct tempo *tempo, int64_t until_ms, int64_t now_ms);
 /* The ledger, asked at asked_ms, lets a batch be claimed. If that was after the refusal, it is over for the others, or the ledger

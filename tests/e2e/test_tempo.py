@@ -89,3 +89,25 @@ def test_a_target_is_left_alone_as_long_as_it_asks(ferry, form):
     assert [at - start for at in arrivals if start + 1 < at < start + 6.5] == []
     assert any(at > start + 6.5 for at in arrivals)
     ferry.assert_equal()
+
+
+def test_a_target_that_is_down_is_asked_first_whether_it_is_there(ferry):
+    ferry.fill(RECORDS)
+    ferry.setup()
+    refused, lock = [], threading.Lock()
+
+    def handle(request, forward):
+        """Down from the first upsert on, until it was asked three times whether it is there."""
+        what = "knock" if "pre-flight" in request.path else request.verb
+        with lock:
+            if (what == "upsert" or refused) and refused.count("knock") < 3:
+                refused.append(what)
+                return Answer(503, b"no healthy upstream", kind="text/plain")
+        return forward(request)
+
+    with Proxy(ferry.target.url, handle) as proxy:
+        ferry.consumers()
+        done = ferry.migrate(target=proxy.url, batch_records=100)
+        assert done.status == DONE, done.err
+    assert 3 <= refused.count("upsert") <= 4 and refused[-2:] == ["knock", "knock"], refused
+    ferry.assert_equal()

@@ -140,6 +140,9 @@ static void carry_out(struct process *consumer, const struct delivery_action *ac
         return;
     }
     switch (action->kind) {
+    case ACTION_KNOCK:
+        errand_knock(consumer, action->slot);
+        break;
     case ACTION_UPSERT:
         errand_upsert(consumer, action->slot, action->parts);
         break;

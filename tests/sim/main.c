@@ -30,6 +30,7 @@ static void print_tally(void)
     SAY(takeovers);
     SAY(holds);
     SAY(busy);
+    SAY(knocks);
     SAY(parks);
     SAY(repairs);
     SAY(rejects);
@@ -51,10 +52,10 @@ static void print_tally(void)
 static void check_tally(void)
 {
     const uint64_t seen[] = {
-        tally.crashes,     tally.pauses,       tally.takeovers, tally.holds,
-        tally.busy,        tally.parks,        tally.repairs,   tally.rejects,
-        tally.splits,      tally.poison,       tally.sweeps,    tally.lost_tails,
-        tally.late_writes, tally.late_reports, tally.rereads,   tally.reopened};
+        tally.crashes,  tally.pauses,     tally.takeovers,   tally.holds,        tally.busy,
+        tally.parks,    tally.repairs,    tally.rejects,     tally.splits,       tally.poison,
+        tally.sweeps,   tally.lost_tails, tally.late_writes, tally.late_reports, tally.rereads,
+        tally.reopened, tally.knocks};
 
     for (size_t i = 0; i < ARRAY_LEN(seen) && tally.schedules >= 1000; i++) {
         MUST(seen[i] > 0, "something never happened: see the list");

@@ -247,6 +247,30 @@ void errand_read(struct process *consumer, size_t slot)
     target_request(consumer, &request, on_read);
 }
 
+/* ---- is anybody there? ---- */
+
+static void on_knocked(struct happening *happening)
+{
+    struct process *consumer = &processes[happening->process];
+    const struct request *request = &happening->u.request;
+
+    if (is_awaited(consumer, request)) {
+        consumer_tell(consumer,
+                      &(struct delivery_event){.kind = EVENT_KNOCK,
+                                               .slot = request->slot,
+                                               .error = request->error,
+                                               .retry_after_ms = request->retry_after_ms});
+    }
+}
+
+void errand_knock(struct process *consumer, size_t slot)
+{
+    struct request request = request_of(consumer, slot, HTTP_KNOCK);
+
+    tally.knocks++;
+    target_request(consumer, &request, on_knocked);
+}
+
 /* ---- a repair's delete ---- */
 
 static void on_deleted(struct happening *happening)

@@ -108,6 +108,7 @@ enum request_kind {
     HTTP_UPSERT,
     HTTP_READ,
     HTTP_DELETE,
+    HTTP_KNOCK,
     HTTP_LIST /* of the whole target, or of a batch to be read again */
 };
 
@@ -378,6 +379,7 @@ void consumer_start(struct process *process);
 void consumer_stop(struct process *process, uint32_t grace_ms);
 void consumer_tell(struct process *process, const struct delivery_event *event);
 void consumer_take(struct process *process, int64_t serial, int partition, int64_t offset);
+void errand_knock(struct process *process, size_t slot);
 void errand_upsert(struct process *process, size_t slot, uint32_t parts);
 void errand_read(struct process *process, size_t slot);
 void errand_delete(struct process *process, size_t slot);
@@ -387,8 +389,8 @@ void errand_abandon(struct process *process, size_t slot);
 
 struct tally { /* so that a schedule in which nothing happens is noticed */
     uint64_t schedules, succeeded, failed, crashes, pauses, takeovers, parks, repairs, rereads,
-        reopened, sweeps, rebalances, lost_tails, late_writes, rejects, splits, holds, busy, poison,
-        late_reports, happenings, longest_ms;
+        reopened, sweeps, rebalances, lost_tails, late_writes, rejects, splits, holds, busy, knocks,
+        poison, late_reports, happenings, longest_ms;
 };
 
 extern struct tally tally;

@@ -100,6 +100,11 @@ static void upsert(size_t slot, enum error_kind error)
     tell((struct delivery_event){.kind = EVENT_UPSERT, .slot = slot, .error = error});
 }
 
+static void knock(size_t slot, enum error_kind error)
+{
+    tell((struct delivery_event){.kind = EVENT_KNOCK, .slot = slot, .error = error});
+}
+
 static void read_back(size_t slot, enum error_kind error, uint32_t mismatches)
 {
     tell((struct delivery_event){.kind = EVENT_READ,
@@ -799,6 +804,17 @@ static void a_claim_that_is_lost_takes_its_doubt_with_it(void **state)
     }
 }
 
+/* A target that was silent is asked first, and says that it is there. */
+static void expect_knocked(enum delivery_action_kind kind, size_t slot)
+{
+    if (core.slots[slot].state == DELIVERY_KNOCKING) {
+        expect(ACTION_KNOCK, slot);
+        expect_nothing();
+        knock(slot, ERROR_NONE);
+    }
+    expect(kind, slot);
+}
+
 static void a_target_that_fails_for_a_minute_is_refused_and_the_batch_parked(void **state)
 {
     (void)state;
@@ -815,7 +831,7 @@ static void a_target_that_fails_for_a_minute_is_refused_and_the_batch_parked(voi
         now = core.slots[slot].due_ms;
         renew(slot, true);
         tick();
-        expect(ACTION_UPSERT, slot);
+        expect_knocked(ACTION_UPSERT, slot);
     }
     assert_true(now - since >= REFUSE);
     action = expect(ACTION_REFUSE_TARGET, slot);
@@ -1299,7 +1315,7 @@ static void in_a_repair_nothing_is_parked(void **state)
             now = core.slots[slot].due_ms;
             renew(slot, true);
             tick();
-            expect(again, slot);
+            expect_knocked(again, slot);
             expect_nothing();
         }
     }
@@ -1595,6 +1611,32 @@ static void the_upsert_after_a_delete_waits_with_the_others(void **state)
     expect(ACTION_UPSERT, slot);
 }
 
+/* Lets time pass until it comes. */
+static size_t next_knock(size_t renewed)
+{
+    struct delivery_action action;
+
+    while (!delivery_next_action(&core, &action)) {
+        wait_ms(delivery_next_tick_ms(&core, now));
+        renew(renewed, true);
+    }
+    assert_int_equal(action.kind, ACTION_KNOCK);
+    expect_nothing();
+    return action.slot;
+}
+
+static size_t knocking(void)
+{
+    size_t slot = upserting();
+
+    for (int i = 0; i < 3; i++) {
+        upsert(slot, ERROR_UNAVAILABLE);
+        wait_ms(core.slots[slot].due_ms - now);
+        expect(i < 2 ? ACTION_UPSERT : ACTION_KNOCK, slot);
+    }
+    return slot;
+}
+
 static void a_target_that_does_not_answer_is_probed_by_one(void **state)
 {
     size_t slots[4];
@@ -1605,17 +1647,73 @@ static void a_target_that_does_not_answer_is_probed_by_one(void **state)
         upsert(slots[i], ERROR_UNAVAILABLE);
     }
     for (int probe = 0; probe < 5; probe++) {
-        struct delivery_action action;
-        while (!delivery_next_action(&core, &action)) {
-            wait_ms(delivery_next_tick_ms(&core, now));
-            renew(slots[0], true);
-        }
-        assert_int_equal(action.kind, ACTION_UPSERT);
-        expect_nothing();
+        size_t slot = next_knock(slots[0]);
         wait_ms(3000);
         expect_nothing();
-        upsert(action.slot, ERROR_TIMEOUT);
+        if (probe % 2 == 0) {
+            knock(slot, ERROR_TIMEOUT);
+            expect_state(slot, DELIVERY_WAITING);
+            continue;
+        }
+        knock(slot, ERROR_NONE);
+        expect(ACTION_UPSERT, slot);
+        expect_nothing();
+        upsert(slot, ERROR_TIMEOUT);
     }
+}
+
+static void a_target_that_is_there_again_gets_the_write(void **state)
+{
+    static const enum error_kind answers[] = {ERROR_NONE, ERROR_NOT_FOUND, ERROR_AUTH,
+                                              ERROR_REJECTED};
+    size_t slots[4];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        write_with(3, slots);
+        for (size_t k = 0; k < 3; k++) {
+            upsert(slots[k], ERROR_UNAVAILABLE);
+        }
+        size_t slot = next_knock(slots[0]);
+        knock(slot, ERROR_FORMAT); /* a page, with status 200 */
+        expect_state(slot, DELIVERY_WAITING);
+        slot = next_knock(slots[0]);
+        knock(slot, answers[i]); /* whatever it says */
+        expect(ACTION_UPSERT, slot);
+        upsert(slot, ERROR_NONE);
+        expect(ACTION_READ, slot);
+        wait_ms(30000);
+        struct delivery_action action;
+        assert_true(delivery_next_action(&core, &action));
+        assert_int_equal(action.kind, ACTION_UPSERT);
+    }
+}
+
+static void a_throttled_target_is_there_and_not_asked(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    for (int i = 0; i < 5; i++) {
+        upsert(slot, ERROR_THROTTLED);
+        renew(slot, true);
+        wait_ms(core.slots[slot].due_ms - now);
+        expect(ACTION_UPSERT, slot);
+    }
+}
+
+static void a_knock_that_took_too_long_begins_no_write(void **state)
+{
+    (void)state;
+    size_t slot = knocking();
+    now += LEASE / 2;
+    knock(slot, ERROR_NONE);
+    expect_nothing();
+    expect_state(slot, DELIVERY_READY);
+    renew(slot, true);
+    expect(ACTION_KNOCK, slot);
+    renew(slot, false);
+    expect(ACTION_ABORT, slot);
+    expect_state(slot, DELIVERY_HOLDING);
 }
 
 static void a_refused_target_keeps_no_claims(void **state)
@@ -2078,15 +2176,16 @@ static void an_idle_machine_stops_with_nothing_left_behind(void **state)
 
 static void an_answer_nobody_waits_for_changes_nothing(void **state)
 {
-    static size_t (*const reach[])(void) = {upserting, reading,   lettering, marking, waiting,
-                                            parking,   repairing, expelling, noting,  deleting};
-    static const enum delivery_event_kind kinds[] = {EVENT_CLAIM,  EVENT_UPSERT, EVENT_READ,
-                                                     EVENT_MARK,   EVENT_PARK,   EVENT_NOTED,
-                                                     EVENT_REPAIR, EVENT_DELETE, EVENT_LETTERED};
+    static size_t (*const reach[])(void) = {upserting, reading,  lettering, marking,
+                                            waiting,   parking,  repairing, expelling,
+                                            noting,    deleting, knocking};
+    static const enum delivery_event_kind kinds[] = {
+        EVENT_CLAIM, EVENT_UPSERT, EVENT_READ,   EVENT_MARK,     EVENT_PARK,
+        EVENT_NOTED, EVENT_REPAIR, EVENT_DELETE, EVENT_LETTERED, EVENT_KNOCK};
     static const enum delivery_state awaits[] = {
-        DELIVERY_CLAIMING,  DELIVERY_UPSERTING, DELIVERY_READING,
-        DELIVERY_MARKING,   DELIVERY_PARKING,   DELIVERY_NOTING,
-        DELIVERY_REPAIRING, DELIVERY_DELETING,  DELIVERY_LETTERING};
+        DELIVERY_CLAIMING,  DELIVERY_UPSERTING, DELIVERY_READING,   DELIVERY_MARKING,
+        DELIVERY_PARKING,   DELIVERY_NOTING,    DELIVERY_REPAIRING, DELIVERY_DELETING,
+        DELIVERY_LETTERING, DELIVERY_KNOCKING};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(reach); i++) {
@@ -2115,13 +2214,13 @@ static void an_answer_nobody_waits_for_changes_nothing(void **state)
 
 static void the_ways_between_states_are_these(void **state)
 {
-    /* from: free arrived claiming holding ready upserting reading waiting repairing deleting lettering marking parking
-     * expelling noting */
+    /* from: free arrived claiming holding ready knocking upserting reading waiting repairing deleting lettering
+     * marking parking expelling noting */
     static const char *const ways[DELIVERY_STATE_COUNT] = {
-        ".x...........x.", "x.x............", "x..xx.......xx.", "xx.............",
-        "x..x.x...x..x..", "x..xxxxx....x..", "x..xx..xx.xxx..", "x..xx.x.....x..",
-        "x..xx...x...x..", "x..x.x.x.......", "x..x......xx...", "x..x.......x...",
-        "x..x........x..", "x............xx", "x.............x",
+        ".x............x.", "x.x.............", "x..xx........xx.", "xx..............",
+        "x..x.xx...x..x..", "x..xx.x.x.x..x..", "x..xx.xxx....x..", "x..xx...xx.xxx..",
+        "x..xx..x.....x..", "x..xx....x...x..", "x..x..x.x.......", "x..x.......xx...",
+        "x..x........x...", "x..x.........x..", "x.............xx", "x..............x",
     };
 
     (void)state;
@@ -2208,6 +2307,9 @@ int main(void)
         TEST(retry_after_holds_for_everything_of_the_target),
         TEST(the_upsert_after_a_delete_waits_with_the_others),
         TEST(a_target_that_does_not_answer_is_probed_by_one),
+        TEST(a_target_that_is_there_again_gets_the_write),
+        TEST(a_throttled_target_is_there_and_not_asked),
+        TEST(a_knock_that_took_too_long_begins_no_write),
         TEST(a_refused_target_keeps_no_claims),
         TEST(no_more_is_asked_for_than_there_are_write_slots),
         TEST(jobs_share_the_pace_of_a_target),

@@ -77,7 +77,8 @@ enum request {
     REQUEST_NONE,
     REQUEST_UPSERT,
     REQUEST_READ,
-    REQUEST_DELETE
+    REQUEST_DELETE,
+    REQUEST_KNOCK
 };
 
 struct model_slot {
@@ -159,6 +160,16 @@ static uint32_t count_upserts(size_t target)
     return count;
 }
 
+static uint32_t count_asking(size_t target)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        count += m.slots[i].request != REQUEST_NONE && target_of(i) == target;
+    }
+    return count;
+}
+
 static void submit(struct statement statement)
 {
     CHECK(m.queue_len < QUEUE_MAX);
@@ -222,6 +233,12 @@ static void carry_out(const struct delivery_action *action)
     case ACTION_CLAIM:
         CHECK(slot->request == REQUEST_NONE && !m.core.is_stopping);
         submit((struct statement){.kind = STATEMENT_CLAIM, .slot = action->slot});
+        break;
+    case ACTION_KNOCK:
+        CHECK(!m.core.is_stopping);
+        begin_request(slot, REQUEST_KNOCK);
+        CHECK(m.now_ms >= m.alone_until_ms[target_of(action->slot)]);
+        CHECK(count_asking(target_of(action->slot)) == 1);
         break;
     case ACTION_UPSERT:
         CHECK(!m.core.is_stopping || slot->request == REQUEST_NONE);
@@ -329,10 +346,10 @@ static void check_step(void)
             enum delivery_state state = m.core.slots[k].state;
             active += m.core.slots[k].job_id == delivery->job_id &&
                       (state == DELIVERY_CLAIMING || state == DELIVERY_READY ||
-                       state == DELIVERY_UPSERTING || state == DELIVERY_READING ||
-                       state == DELIVERY_WAITING || state == DELIVERY_REPAIRING ||
-                       state == DELIVERY_DELETING || state == DELIVERY_LETTERING ||
-                       state == DELIVERY_MARKING);
+                       state == DELIVERY_KNOCKING || state == DELIVERY_UPSERTING ||
+                       state == DELIVERY_READING || state == DELIVERY_WAITING ||
+                       state == DELIVERY_REPAIRING || state == DELIVERY_DELETING ||
+                       state == DELIVERY_LETTERING || state == DELIVERY_MARKING);
         }
         CHECK(delivery->state == DELIVERY_FREE || active <= m.write_limit + 1);
     }
@@ -617,6 +634,12 @@ static uint32_t count_rejected(const struct model_slot *slot)
     return count;
 }
 
+static bool will_repeat(const struct delivery *delivery)
+{
+    return !delivery->is_repeated ||
+           (delivery->quiet_at_ms != 0 && m.now_ms >= delivery->quiet_at_ms);
+}
+
 static void answer_request(size_t at)
 {
     struct model_slot *slot = &m.slots[at];
@@ -629,9 +652,11 @@ static void answer_request(size_t at)
     if (slot->request == REQUEST_NONE) {
         return;
     }
-    event.kind = slot->request == REQUEST_UPSERT ? EVENT_UPSERT
-                 : slot->request == REQUEST_READ ? EVENT_READ
-                                                 : EVENT_DELETE;
+    event.kind = slot->request == REQUEST_UPSERT  ? EVENT_UPSERT
+                 : slot->request == REQUEST_READ  ? EVENT_READ
+                 : slot->request == REQUEST_KNOCK ? EVENT_KNOCK
+                                                  : EVENT_DELETE;
+    event.may_be_applied = chance(50);
     event.retry_after_ms = chance(5) ? (uint32_t)any_below(20000) : 0;
     event.mismatches = !m.is_calm && chance(20) ? 1 : 0;
     event.surplus = event.mismatches > 0 && chance(50) ? 1 : 0;
@@ -646,7 +671,7 @@ static void answer_request(size_t at)
     if (event.kind == EVENT_READ && event.error == ERROR_NONE) {
         slot->was_read = true;
         slot->rejects = event.rejects = event.mismatches + count_rejected(slot);
-        if (event.mismatches > 0 && !m.core.slots[at].is_repeated) {
+        if (event.mismatches > 0 && will_repeat(&m.core.slots[at])) {
             memset(slot->accepted, 0, sizeof slot->accepted); /* all that was not rejected again */
         }
     } else if (event.kind == EVENT_UPSERT && event.error == ERROR_NONE) {

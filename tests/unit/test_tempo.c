@@ -95,7 +95,7 @@ static void end_write(struct writer *writer, bool is_refused)
     writer->is_busy = false;
     if (is_refused) {
         sim.refusals++;
-        tempo_failed(&sim.tempo, writer->turn, 0, 100, sim.now_ms);
+        (void)tempo_failed(&sim.tempo, writer->turn, ERROR_THROTTLED, 0, 100, sim.now_ms);
         return;
     }
     sim.written++;
@@ -290,14 +290,14 @@ static void a_failure_halves_once_for_all_that_was_under_way(void **state)
     uint64_t before = tempo.turn;
 
     (void)state;
-    tempo_failed(&tempo, before, 0, 100, START_MS);
+    (void)tempo_failed(&tempo, before, ERROR_THROTTLED, 0, 100, START_MS);
     assert_int_equal(tempo_limit(&tempo, START_MS), 4);
-    tempo_failed(&tempo, before, 0, 100, START_MS + 1);
+    (void)tempo_failed(&tempo, before, ERROR_THROTTLED, 0, 100, START_MS + 1);
     assert_int_equal(tempo_limit(&tempo, START_MS + 1), 4);
-    tempo_failed(&tempo, tempo.turn, 0, 100, START_MS + 2);
+    (void)tempo_failed(&tempo, tempo.turn, ERROR_THROTTLED, 0, 100, START_MS + 2);
     assert_int_equal(tempo.limit, 2);
     for (int i = 0; i < 5; i++) {
-        tempo_failed(&tempo, tempo.turn, 0, 100, START_MS + 3);
+        (void)tempo_failed(&tempo, tempo.turn, ERROR_THROTTLED, 0, 100, START_MS + 3);
     }
     assert_int_equal(tempo.limit, 1);
 }
@@ -305,8 +305,9 @@ static void a_failure_halves_once_for_all_that_was_under_way(void **state)
 static void what_the_target_asks_for_holds_for_all(void **state)
 {
     (void)state;
-    tempo_failed(&tempo, tempo.turn, 12000, 12000, START_MS);
-    tempo_failed(&tempo, 1, 5000, 5000, START_MS); /* an earlier end does not shorten it */
+    (void)tempo_failed(&tempo, tempo.turn, ERROR_THROTTLED, 12000, 12000, START_MS);
+    (void)tempo_failed(&tempo, 1, ERROR_THROTTLED, 5000, 5000,
+                       START_MS); /* an earlier end does not shorten it */
     assert_int_equal(tempo_limit(&tempo, START_MS), 0);
     assert_int_equal(tempo_limit(&tempo, START_MS + 11999), 0);
     assert_int_equal(tempo_limit(&tempo, START_MS + 12000), 4);
@@ -318,7 +319,7 @@ static void an_outage_is_probed_by_one_and_forgotten(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         assert_false(tempo_is_probing(&tempo));
-        tempo_failed(&tempo, 1, 0, 700, START_MS);
+        (void)tempo_failed(&tempo, 1, ERROR_THROTTLED, 0, 700, START_MS);
     }
     assert_true(tempo_is_probing(&tempo));
     assert_int_equal(tempo_limit(&tempo, START_MS + 699), 0);
@@ -336,7 +337,8 @@ static void a_refused_target_is_not_refused_for_ever(void **state)
     assert_true(tempo_is_refused(&tempo, START_MS + 59999));
     assert_int_equal(tempo_limit(&tempo, START_MS + 59999), 0);
     assert_false(tempo_is_refused(&tempo, START_MS + 60000));
-    tempo_failed(&tempo, tempo.turn, 1000, 1000, START_MS + 60000); /* a pause is no refusal */
+    (void)tempo_failed(&tempo, tempo.turn, ERROR_THROTTLED, 1000, 1000,
+                       START_MS + 60000); /* a pause is no refusal */
     assert_int_equal(tempo_limit(&tempo, START_MS + 60500), 0);
     assert_false(tempo_is_refused(&tempo, START_MS + 60500));
 }
@@ -376,9 +378,55 @@ static void too_little_to_do_teaches_nothing(void **state)
     assert_int_equal(tempo.base_rate, 0);
 }
 
+static void only_a_silent_target_is_to_be_asked_first(void **state)
+{
+    (void)state;
+    tempo_init(&tempo, 1, WRITERS);
+    for (int i = 0; i < 3; i++) {
+        assert_false(tempo_wants_knock(&tempo));
+        (void)tempo_failed(&tempo, 1, ERROR_UNAVAILABLE, 0, 700, START_MS);
+    }
+    assert_true(tempo_wants_knock(&tempo));
+    (void)tempo_failed(&tempo, 1, ERROR_THROTTLED, 0, 700, START_MS); /* it speaks */
+    assert_false(tempo_wants_knock(&tempo));
+    (void)tempo_failed(&tempo, 1, ERROR_TIMEOUT, 0, 700, START_MS);
+    assert_true(tempo_wants_knock(&tempo));
+    tempo_answered(&tempo, START_MS);
+    assert_false(tempo_wants_knock(&tempo));
+}
+
+/* As often as every second request, so that it is never thought to be down. */
+static void retries_have_a_budget(void **state)
+{
+    int64_t now_ms = START_MS;
+    uint32_t free = 0;
+
+    (void)state;
+    tempo_init(&tempo, 1, WRITERS);
+    while (tempo_failed(&tempo, tempo.turn, ERROR_UNAVAILABLE, 0, 1, now_ms) == 1) {
+        tempo_wrote(&tempo, tempo.turn, RECORDS, true, ++now_ms);
+        free++;
+    }
+    assert_in_range(free, 100, 130);
+    for (int i = 0; i < 50; i++) {
+        uint32_t wait_ms = tempo_failed(&tempo, tempo.turn, ERROR_UNAVAILABLE, 0, 1, now_ms);
+        assert_in_range(wait_ms, 1, 2100);
+        now_ms += wait_ms; /* so it is one a second, */
+        tempo_wrote(&tempo, tempo.turn, RECORDS, true, now_ms);
+    }
+    assert_in_range(now_ms - START_MS, 35000, 60000);
+    now_ms += 200000; /* and what is not needed is saved, */
+    assert_int_equal(tempo_failed(&tempo, tempo.turn, ERROR_TIMEOUT, 0, 1, now_ms), 1);
+    for (int i = 0; i < 1000; i++) { /* and who is asked to wait does not pay */
+        assert_int_equal(tempo_failed(&tempo, tempo.turn, ERROR_THROTTLED, 50, 50, now_ms), 50);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_silent_target_is_to_be_asked_first),
+        cmocka_unit_test(retries_have_a_budget),
         cmocka_unit_test(it_finds_what_is_fastest),
         cmocka_unit_test(it_does_not_stay_with_more_than_are_of_use),
         cmocka_unit_test(ten_are_reached_within_two_hundred_writes),
