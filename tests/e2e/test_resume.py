@@ -8,8 +8,7 @@ from test_kill import Held
 RECORDS = 200
 
 
-@pytest.fixture
-def interrupted(ferry):
+def interrupt(ferry):
     """A job in the middle, whose programs were all killed."""
     ferry.env["FERRY_LEASE"] = "2s"
     ferry.fill(RECORDS)
@@ -22,6 +21,17 @@ def interrupted(ferry):
             process.kill()
     assert 0 < ferry.job()["planned"] == RECORDS
     return ferry
+
+
+@pytest.fixture
+def interrupted(ferry):
+    return interrupt(ferry)
+
+
+@pytest.fixture(scope="module")
+def refusing(module_ferry):
+    """One for all that is refused: it changes nothing."""
+    return interrupt(module_ferry)
 
 
 @pytest.mark.parametrize("records, consumers, concurrency", [(300, 1, 8), (3, 3, 1)])
@@ -50,40 +60,40 @@ def refused(ferry, *words, arguments=()):
     assert job_rows(ferry) == before
 
 
-def test_another_source_is_refused_by_name(interrupted):
+def test_another_source_is_refused_by_name(refusing):
     """The target's server has a collection of that name."""
-    refused(interrupted, "source %s" % interrupted.target.url, '"%s"' % interrupted.name, "it was recreated, or this is another server",
-            arguments=["--source", interrupted.target.url])
+    refused(refusing, "source %s" % refusing.target.url, '"%s"' % refusing.name, "it was recreated, or this is another server",
+            arguments=["--source", refusing.target.url])
 
 
-def test_another_target_is_refused_by_name(interrupted):
-    refused(interrupted, "target %s" % interrupted.source.url, '"%s"' % interrupted.name, "it was recreated, or this is another server",
-            arguments=["--target", interrupted.source.url])
+def test_another_target_is_refused_by_name(refusing):
+    refused(refusing, "target %s" % refusing.source.url, '"%s"' % refusing.name, "it was recreated, or this is another server",
+            arguments=["--target", refusing.source.url])
 
 
-def test_a_server_without_the_collection_is_refused_by_name(interrupted):
-    interrupted.target.drop(interrupted.name)
-    refused(interrupted, "target %s" % interrupted.target.url, '"%s" of job moving does not exist any more' % interrupted.name,
-            arguments=["--target", interrupted.target.url])
-    load.ensure(interrupted.target, interrupted.name, 24, "cosine", LIGHT)
-    refused(interrupted, "target %s" % interrupted.target.url, "it was recreated", arguments=["--target", interrupted.target.url])
+@pytest.mark.parametrize("flag, own", [("--source-database", "default_database"), ("--source-tenant", "default_tenant"),
+                                       ("--target-database", "default_database"), ("--target-tenant", "default_tenant")])
+def test_another_tenant_or_database_is_refused_by_name(refusing, flag, own):
+    refused(refusing, flag, "another", own, arguments=[flag, "another", "--target", refusing.target.url])
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--collection", "another"], ["--collection"]),
-    (["--target-collection", "another"], ["--target-collection"]),
-    (["--source-database", "another"], ["--source-database", "another", "default_database"]),
-    (["--source-tenant", "another"], ["--source-tenant", "another", "default_tenant"]),
-    (["--target-database", "another"], ["--target-database", "another", "default_database"]),
-    (["--target-tenant", "another"], ["--target-tenant", "another", "default_tenant"]),
-])
-def test_another_collection_tenant_or_database_is_refused_by_name(interrupted, arguments, words):
-    refused(interrupted, *words, arguments=arguments + ["--target", interrupted.target.url])
+def test_another_collection_is_no_option(refusing):
+    for flag in ("--collection", "--target-collection"):
+        refused(refusing, flag, arguments=[flag, "another"])
 
 
-def test_another_pair_does_not_take_the_jobs_name(interrupted):
-    other = interrupted.fill(10, interrupted.also("other"))
-    before = job_rows(interrupted)
-    process = interrupted.migrate(other, job="moving", seconds=30)
+def test_another_pair_does_not_take_the_jobs_name(refusing):
+    other = refusing.fill(10, refusing.also("other"))
+    before = job_rows(refusing)
+    process = refusing.migrate(other, job="moving", seconds=30)
     assert process.status == USAGE and "a job named moving exists already" in last_line(process.err), process.err
-    assert job_rows(interrupted) == before
+    assert job_rows(refusing) == before
+
+
+def test_a_collection_that_was_recreated_is_refused_by_name(refusing):
+    """The last one: the job can never go on."""
+    refusing.target.drop(refusing.name)
+    refused(refusing, "target %s" % refusing.target.url, '"%s" of job moving does not exist any more' % refusing.name,
+            arguments=["--target", refusing.target.url])
+    load.ensure(refusing.target, refusing.name, 24, "cosine", LIGHT)
+    refused(refusing, "target %s" % refusing.target.url, "it was recreated", arguments=["--target", refusing.target.url])
