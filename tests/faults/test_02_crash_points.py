@@ -123,8 +123,17 @@ class Lane:
         return True
 
     def run(self, points):
-        """[(point, died)]; the lane's check at the end is of all of its jobs."""
-        return [(point, self.crash(point)) for point in points]
+        """[(point, died, what went wrong)]; the lane's check at the end is of all of its jobs."""
+        results = []
+        for point in points:
+            killed, wrong = True, None
+            try:
+                killed = self.crash(point)
+            except AssertionError as error:
+                wrong = "%s of job kind %s, killed at %s %d: %s" % (point.program, point.kind, point.call, point.number, error)
+                self.world.kill(*self.world.processes)
+            results.append((point, killed, wrong))
+        return results
 
 
 @pytest.fixture
@@ -150,8 +159,10 @@ def test_killed_at_every_call_that_could_make_a_difference(lanes, score):
             mine = [point for point in points if point.kind == lane.kind]
             shares.append(mine[index // len(KINDS)::LANES // len(KINDS)])
         results = sum(pool.map(Lane.run, lanes, shares), [])
-    died = collections.Counter(point.program for point, killed in results if killed)
+    died = collections.Counter(point.program for point, killed, _ in results if killed)
     wanted, killed = sized(10, 300), sum(died.values())
+    failures = [wrong for _, _, wrong in results if wrong]
+    assert not failures, "\n".join(failures)
     for lane in lanes:
         check.everything(lane.world)
     figure = "%d kill points (%d of the producer, %d of the consumer) of %d tried, all equal afterwards" % (
