@@ -32,6 +32,18 @@ def strace(log, *more):
     return ("strace", "-D", "-f", "-qq", "-o", str(log), "-e", "trace=" + ",".join(CALLS), *more)
 
 
+def calls_of(log):
+    """{call: how many}, of the thread that makes the most of them, because strace counts in each by itself."""
+    found = {}
+    for (_, call), number in collections.Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(errors="replace"), re.M)).items():
+        found[call] = max(number, found.get(call, 0))
+    return found
+
+
+def kill_at(call, number):
+    return strace("/dev/null", "-e", "inject=%s:signal=KILL:when=%d" % (call, number))
+
+
 def refuse_one(request, forward):
     if request.verb == "upsert" and REFUSED.encode() in request.body:
         return Answer(422, {"error": "InvalidArgumentError", "message": "this one " + REFUSED})
@@ -77,22 +89,17 @@ class Lane:
         assert status == self.expected, "%s: %s" % (process.name, process.err)
 
     def count(self):
-        """{(program, call): how many}, of one thread that makes the most of them."""
+        """{(program, call): how many}"""
         logs = {program: self.world.folder / (program + ".strace") for program in PROGRAMS}
         consumer = self.world.start("ferry-consumer", under=strace(logs["consumer"]))
         self.done(self.migrate(self.target(), under=strace(logs["producer"])))
         wait_for(lambda: self.world.lag() == 0, 30, "everything acknowledged")
         assert consumer.stop() == DONE, consumer.err
-        found = {}
-        for program, log in logs.items():
-            calls = collections.Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(errors="replace"), re.M))
-            for (_, call), number in calls.items():
-                found[program, call] = max(number, found.get((program, call), 0))
-        return found
+        return {(program, call): most for program, log in logs.items() for call, most in calls_of(log).items()}
 
     def crash(self, point):
         """Whether the program died at that point; everything has arrived, or an assertion fails."""
-        under = strace("/dev/null", "-e", "inject=%s:signal=KILL:when=%d" % (point.call, point.number))
+        under = kill_at(point.call, point.number)
         return (self.crash_producer if point.program == "producer" else self.crash_consumer)(under)
 
     def crash_producer(self, under):
@@ -169,3 +176,21 @@ def test_killed_at_every_call_that_could_make_a_difference(lanes, score):
         killed, died["producer"], died["consumer"], len(points))
     score(2, figure, "at least %d, all equal" % wanted, killed >= wanted)
     assert killed >= wanted, results
+
+
+def test_setup_killed_at_every_call(world, score):
+    """Making ledger and topics: the schema is there as a whole or not at all, and the same command goes on."""
+    log = world.folder / "setup.strace"
+    world.producer("setup")  # the topics are there from now on
+    assert world.start("ferry-producer", "setup", under=strace(log)).wait() == DONE
+    calls = {call: most for call, most in calls_of(log).items() if call == "sendto" or not sized(True, False)}
+    points = [(call, number) for call, most in sorted(calls.items()) for number in range(1, most + 1)]
+    points = sized(dice("setup").sample(points, 3), points)
+    killed = 0
+    for call, number in points:
+        world.sql("DROP SCHEMA IF EXISTS ferry CASCADE")
+        killed += world.start("ferry-producer", "setup", under=kill_at(call, number)).wait() == -9
+        wait_for(lambda: world.producer("setup").status == DONE, what="setup goes on")  # a busy broker may be late
+        assert world.producer("status").status == DONE
+    score(2, "%d kill points of setup" % killed, "goes on", killed > 0)
+    assert killed > 0
