@@ -247,7 +247,7 @@ class Topic:
             lag = 0
             for place in places:
                 low, high = consumer.get_watermark_offsets(place, timeout=10)
-                lag += high - (place.offset if place.offset >= 0 else low)
+                lag += max(0, high - max(place.offset, low))  # beyond the end is where a tail was lost
             return lag
         finally:
             consumer.close()

@@ -9,6 +9,7 @@ OWN = ("kafka",)
 KILLS = sized(2, 10)
 RECORDS = KILLS * 300
 BATCH = 5
+LIMIT = 300
 
 
 def test_the_broker_is_killed_and_comes_back(world, own, score):
@@ -19,19 +20,19 @@ def test_the_broker_is_killed_and_comes_back(world, own, score):
     job = world.start_migrate(batch_records=BATCH, job="broker")
     for number in range(1, KILLS + 1):
         # While both programs work: the next kill comes when so much more is done, and not on a boundary.
-        world.wait_for_verified(RECORDS * number // (KILLS + 1), "broker", 120)
+        world.wait_for_verified(RECORDS * number // (KILLS + 1), "broker", LIMIT)
         time.sleep(chance.random() / 4)
         own.kill("kafka")
         seen.append(world.job("broker")["verified"])
         began = time.monotonic()
-        waits = wait_for(lambda: world.job("broker")["waits_for"], 30, "it is said what is waited for")
+        waits = wait_for(lambda: world.job("broker")["waits_for"], LIMIT, "it is said what is waited for")
         assert "Kafka" in waits or world.services["FERRY_KAFKA_BROKERS"] in waits or "127.0.0.1" in waits, waits
         assert any(row["waits_for"] for row in world.sql("SELECT * FROM ferry.worker_status")), "no worker says so"
         own.up("kafka")
-        world.faults_end()
-        wait_for(lambda: world.job("broker")["verified"] > seen[-1], 60, "it goes on")
+        world.faults_end(LIMIT)
+        wait_for(lambda: world.job("broker")["verified"] > seen[-1], LIMIT, "it goes on")
         longest = max(longest, time.monotonic() - began)
-    job.status = job.wait(120)
+    job.status = job.wait(LIMIT)
     alive = all(process.alive for process in consumers)
     rebuilds = job.err.count("event=bus.rebuilt") + sum(process.err.count("event=bus.rebuilt") for process in consumers)
     lost = len(world.steps("batch.swept"))
