@@ -1,6 +1,6 @@
 /*
- * What every librdkafka handle of ours needs beside its work: its error codes in our kinds, its complaints as one line
- * for a person, an eventfd, and a bounded end. Decides nothing about messages.
+ * What every librdkafka handle of ours needs beside its work: its error codes in our kinds, an eventfd, and a bounded
+ * end. Decides nothing about messages.
  */
 #include "bus/client.h"
 
@@ -17,9 +17,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
-/* librdkafka tells a repeated connection error once in 30 s: silent for longer, it has ended. */
-#define TROUBLE_STALE_MS 35000
 
 enum error_kind client_error_kind(rd_kafka_resp_err_t code)
 {
@@ -81,73 +78,6 @@ bool client_error_set(struct error *err, rd_kafka_resp_err_t code, const char *r
         err->native = (int32_t)code;
     }
     return error_set(err, client_error_kind(code), "%s: %s", what, reason);
-}
-
-/* "127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)"
- * is long for "127.0.0.1:9092: Connection refused". What has another shape stays as it is. */
-static void trouble_tidy(const char *reason, struct trouble *trouble, enum error_kind kind)
-{
-    static const char coordinator[] = "GroupCoordinator: ";
-    static const char failed[] = " failed: ";
-    const char *rest;
-    const char *slash;
-    const char *end;
-    size_t name_len;
-
-    if (strncmp(reason, coordinator, sizeof coordinator - 1) == 0) {
-        reason += sizeof coordinator - 1;
-    }
-    rest = strstr(reason, ": ");
-    end = strstr(reason, " (after ");
-    if (end == NULL) {
-        end = reason + strlen(reason);
-    }
-    if (rest == NULL || rest > end) {
-        error_set(&trouble->last, kind, "%.*s", (int)(end - reason), reason);
-        return;
-    }
-    slash = memrchr(reason, '/', (size_t)(rest - reason));
-    name_len = (size_t)((slash != NULL ? slash : rest) - reason);
-    rest += 2;
-    if (strncmp(rest, "Connect to ", 11) == 0 && strstr(rest, failed) != NULL) {
-        rest = strstr(rest, failed) + sizeof failed - 1;
-    }
-    error_set(&trouble->last, kind, "%.*s: %.*s", (int)name_len, reason,
-              rest < end ? (int)(end - rest) : 0, rest);
-}
-
-void trouble_note(struct trouble *trouble, rd_kafka_resp_err_t code, const char *reason)
-{
-    trouble->at_ms = clock_boottime_ms();
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && trouble->last.kind != ERROR_NONE) {
-        return; /* says less than what we have */
-    }
-    error_clear(&trouble->last);
-    trouble_tidy(reason != NULL ? reason : rd_kafka_err2str(code), trouble,
-                 client_error_kind(code));
-    trouble->last.native = (int32_t)code;
-}
-
-void trouble_review(struct trouble *trouble, const char *statistics)
-{
-    static const char *const tried[] = {"\"state\":\"DOWN\"", "\"state\":\"TRY_CONNECT\"",
-                                        "\"state\":\"CONNECT\""};
-    bool quiet = clock_boottime_ms() - trouble->at_ms > TROUBLE_STALE_MS;
-
-    if (trouble->last.kind == ERROR_NONE || strstr(statistics, "\"state\":\"UP\"") == NULL) {
-        return;
-    }
-    for (size_t i = 0; !quiet && i < ARRAY_LEN(tried); i++) {
-        if (strstr(statistics, tried[i]) != NULL) {
-            return;
-        }
-    }
-    trouble_clear(trouble);
-}
-
-void trouble_clear(struct trouble *trouble)
-{
-    error_clear(&trouble->last);
 }
 
 int wake_open(struct error *err)

@@ -14,15 +14,18 @@ enum error_kind client_error_kind(rd_kafka_resp_err_t code);
 bool client_error_set(struct error *err, rd_kafka_resp_err_t code, const char *reason,
                       const char *context, ...) PRINTF_LIKE(4, 5);
 
-/* Why nothing moves. Set by the error callback; ends when something moves, or when the statistics say that brokers
- * are connected and none is being tried. */
+/* Why nothing moves. Set by the error callback, and by statistics that show a broker which does not answer; ends when
+ * something moves, or when the statistics say that brokers are connected and none is being tried. */
 struct trouble {
     struct error last;
     int64_t at_ms;
+    bool is_silence; /* of the last, nobody complained */
 };
 void trouble_note(struct trouble *trouble, rd_kafka_resp_err_t code, const char *reason);
 void trouble_review(struct trouble *trouble, const char *statistics);
 void trouble_clear(struct trouble *trouble);
+/* The first broker that owes an answer and has sent nothing for ten seconds. Pure. */
+bool trouble_find_silence(const char *statistics, char *who, size_t size, int64_t *out_ms);
 
 /* An eventfd that librdkafka's queues write to. */
 int wake_open(struct error *err); /* -1 on failure */
