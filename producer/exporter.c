@@ -191,8 +191,20 @@ void exporter_handle(struct exporter *exporter, const struct export_event *event
     exporter->is_carrying = false;
 }
 
+/* What was in flight then may have been stored and goes again: whoever sees duplicates wants to know why. */
+static void tell_rebuilds(struct exporter *exporter)
+{
+    uint32_t rebuilds = publisher_rebuilds(exporter->publisher);
+    if (rebuilds != exporter->rebuilds) {
+        log_event(LOG_WARN, "bus.rebuilt", LOG_NUMBER("times", rebuilds),
+                  LOG_TEXT("why", publisher_trouble(exporter->publisher)));
+    }
+    exporter->rebuilds = rebuilds;
+}
+
 void exporter_step(struct exporter *exporter)
 {
+    tell_rebuilds(exporter);
     letters_run(exporter->letters);
     record_flush(exporter);
 }

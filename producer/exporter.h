@@ -59,6 +59,7 @@ struct exporter {
     struct arena arena;               /* of the answer being encoded */
     const struct record_index *index; /* its records, while it is; else NULL */
     size_t unreported_bytes;          /* handed to the bus without a report */
+    uint32_t rebuilds;                /* of the bus's client, told so far */
     /* slots whose step waits for the next statement of its kind (set-wise, decision 20) */
     size_t to_record[EXPORT_SLOTS], to_record_count;
     size_t to_report[EXPORT_SLOTS], to_report_count;

@@ -92,6 +92,8 @@ struct bus_copy {
 MUST_CHECK bool publisher_send_copy(struct publisher *publisher, const struct bus_copy *copy,
                                     uint64_t token, struct error *err);
 size_t publisher_pending(const struct publisher *publisher); /* sent, not reported */
+/* How often the client had to be made anew, after an error that it does not survive. */
+uint32_t publisher_rebuilds(const struct publisher *publisher);
 /* Why nothing moves ("127.0.0.1:9092: Connection refused"), or "". */
 const char *publisher_trouble(const struct publisher *publisher);
 

@@ -189,6 +189,11 @@ size_t publisher_pending(const struct publisher *publisher)
     return publisher->outbox.count;
 }
 
+uint32_t publisher_rebuilds(const struct publisher *publisher)
+{
+    return publisher->rebuilt;
+}
+
 const char *publisher_trouble(const struct publisher *publisher)
 {
     return publisher->trouble.last.message;

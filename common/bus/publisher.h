@@ -28,6 +28,7 @@ struct publisher {
     bool closing;
     int64_t due_ms;    /* of the state */
     uint32_t rebuilds; /* since the last stored message */
+    uint32_t rebuilt;  /* in all */
     struct rng rng;
     struct outbox outbox;
     struct trouble trouble;

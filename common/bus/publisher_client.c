@@ -165,7 +165,9 @@ void publisher_client_mend(struct publisher *publisher)
         wait_for_next(publisher);
     }
     if (publisher->state == PUBLISHER_WAITING && now >= publisher->due_ms) {
-        if (!publisher_client_start(publisher, &err)) {
+        if (publisher_client_start(publisher, &err)) {
+            publisher->rebuilt++;
+        } else {
             trouble_note(&publisher->trouble, RD_KAFKA_RESP_ERR__FAIL, err.message);
             wait_for_next(publisher);
         }

@@ -168,6 +168,7 @@ static void a_fatal_client_error_costs_the_client_and_no_message(void **state)
         fixture_send_all(f, first + 11, first + 20, 1000);
         assert_true(probe_await_reports(f->publisher, &f->reports, first + 20, WAIT_MS));
         fixture_assert_all_stored(f, first + 10, first + 20);
+        assert_int_equal(publisher_rebuilds(f->publisher), round + 1);
     }
     assert_true(probe_reports_of_kind(&f->reports, ERROR_UNAVAILABLE) > 0);
 }
