@@ -1,0 +1,95 @@
+"""Line 7, without the broker's fault: the topic is deleted and stays away for a while, its retention takes what nobody has read, and
+it takes smaller messages than before."""
+
+import time
+
+import confluent_kafka
+import pytest
+
+from ferry import NEEDS_PERSON, last_line
+from proxy import Gate, Proxy
+from world import DONE, check, sized, wait_for
+
+BATCHES = sized(40, 120)  # one window
+BATCH = 5
+LIMIT = 300
+AWAY = sized(5, 90)  # the client library gives messages for an unknown topic up after 30
+
+
+@pytest.fixture
+def published(world):
+    """Everything is on the topic, and nobody has read it."""
+    world.fill(BATCHES * BATCH, dimension=8)
+    world.setup()
+    job = world.start_migrate(batch_records=BATCH, job="topic")
+    wait_for(lambda: (world.job("topic") or {}).get("published") == BATCHES * BATCH, LIMIT, "everything is published")
+    return job
+
+
+def swept(world):
+    found = {}
+    for row in world.steps("batch.swept"):
+        found.setdefault(row["detail"], set()).add(row["batch_no"])
+    return found
+
+
+def end(world, score, job, what, passed=True):
+    job.status = job.wait(LIMIT)
+    figure = "%s, %s, exit %d" % (what, "; ".join("%d swept: %s" % (len(batches), why) for why, batches in swept(world).items()) or
+                                  "none swept", job.status)
+    passed = passed and job.status == DONE and not world.sql("SELECT * FROM ferry.rejected_records")
+    score(line=7, figure=figure, target="0 lost", passed=passed)
+    assert passed, figure + "\n" + job.err
+    check.everything(world)
+
+
+def test_retention_takes_what_nobody_has_read(world, score, published):
+    places = [confluent_kafka.TopicPartition(world.topic.name, number, confluent_kafka.OFFSET_END)
+              for number in world.topic.partitions()]
+    admin = world.topic.admin()  # its futures live as long as it does
+    for future in admin.delete_records(places).values():
+        future.result(60)
+    world.faults_end(LIMIT)
+    world.consumers(2)
+    wait_for(lambda: sum(map(len, swept(world).values())) >= BATCHES, LIMIT, "the sweep has found all of them")
+    taken = {why: len(batches) for why, batches in swept(world).items() if "retention" in why}
+    end(world, score, published, "retention took %d unread messages" % BATCHES, list(taken.values()) == [BATCHES])
+
+
+def test_a_topic_that_is_away_for_a_while(world, score, published):
+    world.consumers(2)
+    world.wait_for_verified(BATCH, "topic", LIMIT)
+    world.topic.delete()
+    time.sleep(AWAY)
+    waits = world.job("topic")
+    wait_for(lambda: world.producer("setup").status == DONE, LIMIT, "the topic is there again")
+    world.faults_end(LIMIT)
+    end(world, score, published, "topic away for %d s (%s, waits for \"%s\")" % (AWAY, waits["state"], waits["waits_for"][:90]))
+
+
+def test_a_topic_that_takes_smaller_messages_than_before(world, score):
+    """Less than setup asks for, in the middle of a job: that is a person's doing, and it says so; nothing is rejected for it."""
+    world.fill(600, dimension=64)
+    world.setup()
+    world.consumers(1)
+    gate, seen = Gate(), []
+
+    def handle(request, forward):
+        if request.verb == "get" and "ids" in request.json():
+            seen.append(1)
+            if len(seen) > 1:
+                gate.pass_through()
+        return forward(request)
+    gate.close()
+    with Proxy(world.source.url, handle) as source:
+        job = world.start_migrate(source=source.url, batch_records=100, job="narrow")
+        wait_for(lambda: gate.waiting, LIMIT, "a read is held")
+        world.topic.alter("max.message.bytes", 20_000)
+        gate.open()
+        blocked = job.wait(LIMIT)
+        assert blocked == NEEDS_PERSON and "Message size too large" in last_line(job.err), job.err
+        assert world.job("narrow")["state"] == "blocked" and "Message size too large" in world.job("narrow")["last_error"]
+        world.topic.alter("max.message.bytes", 8 << 20)
+        world.faults_end(LIMIT)
+        resumed = world.start("ferry-producer", "resume", "narrow")
+        end(world, score, resumed, "max.message.bytes too small in the middle: exit 4, widened and resumed")
