@@ -6,6 +6,7 @@
 
 #include "app/log.h"
 #include "base/limits.h"
+#include "producer/id_walk.h"
 
 #define PIECES_IN_FLIGHT 2
 #define PIECE_BYTES      (2u * MIB) /* of long ids: a statement must stay small */
@@ -13,7 +14,7 @@
 #define BACKOFF_CAP_MS   10000
 
 struct listing {
-    struct http_request *request;
+    struct id_walk walk;
     listing_stage_fn *stage;
     void *ctx;
     struct buf bytes;           /* the piece's ids, one after the other */
@@ -23,16 +24,10 @@ struct listing {
     int64_t distinct;
     size_t in_flight; /* statements without an answer */
     bool is_paused;
-    bool answered; /* the server's answer has ended */
-    bool done;
+    bool is_idle; /* no statement is without an answer */
     struct error err;
     bool is_ledgers; /* err is not the server's */
 };
-
-static void end_if_complete(struct listing *listing)
-{
-    listing->done = listing->answered && listing->in_flight == 0;
-}
 
 static void on_staged(void *ctx, const struct pg_rows *rows, const struct error *err)
 {
@@ -46,11 +41,11 @@ static void on_staged(void *ctx, const struct pg_rows *rows, const struct error 
     } else {
         listing->distinct += pg_i64(rows, 0, "staged");
     }
-    if (listing->is_paused && listing->request != NULL) {
+    if (listing->is_paused && listing->walk.request != NULL) {
         listing->is_paused = false;
-        http_resume(listing->request);
+        http_resume(listing->walk.request);
     }
-    end_if_complete(listing);
+    listing->is_idle = listing->in_flight == 0;
 }
 
 static bool stage_piece(struct listing *listing, struct error *err)
@@ -72,12 +67,13 @@ static bool stage_piece(struct listing *listing, struct error *err)
         return false;
     }
     listing->in_flight++;
+    listing->is_idle = false;
     listing->staged += (int64_t)listing->count;
     listing->count = 0;
     buf_clear(&listing->bytes);
-    if (listing->in_flight >= PIECES_IN_FLIGHT && listing->request != NULL) {
+    if (listing->in_flight >= PIECES_IN_FLIGHT && listing->walk.request != NULL) {
         listing->is_paused = true;
-        http_pause(listing->request);
+        http_pause(listing->walk.request);
     }
     return true;
 }
@@ -95,42 +91,48 @@ static bool on_id(void *ctx, struct span id, struct error *err)
            stage_piece(listing, err);
 }
 
-static void on_listed(void *ctx, uint64_t count, const struct error *err)
-{
-    struct listing *listing = ctx;
-    struct error why = *err;
-    (void)count;
-    listing->request = NULL;
-    if (why.kind == ERROR_NONE) {
-        (void)stage_piece(listing, &why);
-    }
-    if (why.kind != ERROR_NONE && listing->err.kind == ERROR_NONE) {
-        listing->err = why;
-    }
-    listing->answered = true;
-    end_if_complete(listing);
-}
-
-static bool list_once(struct runtime *rt, struct side *side, struct listing *listing,
-                      struct error *err)
+static void begin(struct listing *listing)
 {
     listing->count = 0;
     listing->staged = 0;
-    listing->distinct = 0;
-    listing->in_flight = 0;
-    listing->is_paused = listing->answered = listing->done = listing->is_ledgers = false;
-    error_clear(&listing->err);
     buf_clear(&listing->bytes);
-    listing->request =
-        chroma_list_ids(&side->chroma, &side->collection.uuid, on_id, on_listed, listing, err);
-    if (listing->request == NULL || !runtime_await(rt, &listing->done, err)) {
+    listing->walk.pages.is_anew = false;
+}
+
+/* One question to the server, and what it brings in the ledger. */
+static bool take_step(struct runtime *rt, struct listing *listing, struct error *err)
+{
+    struct id_walk *walk = &listing->walk;
+    bool is_list = walk->pages.step == ID_PAGES_LIST;
+    struct error why = {0};
+    bool ok = id_walk_ask(walk, &why) && (!is_list || stage_piece(listing, &why));
+    struct error ended = {0};
+    if (why.kind != ERROR_CANCELLED && !runtime_await(rt, &listing->is_idle, &ended)) {
+        why = ended;
+    }
+    listing->is_paused = false;
+    if (listing->is_ledgers || !ok || why.kind != ERROR_NONE) {
+        *err = listing->is_ledgers ? listing->err : why;
         return false;
     }
-    if (listing->err.kind != ERROR_NONE) {
-        *err = listing->err;
-        return false;
+    if (is_list) {
+        id_pages_listed(&walk->pages, walk->listed, (uint64_t)listing->distinct);
     }
     return true;
+}
+
+static bool list(struct runtime *rt, struct listing *listing, struct error *err)
+{
+    struct id_walk *walk = &listing->walk;
+    while (walk->pages.step == ID_PAGES_COUNT || walk->pages.step == ID_PAGES_LIST) {
+        if (walk->pages.is_anew) {
+            begin(listing);
+        }
+        if (!take_step(rt, listing, err)) {
+            return false;
+        }
+    }
+    return walk->pages.step == ID_PAGES_DONE || id_walk_refuse_short(walk, err);
 }
 
 /* Which of the waits has gone on for too long; *since_ms: of the first 500 in a row, 0: there is none. */
@@ -152,11 +154,23 @@ static bool is_beyond_patience(struct runtime *rt, int64_t *since_ms, struct err
     return true;
 }
 
+/* At least as long as the server asks for. False: the program ends, as *err says then. */
+static bool wait(struct runtime *rt, uint32_t attempt, struct error *err)
+{
+    struct error cancelled = {0};
+    uint32_t wait_ms = backoff_ms(&rt->rng, attempt, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+    if (runtime_sleep(rt, err->retry_after_ms > wait_ms ? err->retry_after_ms : wait_ms,
+                      &cancelled)) {
+        return true;
+    }
+    *err = cancelled;
+    return false;
+}
+
 bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage, void *ctx,
                  struct listing_result *out, struct error *err)
 {
     struct listing *listing = calloc(1, sizeof *listing);
-    int64_t distinct = 0;
     int64_t failing_since_ms = 0;
     bool ok = false;
     if (listing == NULL) {
@@ -164,27 +178,29 @@ bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage,
     }
     listing->stage = stage;
     listing->ctx = ctx;
+    listing->is_idle = true;
     buf_init(&listing->bytes, PIECE_BYTES + LIMIT_RECORD_ID);
+    id_walk_begin(&listing->walk, rt, side, on_id, listing);
     for (uint32_t attempt = 0;; attempt++) {
+        uint64_t known = listing->walk.pages.offset;
         error_clear(err);
-        ok = list_once(rt, side, listing, err);
-        distinct += listing->distinct;
-        if (ok || listing->is_ledgers || error_disposition(err->kind) != DISPOSITION_RETRY ||
+        ok = list(rt, listing, err);
+        attempt = listing->walk.pages.offset > known ? 0 : attempt; /* it goes on, with pauses */
+        if (ok || listing->is_ledgers || listing->walk.is_callers ||
+            error_disposition(err->kind) != DISPOSITION_RETRY ||
             is_beyond_patience(rt, &failing_since_ms, err)) {
             break;
         }
         log_event(LOG_WARN, "listing.waits", LOG_TEXT("why", err->message));
         runtime_waits(rt, err->message);
-        struct error cancelled = {0};
-        if (!runtime_sleep(rt, backoff_ms(&rt->rng, attempt, BACKOFF_BASE_MS, BACKOFF_CAP_MS),
-                           &cancelled)) {
-            *err = cancelled;
+        if (!wait(rt, attempt, err)) {
             break;
         }
     }
     runtime_waits(rt, "");
     out->listed = listing->staged;
-    out->distinct = distinct;
+    out->distinct = listing->distinct;
+    id_walk_deinit(&listing->walk);
     buf_deinit(&listing->bytes);
     free(listing);
     return ok;

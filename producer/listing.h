@@ -21,7 +21,8 @@ struct listing_result {
 };
 
 /* Lists every id of the side's collection, waited for. A server that fails for the moment is waited for, visibly, and
- * asked again from the start, ordinals too (the staging keeps one of each id). One that answers 500 for longer than --patience
+ * asked again: for the page that failed, or from the start, ordinals too (the staging keeps one of each id). One that lists fewer
+ * ids than it counts records is asked by pages (id_pages.h), and is an ERROR_REJECTED when that does not help. One that answers 500 for longer than --patience
  * is an ERROR_REJECTED: one damaged id makes every listing of a collection fail so. What the ledger says is not asked again:
  * ERROR_CONFLICT, another producer has taken over; ERROR_UNAVAILABLE, nobody knows what is staged. */
 MUST_CHECK bool listing_run(struct runtime *rt, struct side *side, listing_stage_fn *stage,

@@ -148,11 +148,15 @@ struct http_request *chroma_delete_collection(struct chroma *chroma, const char 
 struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,
                                            struct span body, chroma_done_fn *fn, void *ctx,
                                            struct error *err);
-/* Streams every id through on_id (get with include:[] and no limit). The returned request may be
- * paused. */
+/* Streams ids through on_id (get with include:[]): a page of them, or with limit 0 all, as far as the server gives them:
+ * it may cut them and not say so. The returned request may be paused. */
+struct chroma_page {
+    uint64_t offset;
+    uint32_t limit;
+};
 struct http_request *chroma_list_ids(struct chroma *chroma, const struct uuid *collection,
-                                     id_stream_fn *on_id, chroma_ids_fn *fn, void *ctx,
-                                     struct error *err);
+                                     struct chroma_page page, id_stream_fn *on_id,
+                                     chroma_ids_fn *fn, void *ctx, struct error *err);
 struct http_request *chroma_count(struct chroma *chroma, const struct uuid *collection,
                                   chroma_count_fn *fn, void *ctx, struct error *err);
 /* body: columns_write_get. */

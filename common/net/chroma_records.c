@@ -3,6 +3,8 @@
  * ready from format/columns.h; answers go back unread, but for the ids, which are read while they
  * arrive.
  */
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/number.h"
 #include "net/chroma_call.h"
@@ -50,8 +52,8 @@ static void finish_listing(struct chroma_call *call, const struct http_answer *a
 }
 
 struct http_request *chroma_list_ids(struct chroma *chroma, const struct uuid *collection,
-                                     id_stream_fn *each, chroma_ids_fn *fn, void *ctx,
-                                     struct error *err)
+                                     struct chroma_page page, id_stream_fn *each, chroma_ids_fn *fn,
+                                     void *ctx, struct error *err)
 {
     struct chroma_call *call = chroma_call_new(chroma, ctx, err);
 
@@ -68,9 +70,15 @@ struct http_request *chroma_list_ids(struct chroma *chroma, const struct uuid *c
         return NULL;
     }
     chroma_call_collection(call, collection->text, "get");
+    buf_append_str(&call->body, "{\"include\":[]");
+    if (page.limit > 0) {
+        buf_printf(&call->body, ",\"limit\":%" PRIu32 ",\"offset\":%" PRIu64, page.limit,
+                   page.offset);
+    }
+    buf_append_byte(&call->body, '}');
     return chroma_call_send(call,
                             (struct http_call){.method = "POST",
-                                               .body = SPAN_LITERAL("{\"include\":[]}"),
+                                               .body = buf_span(&call->body),
                                                .deadline_ms = clock_boottime_ms() + LISTING_MS,
                                                .idle_ms = LISTING_IDLE_MS,
                                                .on_body = on_listing},

@@ -404,7 +404,8 @@ static void records_are_written_counted_listed_and_read(void **state)
     expect_fine(&result);
     assert_int_equal(result.count, 5000);
     result.count = 0;
-    finish(chroma_list_ids(&world.source, &collection.uuid, on_id, on_count, &result, &err),
+    finish(chroma_list_ids(&world.source, &collection.uuid, (struct chroma_page){0}, on_id,
+                           on_count, &result, &err),
            &result, &err);
     expect_fine(&result);
     assert_int_equal(result.count, 5000);

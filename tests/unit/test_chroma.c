@@ -368,7 +368,10 @@ static void a_server_with_api_v1_has_paths_of_its_own(void **state)
     expect_request("GET " V1_RECORDS "/count HTTP/1.1\r\n", "");
     assert_int_equal(result.count, 17);
     result = (struct result){0};
-    finish(world, chroma_list_ids(chroma, &some_uuid, on_id, on_count, &result, &err), &result);
+    finish(world,
+           chroma_list_ids(chroma, &some_uuid, (struct chroma_page){0}, on_id, on_count, &result,
+                           &err),
+           &result);
     expect_request("POST " V1_RECORDS "/get HTTP/1.1\r\n", "{\"include\":[]}");
     result = (struct result){0};
     finish(world, chroma_get_records(chroma, &some_uuid, body, 0, on_answer, &result, &err),
@@ -491,7 +494,8 @@ static void ids_are_streamed(void **state)
     struct error err = {0};
 
     finish(*state,
-           chroma_list_ids(serve(*state, &reply), &some_uuid, on_id, on_count, &result, &err),
+           chroma_list_ids(serve(*state, &reply), &some_uuid, (struct chroma_page){0}, on_id,
+                           on_count, &result, &err),
            &result);
     expect_request("POST " RECORDS "/get HTTP/1.1\r\n", "{\"include\":[]}");
     assert_int_equal(result.err.kind, ERROR_NONE);
@@ -512,10 +516,10 @@ static void a_broken_list_of_ids_is_a_format_error_of_that_server(void **state)
         struct result result = {0};
         struct error err = {0};
 
-        finish(
-            *state,
-            chroma_list_ids(serve(*state, &cases[i]), &some_uuid, on_id, on_count, &result, &err),
-            &result);
+        finish(*state,
+               chroma_list_ids(serve(*state, &cases[i]), &some_uuid, (struct chroma_page){0}, on_id,
+                               on_count, &result, &err),
+               &result);
         assert_int_equal(result.err.kind, ERROR_FORMAT);
         assert_ptr_equal(strstr(result.err.message, "source 127.0.0.1:"), result.err.message);
         assert_non_null(strstr(result.err.message, ": the list of ids: "));
@@ -529,7 +533,8 @@ static void a_refused_id_ends_the_listing_with_its_own_error(void **state)
     struct error err = {0};
 
     finish(*state,
-           chroma_list_ids(serve(*state, &reply), &some_uuid, on_id, on_count, &result, &err),
+           chroma_list_ids(serve(*state, &reply), &some_uuid, (struct chroma_page){0}, on_id,
+                           on_count, &result, &err),
            &result);
     assert_int_equal(result.err.kind, ERROR_CONFLICT);
     assert_string_equal(result.err.message, "the plan is another's now");
@@ -543,7 +548,8 @@ static void a_refused_listing_is_a_refusal(void **state)
     struct error err = {0};
 
     finish(*state,
-           chroma_list_ids(serve(*state, &reply), &some_uuid, on_id, on_count, &result, &err),
+           chroma_list_ids(serve(*state, &reply), &some_uuid, (struct chroma_page){0}, on_id,
+                           on_count, &result, &err),
            &result);
     assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
     assert_non_null(strstr(result.err.message, "500: Error finding id"));
