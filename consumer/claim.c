@@ -96,7 +96,8 @@ static void answer_slot(struct consumer *consumer, const struct ticket *ticket, 
         struct error *why = &consumer->parcels[slot].error;
         const char *origin = pg_cstr(rows, row, "origin");
         bool is_known = targets_lack_secret(&consumer->targets, origin);
-        if (targets_find_secret(&consumer->targets, origin, why)) {
+        if (targets_find_secret(&consumer->targets, origin, pg_cstr(rows, row, "auth_style"),
+                                why)) {
             consumer->to_claim.waits[slot] = true; /* ask again, now with it */
             return;
         }

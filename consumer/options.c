@@ -53,5 +53,6 @@ const struct option_help consumer_help = {
     "  FERRY_TARGET_AUTH   x-chroma-token (default), bearer, basic or none\n"
     "  FERRY_TARGET_USER, FERRY_TARGET_PASSWORD (or FERRY_TARGET_PASSWORD_FILE)   basic\n"
     "  FERRY_TARGET_CA_FILE, FERRY_TARGET_CERT_FILE, FERRY_TARGET_KEY_FILE   TLS, PEM\n"
-    "  CHROMA_API_KEY   for Chroma Cloud, or for CHROMA_HOST\n" ENVIRONMENT_LOG,
+    "  CHROMA_API_KEY   for Chroma Cloud, or for CHROMA_HOST\n"
+    "  CHROMA_AUTH_TOKEN, CHROMA_CUSTOM_AUTH_CREDENTIALS   for CHROMA_HOST\n" ENVIRONMENT_LOG,
 };

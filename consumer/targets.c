@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/link.h"
 #include "run/chroma_link.h"
 
 bool targets_open(struct targets *targets, const struct option_set *options, struct http *http,
@@ -111,10 +112,34 @@ static bool find_header(const struct targets *targets, const char *origin,
     return true;
 }
 
-bool targets_find_secret(struct targets *targets, const char *origin, struct error *err)
+static bool is_headers(const char *style)
 {
-    char header[512];
-    bool is_found = find_header(targets, origin, NULL, header, err);
+    return strcmp(style, SECRET_STYLE_HEADERS) == 0;
+}
+
+/* Of a target that wants none but the header lines of a file. */
+static bool find_headers(const struct targets *targets, const char *origin,
+                         const struct chroma *chroma, struct error *err)
+{
+    struct secret_request request = request_for(targets, origin, chroma);
+    struct link link;
+    bool ok = link_find(targets->options, &request,
+                        option_text(targets->options, "target-header-file"), "", &link, err);
+    bool has_any = ok && link.headers[0] != '\0';
+
+    explicit_bzero(link.headers, sizeof link.headers);
+    return has_any || error_set(err, ERROR_AUTH,
+                                "no header lines for %s: set FERRY_TARGET to its address, and "
+                                "FERRY_TARGET_HEADER_FILE, or give it an [endpoint] in ferry.conf",
+                                origin);
+}
+
+bool targets_find_secret(struct targets *targets, const char *origin, const char *style,
+                         struct error *err)
+{
+    char header[512] = "";
+    bool is_found = is_headers(style) ? find_headers(targets, origin, NULL, err)
+                                      : find_header(targets, origin, NULL, header, err);
 
     explicit_bzero(header, sizeof header);
     if (is_found) {
@@ -157,7 +182,8 @@ static bool fill(const struct targets *targets, struct target *target, const str
                  int row, struct error *err)
 {
     struct chroma *chroma = &target->chroma;
-    bool needs_secret = strcmp(pg_cstr(rows, row, "auth_style"), "none") != 0;
+    const char *style = pg_cstr(rows, row, "auth_style");
+    bool needs_secret = strcmp(style, "none") != 0 && !is_headers(style);
 
     chroma->http = targets->http;
     snprintf(chroma->role, sizeof chroma->role, "target");
@@ -172,6 +198,7 @@ static bool fill(const struct targets *targets, struct target *target, const str
                          pg_cstr(rows, row, "space"));
     }
     return http_parse_address(pg_cstr(rows, row, "url"), &chroma->address, err) &&
+           (!is_headers(style) || find_headers(targets, chroma->address.origin, chroma, err)) &&
            (!needs_secret ||
             find_header(targets, chroma->address.origin, chroma, chroma->auth_header, err)) &&
            find_link(targets, target, err);

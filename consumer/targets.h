@@ -37,7 +37,7 @@ struct origins {
 struct targets {
     const struct option_set *options;
     struct http *http;
-    char expected_origin[300]; /* of FERRY_TARGET, or "" */
+    char expected_origin[300]; /* of FERRY_TARGET, or what Chroma's variables name, or "" */
     struct target *first;      /* owned */
     struct origins with_secret;
     struct origins without_secret;
@@ -52,8 +52,9 @@ struct target *targets_take(struct targets *targets, const struct pg_rows *rows,
                             struct error *err);
 /* It has been looked for in vain. */
 bool targets_lack_secret(const struct targets *targets, const char *origin);
-/* Looks for a secret for the origin and remembers what came of it. False with *err: there is none, or none that can be
- * used; then what to set. */
-MUST_CHECK bool targets_find_secret(struct targets *targets, const char *origin, struct error *err);
+/* Looks for a secret for the origin, of the ledger's style, and remembers what came of it. False with *err: there is none,
+ * or none that can be used; then what to set. */
+MUST_CHECK bool targets_find_secret(struct targets *targets, const char *origin, const char *style,
+                                    struct error *err);
 
 #endif

@@ -238,7 +238,10 @@ static const struct option_row verify_rows[] = {
     "the source\n"                                                                                   \
     "  CHROMA_HOST, CHROMA_PORT, CHROMA_SSL   without those: the target. CHROMA_CLIENT_TYPE "        \
     "decides (cloud or http);\n"                                                                     \
-    "    FERRY_… and flags win\n"
+    "    FERRY_… and flags win\n"                                                                  \
+    "  CHROMA_ENDPOINT   another address of Chroma Cloud, or in place of CHROMA_HOST\n"              \
+    "  CHROMA_AUTH_TOKEN (CHROMA_AUTH_TOKEN_TRANSPORT_HEADER), CHROMA_CUSTOM_AUTH_CREDENTIALS   "    \
+    "for CHROMA_HOST\n"
 #define SECRET_ENVIRONMENT PG_ENVIRONMENT ENVIRONMENT_BUS TOKEN_ENVIRONMENT
 
 const struct command commands[] = {

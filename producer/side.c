@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/log.h"
 #include "producer/side_asked.h"
 #include "producer/side_probe.h"
 #include "run/chroma_link.h"
@@ -130,18 +131,23 @@ static bool find_secret(struct side *side, struct runtime *rt, struct error *err
         .tenant = side->has_tenant ? chroma->tenant : NULL,
         .database = side->has_database ? chroma->database : NULL,
     };
-    return secret_find(rt->options, &request, chroma->auth_header, side->auth_style, err) &&
-           (server != NULL || !is_unbound(rt, chroma, err)) &&
-           chroma_link(chroma, rt->options, &request,
-                       role_option(rt->options, chroma->role, "header-file"), &is_warned, err);
+    if (!secret_find(rt->options, &request, chroma->auth_header, side->auth_style, err) ||
+        (server == NULL && is_unbound(rt, chroma, err)) ||
+        !chroma_link(chroma, rt->options, &request,
+                     role_option(rt->options, chroma->role, "header-file"), &is_warned, err)) {
+        return false;
+    }
+    if (chroma->auth_header[0] == '\0' && chroma->headers[0] != '\0') {
+        snprintf(side->auth_style, sizeof side->auth_style, SECRET_STYLE_HEADERS);
+    }
+    return true;
 }
 
 bool side_open(struct side *side, struct runtime *rt, const char *role, const char *url,
                const char *tenant, const char *database, struct error *err)
 {
     memset(side, 0, sizeof *side);
-    const char *configured = role_option(rt->options, role, "");
-    url = url != NULL ? url : configured;
+    url = url != NULL ? url : role_option(rt->options, role, "");
     side->has_tenant = tenant != NULL || is_given(rt->options, role, "tenant");
     side->has_database = database != NULL || is_given(rt->options, role, "database");
     tenant = tenant != NULL ? tenant : role_option(rt->options, role, "tenant");

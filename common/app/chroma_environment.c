@@ -22,6 +22,10 @@ const char *const chroma_variable_names[CHROMA_VARIABLES] = {
     [CHROMA_LOWER_API_KEY] = "chroma_cloud_api_key",
     [CHROMA_LOWER_TENANT] = "chroma_cloud_tenant_id",
     [CHROMA_LOWER_DATABASE] = "chroma_cloud_database",
+    [CHROMA_ENDPOINT] = "CHROMA_ENDPOINT",
+    [CHROMA_AUTH_TOKEN] = "CHROMA_AUTH_TOKEN",
+    [CHROMA_AUTH_TOKEN_TRANSPORT_HEADER] = "CHROMA_AUTH_TOKEN_TRANSPORT_HEADER",
+    [CHROMA_CUSTOM_AUTH_CREDENTIALS] = "CHROMA_CUSTOM_AUTH_CREDENTIALS",
 };
 
 static bool is_set(const char *value)
@@ -141,17 +145,44 @@ static bool is_cloud_host(const char *host)
            strncasecmp(name + len - (sizeof(domain) - 1), domain, sizeof(domain) - 1) == 0;
 }
 
+static enum chroma_variable host_from(const char *const values[])
+{
+    return is_set(values[CHROMA_ENDPOINT]) ? CHROMA_ENDPOINT
+           : is_set(values[CHROMA_HOST])   ? CHROMA_HOST
+           : is_set(values[CHROMA_PORT])   ? CHROMA_PORT
+                                           : CHROMA_VARIABLES;
+}
+
+/* Of a server of one's own. */
+static bool write_endpoint(const char *const values[], char *out, size_t size, struct error *err)
+{
+    const char *endpoint = values[CHROMA_ENDPOINT];
+    if (!has_scheme(endpoint) || strchr(endpoint, '@') != NULL || strlen(endpoint) >= size) {
+        return error_set(err, ERROR_USAGE,
+                         "CHROMA_ENDPOINT must be an address like https://host:8000, without user "
+                         "and password");
+    }
+    if (is_set(values[CHROMA_HOST])) {
+        return error_set(err, ERROR_USAGE,
+                         "CHROMA_ENDPOINT and CHROMA_HOST both name a server: unset one");
+    }
+    snprintf(out, size, "%s", endpoint);
+    return true;
+}
+
 static bool choose(const char *const values[], struct chroma_environment *out, struct error *err)
 {
     const char *type = is_set(values[CHROMA_CLIENT_TYPE]) ? values[CHROMA_CLIENT_TYPE] : "";
-    bool has_host = is_set(values[CHROMA_HOST]) || is_set(values[CHROMA_PORT]);
+    bool has_host = host_from(values) != CHROMA_VARIABLES;
     if (strcasecmp(type, "cloud") == 0) {
         out->rule = CHROMA_RULE_CLOUD;
         snprintf(out->why, sizeof out->why, "CHROMA_CLIENT_TYPE: the target is Chroma Cloud");
     } else if (strcasecmp(type, "http") == 0) {
         out->rule = CHROMA_RULE_HTTP;
         snprintf(out->why, sizeof out->why, "CHROMA_CLIENT_TYPE: the target is the server of %s",
-                 has_host ? "CHROMA_HOST and CHROMA_PORT" : DEFAULT_HOST ":" DEFAULT_PORT);
+                 !has_host                         ? DEFAULT_HOST ":" DEFAULT_PORT
+                 : is_set(values[CHROMA_ENDPOINT]) ? "CHROMA_ENDPOINT"
+                                                   : "CHROMA_HOST and CHROMA_PORT");
     } else if (strcasecmp(type, "persistent") == 0 || strcasecmp(type, "ephemeral") == 0) {
         out->rule = CHROMA_RULE_LOCAL;
         snprintf(out->why, sizeof out->why,
@@ -160,9 +191,10 @@ static bool choose(const char *const values[], struct chroma_environment *out, s
     } else if (type[0] != '\0') {
         return error_set(err, ERROR_USAGE,
                          "CHROMA_CLIENT_TYPE must be cloud, http, persistent or ephemeral");
-    } else if (is_cloud_host(values[CHROMA_HOST])) {
+    } else if (is_cloud_host(values[CHROMA_ENDPOINT]) || is_cloud_host(values[CHROMA_HOST])) {
         out->rule = CHROMA_RULE_CLOUD;
-        snprintf(out->why, sizeof out->why, "CHROMA_HOST is Chroma Cloud's: it is the target");
+        snprintf(out->why, sizeof out->why, "%s is Chroma Cloud's: it is the target",
+                 is_cloud_host(values[CHROMA_ENDPOINT]) ? "CHROMA_ENDPOINT" : "CHROMA_HOST");
     } else if (out->key != NULL && out->tenant != NULL) {
         out->rule = CHROMA_RULE_CLOUD;
         snprintf(out->why, sizeof out->why, "%s and %s are set: the target is Chroma Cloud",
@@ -170,16 +202,31 @@ static bool choose(const char *const values[], struct chroma_environment *out, s
     } else if (has_host) {
         out->rule = CHROMA_RULE_HTTP;
         snprintf(out->why, sizeof out->why, "%s is set: the target is that server",
-                 is_set(values[CHROMA_HOST]) ? "CHROMA_HOST" : "CHROMA_PORT");
+                 chroma_variable_names[host_from(values)]);
     }
     return true;
 }
 
-static enum chroma_variable host_from(const char *const values[])
+/* The address by which Chroma Cloud is reached: its own, or the one that CHROMA_ENDPOINT gives it. */
+static bool write_cloud_address(const char *const values[], struct chroma_environment *out,
+                                struct error *err)
 {
-    return is_set(values[CHROMA_HOST])   ? CHROMA_HOST
-           : is_set(values[CHROMA_PORT]) ? CHROMA_PORT
-                                         : CHROMA_VARIABLES;
+    const char *endpoint = is_set(values[CHROMA_ENDPOINT]) ? values[CHROMA_ENDPOINT] : NULL;
+    const char *host = endpoint != NULL                     ? endpoint
+                       : is_cloud_host(values[CHROMA_HOST]) ? values[CHROMA_HOST]
+                                                            : CHROMA_CLOUD_URL;
+    int written =
+        snprintf(out->target, sizeof out->target, "%s%s", has_scheme(host) ? "" : "https://", host);
+    if (written < 0 || (size_t)written >= sizeof out->target || strchr(host, '@') != NULL) {
+        return error_set(err, ERROR_USAGE, "%s is not a host name",
+                         endpoint != NULL ? "CHROMA_ENDPOINT" : "CHROMA_HOST");
+    }
+    if (endpoint != NULL && strncasecmp(out->target, "https://", 8) != 0) {
+        return error_set(err, ERROR_USAGE,
+                         "CHROMA_ENDPOINT is no https:// address, but Chroma Cloud is the target: "
+                         "unset it, or name --source and --target");
+    }
+    return true;
 }
 
 /* Where the host is Cloud's own, nothing is said of a source but the default. */
@@ -188,16 +235,17 @@ static bool write_cloud(const char *const values[], struct chroma_environment *o
 {
     static const char *const nothing[CHROMA_VARIABLES] = {NULL};
     bool is_host = is_cloud_host(values[CHROMA_HOST]);
-    const char *host = is_host ? values[CHROMA_HOST] : CHROMA_CLOUD_URL;
-    int written =
-        snprintf(out->target, sizeof out->target, "%s%s", has_scheme(host) ? "" : "https://", host);
-    if (written < 0 || (size_t)written >= sizeof out->target || strchr(host, '@') != NULL) {
-        return error_set(err, ERROR_USAGE, "CHROMA_HOST is not a host name");
+    if (!write_cloud_address(values, out, err)) {
+        return false;
     }
-    out->target_from = is_host                              ? CHROMA_HOST
+    out->target_from = is_set(values[CHROMA_ENDPOINT])      ? CHROMA_ENDPOINT
+                       : is_host                            ? CHROMA_HOST
                        : is_set(values[CHROMA_CLIENT_TYPE]) ? CHROMA_CLIENT_TYPE
                                                             : out->key_from;
-    out->source_from = is_host ? CHROMA_VARIABLES : host_from(values);
+    out->source_from = is_host                       ? CHROMA_VARIABLES
+                       : is_set(values[CHROMA_HOST]) ? CHROMA_HOST
+                       : is_set(values[CHROMA_PORT]) ? CHROMA_PORT
+                                                     : CHROMA_VARIABLES;
     return write_host(is_host ? nothing : values, out->source, sizeof out->source, err);
 }
 
@@ -212,12 +260,14 @@ bool chroma_environment_read(const char *const values[CHROMA_VARIABLES],
     out->key = either(values, CHROMA_API_KEY, CHROMA_LOWER_API_KEY, &out->key_from);
     out->tenant = either(values, CHROMA_TENANT, CHROMA_LOWER_TENANT, &out->tenant_from);
     out->database = either(values, CHROMA_DATABASE, CHROMA_LOWER_DATABASE, &out->database_from);
-    if (!choose(values, out, err)) {
+    if (!chroma_credentials_read(values, out, err) || !choose(values, out, err)) {
         return false;
     }
     if (out->rule == CHROMA_RULE_HTTP) {
         out->target_from = host_from(values);
-        return write_host(values, out->target, sizeof out->target, err);
+        return is_set(values[CHROMA_ENDPOINT])
+                   ? write_endpoint(values, out->target, sizeof out->target, err)
+                   : write_host(values, out->target, sizeof out->target, err);
     }
     return out->rule != CHROMA_RULE_CLOUD || write_cloud(values, out, err);
 }

@@ -22,6 +22,10 @@ enum chroma_variable { /* in the order of chroma_variable_names */
     CHROMA_LOWER_API_KEY, /* chroma_cloud_api_key and so on: where the one above is not set */
     CHROMA_LOWER_TENANT,
     CHROMA_LOWER_DATABASE,
+    CHROMA_ENDPOINT,   /* an address: Chroma Cloud's, or in place of host and port */
+    CHROMA_AUTH_TOKEN, /* of a server of one's own, as is the next but one */
+    CHROMA_AUTH_TOKEN_TRANSPORT_HEADER,
+    CHROMA_CUSTOM_AUTH_CREDENTIALS, /* user:password, else a token */
     CHROMA_VARIABLES
 };
 extern const char *const chroma_variable_names[CHROMA_VARIABLES];
@@ -33,6 +37,12 @@ enum chroma_rule {
     CHROMA_RULE_LOCAL, /* the client type names a Chroma without a server: nothing follows */
 };
 
+enum chroma_credentials {
+    CHROMA_CREDENTIALS_BEARER, /* as Chroma's own clients send a token */
+    CHROMA_CREDENTIALS_X_CHROMA_TOKEN,
+    CHROMA_CREDENTIALS_BASIC,
+};
+
 struct chroma_environment {
     enum chroma_rule rule;
     char why[200];      /* one line for people: which rule applied, and by which variables */
@@ -40,13 +50,23 @@ struct chroma_environment {
     char source[400];   /* of CHROMA_RULE_CLOUD: the source when none is given, else "" */
     const char *tenant; /* of the target, borrowed from the values, or NULL */
     const char *database;
-    const char *key; /* a secret, borrowed, or NULL */
+    const char *key; /* a secret, borrowed, or NULL: of Chroma Cloud, or of the target */
+    /* A secret of the server of one's own that is named beside it: the target, beside Chroma Cloud the source. Borrowed, or
+     * NULL. */
+    const char *credentials;
+    enum chroma_credentials credentials_style;
     /* The variable that each comes from, as a chroma_variable; CHROMA_VARIABLES: none, it is a rule's default. */
-    enum chroma_variable target_from, source_from, tenant_from, database_from, key_from;
+    enum chroma_variable target_from, source_from, tenant_from, database_from, key_from,
+        credentials_from;
 };
 
+/* The server of one's own among them, which the credentials are for: its URL, or "". */
+const char *chroma_environment_own(const struct chroma_environment *environment);
 /* values: of each variable, NULL or "" when not set. ERROR_USAGE names the variable whose value cannot be meant. */
 MUST_CHECK bool chroma_environment_read(const char *const values[CHROMA_VARIABLES],
+                                        struct chroma_environment *out, struct error *err);
+/* chroma_credentials.c: the part of it that concerns credentials. */
+MUST_CHECK bool chroma_credentials_read(const char *const values[CHROMA_VARIABLES],
                                         struct chroma_environment *out, struct error *err);
 
 #endif

@@ -21,6 +21,7 @@ const char *const config_key_names[CONFIG_KEYS] = {
     [CONFIG_KEY_FILE] = "key_file",
     [CONFIG_HEADER_FILE] = "header_file",
     [CONFIG_PROFILE] = "profile",
+    [CONFIG_CLOUD] = "cloud",
 };
 
 bool config_read(const char *path, struct config **out, struct error *err)

@@ -25,6 +25,7 @@ enum config_key {
     CONFIG_KEY_FILE,
     CONFIG_HEADER_FILE,
     CONFIG_PROFILE,
+    CONFIG_CLOUD, /* true: the address is Chroma Cloud's */
     CONFIG_KEYS
 };
 extern const char *const config_key_names[CONFIG_KEYS]; /* "url", "token_file" … */

@@ -88,6 +88,7 @@ static void read_environment(struct option_parser *parser)
     } else if (!value_named(parser->set, CONFIG_NAME)->is_refused) {
         option_read_config(parser, value_named(parser->set, CONFIG_NAME)->text);
         option_choose_endpoints(parser);
+        option_note_chroma_servers(parser->set);
     }
 }
 

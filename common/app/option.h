@@ -74,8 +74,8 @@ typedef bool option_variable_fn(void *ctx, const char *variable, const char *val
 MUST_CHECK bool option_each_variable(const struct option_set *set, const char *prefix,
                                      option_variable_fn *fn, void *ctx, struct error *err);
 
-/* The address of a role's server ("source", "target") as flag, variable or endpoint give it; NULL: nowhere. What the secrets
- * set for that role are bound to; also for programs whose table has no such row, which Chroma's variables do not reach. */
+/* The address of a role's server ("source", "target") as flag, variable, endpoint or Chroma's variables give it; NULL: nowhere.
+ * What the secrets set for that role are bound to; also for programs whose table has no such row. */
 const char *option_server(const struct option_set *set, const char *role);
 /* The ferry.conf that was read, or NULL. */
 const char *option_config_path(const struct option_set *set);

@@ -2,6 +2,7 @@
  * Chroma's own variables for options that nothing else sets; the rules are chroma_environment.c's. A tenant and a database
  * belong to the server that is named beside them: for a target of another origin they say nothing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "app/chroma_environment.h"
@@ -12,6 +13,20 @@ void option_chroma_values(const struct option_set *set, const char *values[])
 {
     for (size_t i = 0; i < CHROMA_VARIABLES; i++) {
         values[i] = option_environment(set, chroma_variable_names[i]);
+    }
+}
+
+void option_note_chroma_servers(struct option_set *set)
+{
+    const char *values[CHROMA_VARIABLES];
+    struct chroma_environment chroma;
+    struct error ignored = {0};
+    option_chroma_values(set, values);
+    if (chroma_environment_read(values, &chroma, &ignored)) {
+        snprintf(set->chroma_servers[SECRET_SOURCE], sizeof *set->chroma_servers, "%s",
+                 chroma.source);
+        snprintf(set->chroma_servers[SECRET_TARGET], sizeof *set->chroma_servers, "%s",
+                 chroma.target);
     }
 }
 
@@ -70,6 +85,11 @@ static const char *choose(const struct option_set *set, const char *env,
         *from = chroma->tenant_from;
         return chroma->tenant;
     }
+    if (strcmp(env, "FERRY_TARGET_CLOUD") == 0 && chroma->rule == CHROMA_RULE_CLOUD &&
+        describes_target(set, chroma)) {
+        *from = chroma->target_from;
+        return "true";
+    }
     if (strcmp(env, "FERRY_TARGET_DATABASE") == 0 && describes_target(set, chroma)) {
         *from = chroma->database_from;
         return chroma->database;
@@ -81,7 +101,7 @@ const char *option_from_chroma(struct option_parser *parser, const struct option
                                const char **variable, enum option_origin *origin)
 {
     static const char *const known[] = {"FERRY_SOURCE", "FERRY_TARGET", "FERRY_TARGET_TENANT",
-                                        "FERRY_TARGET_DATABASE"};
+                                        "FERRY_TARGET_DATABASE", "FERRY_TARGET_CLOUD"};
     const char *values[CHROMA_VARIABLES];
     struct chroma_environment *chroma = &parser->chroma;
     bool is_known = false;
@@ -95,10 +115,11 @@ const char *option_from_chroma(struct option_parser *parser, const struct option
     option_chroma_values(parser->set, values);
     struct error why = {0};
     if (!chroma_environment_read(values, chroma, &why)) {
-        if (!parser->is_chroma_refused) {
+        bool matters = strcmp(row->env, "FERRY_TARGET_CLOUD") != 0; /* its target's row says it */
+        if (matters && !parser->is_chroma_refused) {
             option_report(parser, "%s", why.message);
         }
-        parser->is_chroma_refused = true;
+        parser->is_chroma_refused = parser->is_chroma_refused || matters;
         return NULL;
     }
     enum chroma_variable from;

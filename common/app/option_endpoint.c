@@ -30,6 +30,7 @@ static const struct {
     {"_DATABASE", CONFIG_DATABASE},
     {"_HEADER_FILE", CONFIG_HEADER_FILE},
     {"_PROFILE", CONFIG_PROFILE},
+    {"_CLOUD", CONFIG_CLOUD},
     {"_AUTH", CONFIG_AUTH},
     {"_TOKEN", CONFIG_TOKEN_ENV},
     {"_TOKEN_FILE", CONFIG_TOKEN_FILE},
@@ -176,10 +177,15 @@ const char *option_server(const struct option_set *set, const char *role)
         return set->values[row].text;
     }
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
-        if (strcmp(roles[i].name, role) == 0) {
-            return set->sections[i] != NULL ? set->sections[i]->values[CONFIG_URL].text
-                                            : option_find_variable(set, roles[i].variable, &origin);
+        if (strcmp(roles[i].name, role) != 0) {
+            continue;
         }
+        if (set->sections[i] != NULL) {
+            return set->sections[i]->values[CONFIG_URL].text;
+        }
+        const char *text = option_find_variable(set, roles[i].variable, &origin);
+        const char *chroma = set->chroma_servers[i];
+        return text != NULL ? text : chroma[0] != '\0' ? chroma : NULL;
     }
     return NULL;
 }

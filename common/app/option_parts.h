@@ -34,6 +34,7 @@ struct option_set {
     struct config *config;           /* NULL: there is none */
     /* The endpoint that is named for a role, NULL: none. Of config. */
     const struct config_endpoint *sections[2];
+    char chroma_servers[2][400]; /* addresses of a role by Chroma's variables, or "" */
 };
 
 struct option_parser {
@@ -60,6 +61,8 @@ void option_set_text(struct option_parser *parser, size_t index, const char *tex
  * from, NULL when a rule's default. The target's row is settled before those of its tenant and database. */
 const char *option_from_chroma(struct option_parser *parser, const struct option_row *row,
                                const char **variable, enum option_origin *origin);
+/* The addresses that they give the two roles; what cannot be meant gives none here. */
+void option_note_chroma_servers(struct option_set *set);
 /* option.c: a variable's value and whether process or file has it. NULL: not set, or empty. */
 const char *option_find_variable(const struct option_set *set, const char *name,
                                  enum option_origin *origin);

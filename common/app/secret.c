@@ -52,20 +52,27 @@ static bool is_origin_of(const char *address, const char *origin)
            secret_parse_origin(address, named, sizeof(named)) && strcmp(named, origin) == 0;
 }
 
-/* Chroma Cloud's, or the server's that the variables beside it name as the target. CHROMA_HOST without scheme and port
- * may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is the source, which gets no key. */
-static void find_chroma_key(const struct option_set *options, const char *origin,
-                            struct secret *secret)
+/* The key is Chroma Cloud's, or the server's that the variables beside it name as the target. CHROMA_HOST without scheme
+ * and port may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is the source, which gets no
+ * key: it gets the credentials of a server of one's own, and Cloud does not. */
+static void find_chroma_secret(const struct option_set *options, const char *origin,
+                               struct secret *secret)
 {
     const char *values[CHROMA_VARIABLES];
     struct chroma_environment chroma;
     struct error ignored = {0};
     option_chroma_values(options, values);
     bool is_read = chroma_environment_read(values, &chroma, &ignored);
-    bool is_named =
-        is_read && (is_origin_of(chroma.target, origin) ||
-                    (chroma.rule == CHROMA_RULE_HTTP && is_origin_of(values[CHROMA_HOST], origin)));
-    if (chroma.key != NULL && (is_named || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
+    bool is_host = is_read && chroma.rule != CHROMA_RULE_NONE && chroma.rule != CHROMA_RULE_LOCAL &&
+                   is_origin_of(values[CHROMA_HOST], origin) && strcmp(origin, CHROMA_CLOUD_ORIGIN);
+    bool is_own = is_read && (is_host || is_origin_of(chroma_environment_own(&chroma), origin));
+    bool is_target = is_read && (is_origin_of(chroma.target, origin) ||
+                                 (chroma.rule == CHROMA_RULE_HTTP && is_host));
+    if (is_own && chroma.credentials != NULL) {
+        secret->where = chroma_variable_names[chroma.credentials_from];
+        secret->style = secret_style_of(chroma.credentials_style);
+        buf_append_str(&secret->text, chroma.credentials);
+    } else if (chroma.key != NULL && (is_target || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
         secret->where = chroma_variable_names[chroma.key_from];
         secret->style = secret_default_style;
         buf_append_str(&secret->text, chroma.key);
@@ -153,7 +160,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
         goto out;
     }
     if (secret.where == NULL && secret.style->header != NULL) {
-        find_chroma_key(options, request->origin, &secret);
+        find_chroma_secret(options, request->origin, &secret);
     }
     if (secret.where == NULL) {
         ok = true;
@@ -165,7 +172,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     }
     ok = check_text(&secret, err) && write_header(&secret, header, err);
     if (ok) {
-        snprintf(style, STYLE_SIZE, "%s", secret.style->recorded);
+        snprintf(style, STYLE_SIZE, "%s", secret.style->name);
     }
 out:
     explicit_bzero(secret.text.ptr, secret.text.cap);

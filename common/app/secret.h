@@ -9,6 +9,8 @@
 #include "app/option.h"
 #include "base/error.h"
 
+#define SECRET_STYLE_HEADERS "headers" /* in the ledger: no secret, but header lines (link.h) */
+
 enum secret_role {
     SECRET_SOURCE,
     SECRET_TARGET
@@ -22,12 +24,13 @@ struct secret_request {
 };
 
 /* Looks for FERRY_SOURCE_TOKEN / FERRY_TARGET_TOKEN (or …_TOKEN_FILE), FERRY_…_AUTH = none|x-chroma-token|bearer|basic,
- * or FERRY_…_USER and FERRY_…_PASSWORD (or …_PASSWORD_FILE), which mean basic, then CHROMA_API_KEY (or
- * chroma_cloud_api_key) for https://api.trychroma.com:443 or the server that Chroma's variables name as the target. A role's token goes to expected_origin
+ * or FERRY_…_USER and FERRY_…_PASSWORD (or …_PASSWORD_FILE), which mean basic; then CHROMA_AUTH_TOKEN or
+ * CHROMA_CUSTOM_AUTH_CREDENTIALS for the server of one's own that Chroma's variables name, and CHROMA_API_KEY (or
+ * chroma_cloud_api_key) for https://api.trychroma.com:443 or the server that they name as the target. A role's token goes to expected_origin
  * only; for any other origin there is no secret, and no error even if the token is malformed. A file's line end at its end
  * is dropped; a token for basic reads user:password. ERROR_USAGE names the variable, never the value.
  * Writes a whole header line ("X-Chroma-Token: …") or "" when there is no secret for this origin, and the style
- * ("none", "token", "bearer", "basic") for the ledger. */
+ * ("none", "x-chroma-token", "bearer", "basic") for the ledger. */
 MUST_CHECK bool secret_find(const struct option_set *options, const struct secret_request *request,
                             char header[512], char style[16], struct error *err);
 

@@ -2,14 +2,14 @@
 #ifndef APP_SECRET_PARTS_H
 #define APP_SECRET_PARTS_H
 
+#include "app/chroma_environment.h"
 #include "app/endpoint.h"
 #include "app/secret.h"
 #include "base/bytes.h"
 
 struct style {
-    const char *name;
-    const char *recorded; /* its name in the ledger */
-    const char *header;   /* what stands before the secret; NULL: nothing is sent */
+    const char *name;   /* as people write it, and as the ledger has it */
+    const char *header; /* what stands before the secret; NULL: nothing is sent */
     bool is_basic;
 };
 extern const struct style *const secret_default_style;
@@ -27,5 +27,6 @@ bool secret_parse_origin(const char *host, char *out, size_t size);
 /* What is set for a server; nothing is no error. `secret`: empty, of the default style. */
 MUST_CHECK bool secret_find_role(const struct endpoint *from, struct secret *secret,
                                  struct error *err);
+const struct style *secret_style_of(enum chroma_credentials credentials);
 
 #endif

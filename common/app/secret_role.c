@@ -8,20 +8,32 @@
 #include "app/secret_parts.h"
 
 static const struct style styles[] = {
-    {"x-chroma-token", "token", "X-Chroma-Token: ", false},
-    {"token", "token", "X-Chroma-Token: ", false},
-    {"bearer", "bearer", "Authorization: Bearer ", false},
-    {"basic", "basic", "Authorization: Basic ", true},
-    {"none", "none", NULL, false},
+    {"x-chroma-token", "X-Chroma-Token: ", false},
+    {"bearer", "Authorization: Bearer ", false},
+    {"basic", "Authorization: Basic ", true},
+    {"none", NULL, false},
 };
-#define STYLE_BASIC (&styles[3])
+#define STYLE_BASIC (&styles[2])
 const struct style *const secret_default_style = &styles[0];
+
+const struct style *secret_style_of(enum chroma_credentials credentials)
+{
+    switch (credentials) {
+    case CHROMA_CREDENTIALS_X_CHROMA_TOKEN:
+        break;
+    case CHROMA_CREDENTIALS_BEARER:
+        return &styles[1];
+    case CHROMA_CREDENTIALS_BASIC:
+        return STYLE_BASIC;
+    }
+    return secret_default_style;
+}
 
 static bool find_style(const struct endpoint *from, const struct style **out, struct error *err)
 {
     const char *name = endpoint_value(from, ENDPOINT_AUTH);
     *out = &styles[0];
-    if (name == NULL) {
+    if (name == NULL || strcmp(name, "token") == 0) { /* a short name of the default */
         return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(styles); i++) {

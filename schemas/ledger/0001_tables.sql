@@ -18,7 +18,7 @@ CREATE TABLE ferry.endpoints (
     origin        text NOT NULL,
     tenant        text NOT NULL,
     database_name text NOT NULL,
-    auth_style    text NOT NULL CHECK (auth_style IN ('none', 'token', 'bearer', 'basic')),
+    auth_style    text NOT NULL CHECK (auth_style IN ('none', 'x-chroma-token', 'bearer', 'basic', 'headers')),
     UNIQUE (url, tenant, database_name)
 );
 

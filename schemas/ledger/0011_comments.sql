@@ -27,7 +27,7 @@ COMMENT ON COLUMN ferry.endpoints.url IS 'Base URL, with any path prefix';
 COMMENT ON COLUMN ferry.endpoints.origin IS 'scheme://host:port: what a secret is bound to';
 COMMENT ON COLUMN ferry.endpoints.tenant IS 'Chroma tenant, or Chroma Cloud''s tenant UUID';
 COMMENT ON COLUMN ferry.endpoints.database_name IS 'Chroma database within the tenant';
-COMMENT ON COLUMN ferry.endpoints.auth_style IS 'How requests authenticate: none, token, bearer or basic; never the secret';
+COMMENT ON COLUMN ferry.endpoints.auth_style IS 'How requests authenticate: none, x-chroma-token, bearer, basic, or headers: those of a file alone; never the secret';
 
 COMMENT ON TABLE ferry.target_collections IS 'Collections that jobs write to, by the UUID their server gave them; written at submission, refusals and limits by consumers.';
 COMMENT ON COLUMN ferry.target_collections.target_uuid IS 'The collection''s UUID at the target';

@@ -206,7 +206,7 @@ def test_a_job_says_what_it_waits_for_and_since_when(ledger, producer, consumer,
 
 
 def test_a_missing_secret_is_what_it_waits_for(ledger, producer, consumer):
-    job = ledger.planned_job(producer, pair={"auth": "token", "worker": producer})
+    job = ledger.planned_job(producer, pair={"auth": "x-chroma-token", "worker": producer})
     ledger.publish(producer, job)
     ledger.call("renew", consumer, LEASE, None, [], [], [], "", ["http://target"], 0)
     assert waits(ledger) == "a secret for http://target: set FERRY_TARGET_TOKEN where ferry-consumer runs"

@@ -108,9 +108,9 @@ def test_a_refusing_target_parks_until_retry_at(ledger, consumer, message):
 
 
 def test_a_secret_is_asked_for_by_origin(ledger, consumer, message):
-    ledger.run("UPDATE ferry.endpoints SET auth_style = 'token' WHERE url = 'http://target'")
+    ledger.run("UPDATE ferry.endpoints SET auth_style = 'x-chroma-token' WHERE url = 'http://target'")
     (row,) = ledger.arrive(consumer, message, secrets=["http://source", "http://target:8000"])
-    assert (row["outcome"], row["reason"], row["auth_style"]) == ("secret", "no secret for http://target", "token")
+    assert (row["outcome"], row["reason"], row["auth_style"]) == ("secret", "no secret for http://target", "x-chroma-token")
     assert outcome(ledger, consumer, message) == "secret"
     assert outcome(ledger, consumer, message, secrets=["x", "http://target"]) == "claimed"
 
@@ -381,7 +381,7 @@ def test_a_job_lacks_a_secret_only_when_no_live_consumer_has_it(ledger, producer
         return ledger.call("job_progress", job)[0]["is_missing_secret"]
 
     other = ledger.worker("consumer")
-    ledger.run("UPDATE ferry.endpoints SET auth_style = 'token' WHERE url = 'http://target'")
+    ledger.run("UPDATE ferry.endpoints SET auth_style = 'x-chroma-token' WHERE url = 'http://target'")
     assert not missing()
     ledger.run("UPDATE ferry.workers SET missing_secrets = '{http://target}' WHERE worker_id = %s", consumer)
     assert not missing(), "the other may have it"

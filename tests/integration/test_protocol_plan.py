@@ -271,10 +271,10 @@ def test_submitting_an_unfinished_pair_again_resumes_its_job(ledger, job):
 
 
 def test_an_address_may_change_on_resume(ledger, job):
-    ledger.submit(auth="token", target_name="other name")
+    ledger.submit(auth="x-chroma-token", target_name="other name")
     assert ledger.target()["name"] == "other name"
     assert ledger.one("SELECT e.auth_style FROM ferry.target_collections JOIN ferry.endpoints e USING (endpoint_id)") == {
-        "auth_style": "token"}
+        "auth_style": "x-chroma-token"}
 
 
 def test_settings_are_replaced_one_by_one_until_the_job_has_ended(ledger, job):

@@ -141,7 +141,7 @@ def test_where_the_target_refuses_it_is_held(ledger, consumer, messages, repairi
 
 def test_without_a_secret_it_is_asked_for_and_not_parked(ledger, consumer, message, repairing):
     ledger.expire(message.job, 1)
-    ledger.run("UPDATE ferry.endpoints SET auth_style = 'token'")
+    ledger.run("UPDATE ferry.endpoints SET auth_style = 'x-chroma-token'")
     assert ledger.arrive(consumer, message)[0]["outcome"] == "secret"
     assert not ledger.park(consumer, message)[0]["is_parked"]
 

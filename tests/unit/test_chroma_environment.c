@@ -177,7 +177,60 @@ static const struct row table[] = {
      NULL,
      NULL,
      NULL},
+    /* an endpoint is Chroma Cloud's where that is the target, else a server like another */
+    {{{CHROMA_ENDPOINT, "https://cloud.example"}, {CHROMA_API_KEY, "k"}, {CHROMA_TENANT, "t"}},
+     CHROMA_RULE_CLOUD,
+     "https://cloud.example",
+     "http://localhost:8000",
+     "t",
+     NULL,
+     "k",
+     NULL},
+    {{{CHROMA_ENDPOINT, "https://cloud.example/pre"},
+      {CHROMA_CLIENT_TYPE, "cloud"},
+      {CHROMA_HOST, "old"}},
+     CHROMA_RULE_CLOUD,
+     "https://cloud.example/pre",
+     "http://old:8000",
+     NULL,
+     NULL,
+     NULL,
+     NULL},
+    {{{CHROMA_ENDPOINT, "https://europe-west1.gcp.trychroma.com"}, {CHROMA_API_KEY, "k"}},
+     CHROMA_RULE_CLOUD,
+     "https://europe-west1.gcp.trychroma.com",
+     "http://localhost:8000",
+     NULL,
+     NULL,
+     "k",
+     NULL},
+    {{{CHROMA_ENDPOINT, "http://new:81"}, {CHROMA_PORT, "82"}},
+     CHROMA_RULE_HTTP,
+     "http://new:81",
+     "",
+     NULL,
+     NULL,
+     NULL,
+     NULL},
+    {{{CHROMA_CLIENT_TYPE, "Ephemeral"}}, CHROMA_RULE_LOCAL, "", "", NULL, NULL, NULL, NULL},
+    {{{CHROMA_AUTH_TOKEN, "t"}}, CHROMA_RULE_NONE, "", "", NULL, NULL, NULL, NULL},
     /* what cannot be meant */
+    {{{CHROMA_ENDPOINT, "new:81"}},
+     .refused = "CHROMA_ENDPOINT must be an address like https://host:8000, without user and "
+                "password"},
+    {{{CHROMA_ENDPOINT, "http://me:hunter2@h"}},
+     .refused = "CHROMA_ENDPOINT must be an address like https://host:8000, without user and "
+                "password"},
+    {{{CHROMA_ENDPOINT, "http://a"}, {CHROMA_HOST, "b"}},
+     .refused = "CHROMA_ENDPOINT and CHROMA_HOST both name a server: unset one"},
+    {{{CHROMA_ENDPOINT, "http://a"}, {CHROMA_API_KEY, "k"}, {CHROMA_TENANT, "t"}},
+     .refused = "CHROMA_ENDPOINT is no https:// address, but Chroma Cloud is the target: unset it, "
+                "or name --source and --target"},
+    {{{CHROMA_AUTH_TOKEN, "hunter2"}, {CHROMA_CUSTOM_AUTH_CREDENTIALS, "me:hunter2"}},
+     .refused = "CHROMA_AUTH_TOKEN and CHROMA_CUSTOM_AUTH_CREDENTIALS are both set and differ: "
+                "unset one"},
+    {{{CHROMA_AUTH_TOKEN, "t"}, {CHROMA_AUTH_TOKEN_TRANSPORT_HEADER, "X-Api-Key"}},
+     .refused = "CHROMA_AUTH_TOKEN_TRANSPORT_HEADER must be Authorization or X-Chroma-Token"},
     {{{CHROMA_PORT, "0"}}, .refused = "CHROMA_PORT must be a number from 1 to 65535"},
     {{{CHROMA_HOST, "h"}, {CHROMA_SSL, "maybe"}}, .refused = "CHROMA_SSL must be true or false"},
     {{{CHROMA_CLIENT_TYPE, "clod"}},
@@ -231,9 +284,11 @@ static const struct option_row rows[] = {
     {.name = "target", .env = "FERRY_TARGET", .type = OPTION_URL, .required = true},
     {.name = "target-tenant", .env = "FERRY_TARGET_TENANT", .fallback = "default_tenant"},
     {.name = "target-database", .env = "FERRY_TARGET_DATABASE", .fallback = "default_database"},
+    {.name = "target-cloud", .env = "FERRY_TARGET_CLOUD", .type = OPTION_FLAG},
 };
-static const char *const others[] = {"FERRY_SOURCE", "FERRY_TARGET", "FERRY_TARGET_TENANT",
-                                     "FERRY_TARGET_DATABASE", "FERRY_TARGET_TOKEN"};
+static const char *const others[] = {"FERRY_SOURCE",        "FERRY_TARGET",
+                                     "FERRY_TARGET_TENANT", "FERRY_TARGET_DATABASE",
+                                     "FERRY_TARGET_TOKEN",  "FERRY_TARGET_CLOUD"};
 
 static int enter(void **state)
 {
@@ -293,6 +348,34 @@ static void flags_win_over_ferry_and_ferry_over_chroma(void **state)
 
     options = parse((char[]){"--target-tenant"}, (char[]){"flag"});
     assert_option(options, "target-tenant", "flag", "--target-tenant");
+    option_free(options);
+}
+
+/* Whatever the address: it is Chroma Cloud because that is what the variables say. */
+static void an_endpoint_of_cloud_is_cloud(void **state)
+{
+    (void)state;
+    set("CHROMA_API_KEY", "k");
+    set("CHROMA_TENANT", "t");
+    set("CHROMA_ENDPOINT", "https://cloud.example");
+    struct option_set *options = parse(NULL, NULL);
+    assert_option(options, "target", "https://cloud.example", "CHROMA_ENDPOINT");
+    assert_true(option_flag(options, "target-cloud"));
+    assert_string_equal(option_server(options, "target"), "https://cloud.example");
+    assert_string_equal(option_server(options, "source"), "http://localhost:8000");
+    option_free(options);
+    set("FERRY_SOURCE", "http://old:1");
+    options = parse((char[]){"--target"}, (char[]){"http://127.0.0.1:8001"});
+    assert_false(option_flag(options, "target-cloud"));
+    assert_string_equal(option_server(options, "source"), "http://old:1");
+    option_free(options);
+    char *argv[] = {(char[]){"program"}}; /* a table without such rows */
+    struct error err = {0};
+    unsetenv("FERRY_SOURCE");
+    options = option_parse(NULL, 0, 1, argv, 0, &err);
+    assert_non_null(options);
+    assert_string_equal(option_server(options, "target"), "https://cloud.example");
+    assert_string_equal(option_server(options, "source"), "http://localhost:8000");
     option_free(options);
 }
 
@@ -369,6 +452,7 @@ int main(void)
         cmocka_unit_test(every_rule_is_in_the_table),
         cmocka_unit_test_setup_teardown(flags_win_over_ferry_and_ferry_over_chroma, enter,
                                         temp_dir_leave),
+        cmocka_unit_test_setup_teardown(an_endpoint_of_cloud_is_cloud, enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_tenant_stays_with_its_server, enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(the_key_goes_to_the_target_only, enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_wrong_one_is_refused_where_it_matters_only, enter,

@@ -27,6 +27,12 @@ static const char *const variables[] = {
     "FERRY_TARGET_USER",
     "FERRY_TARGET_PASSWORD",
     "FERRY_SOURCE_PASSWORD_FILE",
+    "CHROMA_TENANT",
+    "CHROMA_ENDPOINT",
+    "CHROMA_CLIENT_TYPE",
+    "CHROMA_AUTH_TOKEN",
+    "CHROMA_AUTH_TOKEN_TRANSPORT_HEADER",
+    "CHROMA_CUSTOM_AUTH_CREDENTIALS",
 };
 
 struct found {
@@ -45,7 +51,7 @@ static int enter(void **state)
 
 static void set(const char *variable, const char *value)
 {
-    assert_int_equal(setenv(variable, value, 1), 0);
+    assert_int_equal(value != NULL ? setenv(variable, value, 1) : unsetenv(variable), 0);
 }
 
 static bool find(enum secret_role role, const char *origin, const char *expected_origin,
@@ -96,11 +102,11 @@ static void each_role_has_its_own_token(void **state)
 {
     (void)state;
     set("FERRY_SOURCE_TOKEN", "for-source");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "x-chroma-token");
     check(SECRET_TARGET, HERE, HERE, "", "none");
     set("FERRY_TARGET_TOKEN", "for-target");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "token");
-    check(SECRET_TARGET, HERE, HERE, "X-Chroma-Token: for-target", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "x-chroma-token");
+    check(SECRET_TARGET, HERE, HERE, "X-Chroma-Token: for-target", "x-chroma-token");
 }
 
 static void a_token_goes_to_its_own_origin_only(void **state)
@@ -144,10 +150,10 @@ static void styles_decide_the_header(void **state)
     };
     (void)state;
     set("FERRY_SOURCE_TOKEN", "abc.def-_~+/=");
-    set("FERRY_SOURCE_AUTH", "token");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "token");
     set("FERRY_SOURCE_AUTH", "x-chroma-token");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "x-chroma-token");
+    set("FERRY_SOURCE_AUTH", "x-chroma-token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "x-chroma-token");
     set("FERRY_SOURCE_AUTH", "bearer");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer abc.def-_~+/=", "bearer");
     set("FERRY_SOURCE_AUTH", "basic");
@@ -169,7 +175,7 @@ static void none_sends_nothing_whatever_else_is_set(void **state)
     unsetenv("FERRY_SOURCE_AUTH");
     unsetenv("FERRY_SOURCE_TOKEN");
     unsetenv("FERRY_SOURCE_USER");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: key", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: key", "x-chroma-token");
 }
 
 static void user_and_password_mean_basic(void **state)
@@ -233,11 +239,11 @@ static void a_token_may_stand_in_a_file(void **state)
     (void)state;
     set("FERRY_SOURCE_TOKEN_FILE", "token");
     temp_dir_write_text("token", "from-file\n");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: from-file", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: from-file", "x-chroma-token");
     temp_dir_write_text("token", "replaced\r\n\n");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: replaced", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: replaced", "x-chroma-token");
     temp_dir_write_text("token", "bare");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: bare", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: bare", "x-chroma-token");
 }
 
 static void a_file_that_holds_no_token_is_refused(void **state)
@@ -269,7 +275,7 @@ static void a_token_that_could_break_the_header_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
         set("FERRY_SOURCE_TOKEN", tokens[i]);
-        set("FERRY_SOURCE_AUTH", "token");
+        set("FERRY_SOURCE_AUTH", "x-chroma-token");
         check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
         set("FERRY_SOURCE_AUTH", "basic");
         check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
@@ -323,7 +329,7 @@ static void token_and_file_together_are_refused(void **state)
     set("FERRY_SOURCE_TOKEN_FILE", "token");
     check_refused("FERRY_SOURCE_TOKEN and FERRY_SOURCE_TOKEN_FILE are both set: unset one");
     set("FERRY_SOURCE_TOKEN_FILE", "");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: hunter2", "token");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: hunter2", "x-chroma-token");
 }
 
 static void secrets_may_stand_in_the_env_file(void **state)
@@ -337,8 +343,8 @@ static void the_chroma_key_goes_to_chroma_cloud(void **state)
 {
     (void)state;
     set("CHROMA_API_KEY", "ck-1");
-    check(SECRET_SOURCE, CLOUD, NULL, "X-Chroma-Token: ck-1", "token");
-    check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "token");
+    check(SECRET_SOURCE, CLOUD, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
     check(SECRET_TARGET, HERE, HERE, "", "none");
     check(SECRET_TARGET, "http://api.trychroma.com:443", NULL, "", "none");
     check(SECRET_TARGET, "https://api.trychroma.com:8000", NULL, "", "none");
@@ -365,9 +371,9 @@ static void the_chroma_key_goes_to_the_host_beside_it(void **state)
     set("CHROMA_API_KEY", "ck-1");
     for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
         set("CHROMA_HOST", hosts[i].host);
-        check(SECRET_TARGET, hosts[i].origin, NULL, "X-Chroma-Token: ck-1", "token");
+        check(SECRET_TARGET, hosts[i].origin, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
         check(SECRET_TARGET, "http://elsewhere.example:80", NULL, "", "none");
-        check(SECRET_TARGET, CLOUD, NULL, "X-Chroma-Token: ck-1", "token");
+        check(SECRET_TARGET, CLOUD, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
     }
 }
 
@@ -408,8 +414,60 @@ static void the_token_of_a_role_comes_before_the_chroma_key(void **state)
     set("FERRY_TARGET_TOKEN", "mine");
     set("FERRY_TARGET_AUTH", "bearer");
     check(SECRET_TARGET, CLOUD, CLOUD, "Authorization: Bearer mine", "bearer");
-    check(SECRET_TARGET, CLOUD, HERE, "X-Chroma-Token: ck-1", "token");
-    check(SECRET_SOURCE, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "token");
+    check(SECRET_TARGET, CLOUD, HERE, "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_SOURCE, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
+}
+
+static void the_credentials_of_an_own_server_go_there_only(void **state)
+{
+    static const struct {
+        const char *custom, *header, *line, *style;
+    } rows[] = {
+        {"t-1", NULL, "Authorization: Bearer t-1", "bearer"},
+        {"t-1", "Authorization", "Authorization: Bearer t-1", "bearer"},
+        {"t-1", "AUTHORIZATION", "Authorization: Bearer t-1", "bearer"},
+        {"t-1", "X-Chroma-Token", "X-Chroma-Token: t-1", "x-chroma-token"},
+        {"t-1", "X_CHROMA_TOKEN", "X-Chroma-Token: t-1", "x-chroma-token"},
+        {"user:pass word", NULL, "Authorization: Basic dXNlcjpwYXNzIHdvcmQ=", "basic"},
+        {"a:b", "X-Chroma-Token", "X-Chroma-Token: a:b", "x-chroma-token"},
+    };
+    (void)state;
+    set("CHROMA_HOST", HERE);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set("CHROMA_CUSTOM_AUTH_CREDENTIALS", rows[i].custom);
+        set("CHROMA_AUTH_TOKEN_TRANSPORT_HEADER", rows[i].header);
+        check(SECRET_TARGET, HERE, NULL, rows[i].line, rows[i].style);
+        check(SECRET_SOURCE, HERE, HERE, rows[i].line, rows[i].style);
+        check(SECRET_TARGET, CLOUD, CLOUD, "", "none");
+        check(SECRET_TARGET, "http://elsewhere.example:80", NULL, "", "none");
+    }
+}
+
+/* Beside Chroma Cloud the server of one's own is the source: each gets its own, and none the other's. */
+static void cloud_gets_the_key_and_the_source_beside_it_the_token(void **state)
+{
+    (void)state;
+    set("CHROMA_API_KEY", "ck-1");
+    set("CHROMA_TENANT", "t");
+    set("CHROMA_HOST", HERE);
+    set("CHROMA_AUTH_TOKEN", "own");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
+    check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
+    set("CHROMA_ENDPOINT", "https://cloud.example");
+    check(SECRET_TARGET, "https://cloud.example:443", NULL, "X-Chroma-Token: ck-1",
+          "x-chroma-token");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
+}
+
+static void credentials_without_a_server_go_nowhere(void **state)
+{
+    (void)state;
+    set("CHROMA_AUTH_TOKEN", "own");
+    check(SECRET_TARGET, HERE, HERE, "", "none");
+    check(SECRET_TARGET, "http://localhost:8000", NULL, "", "none");
+    set("CHROMA_HOST", HERE);
+    set("CHROMA_CLIENT_TYPE", "ephemeral");
+    check(SECRET_TARGET, HERE, HERE, "", "none");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, temp_dir_leave)
@@ -438,6 +496,9 @@ int main(void)
         TEST(a_host_is_read_as_the_http_layer_reads_addresses),
         TEST(the_chroma_key_goes_nowhere_when_the_host_is_malformed),
         TEST(the_token_of_a_role_comes_before_the_chroma_key),
+        TEST(the_credentials_of_an_own_server_go_there_only),
+        TEST(cloud_gets_the_key_and_the_source_beside_it_the_token),
+        TEST(credentials_without_a_server_go_nowhere),
     };
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
 }

@@ -1,0 +1,114 @@
+"""A secret goes to the server that it was set for, whatever the ledger says; and where it went is recorded without it."""
+
+import contextlib
+import json
+
+import pytest
+
+from ferry import DONE, INTERRUPTED, USAGE, wait_for
+from proxy import Answer, Proxy
+from test_bad_input import TOKEN, guarded
+
+GATE = "hunter2-of-the-gate"
+
+
+@contextlib.contextmanager
+def stranger(seen):
+    """A server that somebody has written into the ledger. It takes down every header that comes."""
+    def handler(request, forward):
+        seen.append(json.dumps(request.headers))
+        return Answer(401, {"error": "AuthError", "message": "Unauthorized"})
+    with Proxy(handler=handler) as proxy:
+        yield proxy
+
+
+def begun(ferry, env):
+    """A job that has published and that nobody delivers."""
+    ferry.fill(40)
+    ferry.setup()
+    process = ferry.start_migrate(env=env)
+    wait_for(lambda: ferry.job() and ferry.job()["published"] == 40, what="published")
+    assert process.stop() == INTERRUPTED, process.err
+    return ferry.job()["job"]
+
+
+@pytest.mark.parametrize("with_origin", [False, True], ids=["url", "url and origin"])
+def test_a_forged_target_receives_no_credential(ferry, tmp_path, with_origin):
+    seen = []
+    headers = tmp_path / "gate"
+    headers.write_text("X-Gate: %s\n" % GATE)
+    with Proxy(ferry.target.url, guarded) as good, stranger(seen) as evil:
+        env = {"FERRY_TARGET": good.url, "FERRY_TARGET_TOKEN": TOKEN, "FERRY_TARGET_HEADER_FILE": str(headers)}
+        job = begun(ferry, env)
+        ferry.sql("UPDATE ferry.endpoints SET url = %s" + ", origin = %s" * with_origin + " WHERE url = %s",
+                  *[evil.url] * (2 if with_origin else 1), good.url)
+        consumer, = ferry.consumers(env=env)
+        wait_for(lambda: "no secret for " + evil.url in consumer.err, what="the consumer has looked")
+        for more in (env, dict(env, FERRY_TARGET=None)):
+            resumed = ferry.producer("resume", job, env=more)
+            assert resumed.status == USAGE and evil.url[7:] in resumed.err, resumed.err
+        assert "FERRY_TARGET_TOKEN is set, but not for which server" in resumed.err, resumed.err
+        assert seen and not any(word in text for text in seen for word in (TOKEN, GATE)), seen
+
+
+def test_a_forged_source_receives_no_credential(ferry, tmp_path):
+    seen = []
+    headers = tmp_path / "gate"
+    headers.write_text("X-Gate: %s\n" % GATE)
+    with Proxy(ferry.source.url, guarded) as good, stranger(seen) as evil:
+        env = {"FERRY_SOURCE": good.url, "FERRY_SOURCE_TOKEN": TOKEN, "FERRY_SOURCE_HEADER_FILE": str(headers)}
+        job = begun(ferry, env)
+        ferry.sql("UPDATE ferry.endpoints SET url = %s WHERE url = %s", evil.url, good.url)
+        for more in (env, dict(env, FERRY_SOURCE=None)):
+            resumed = ferry.producer("resume", job, env=more)
+            assert resumed.status == USAGE and evil.url[7:] in resumed.err, resumed.err
+        assert seen and not any(word in text for text in seen for word in (TOKEN, GATE)), seen
+        # told where it is, it goes on
+        ferry.consumers()
+        resumed = ferry.producer("resume", job, "--source", good.url, env=env)
+        assert resumed.status == DONE, resumed.err
+
+
+def test_chroma_s_own_token_goes_to_chroma_s_own_host(ferry):
+    """CHROMA_HOST is the target, and the consumer knows it from the same variables."""
+    def bearer(request, forward):
+        sent = {name.lower(): value for name, value in request.headers.items()}.get("authorization")
+        return forward(request) if sent == "Bearer " + TOKEN else Answer(401, {"error": "AuthError", "message": "no"})
+
+    with Proxy(ferry.target.url, bearer) as good:
+        host, port = good.url[7:].split(":")
+        env = {"FERRY_TARGET": None, "CHROMA_HOST": host, "CHROMA_PORT": port, "CHROMA_AUTH_TOKEN": TOKEN}
+        ferry.fill(20)
+        ferry.setup()
+        ferry.consumers(env=env)
+        process = ferry.migrate(env=env)
+        assert process.status == DONE, process.err
+        wrong = ferry.migrate(env=dict(env, CHROMA_AUTH_TOKEN_TRANSPORT_HEADER="X-Chroma-Token"))
+        assert wrong.status == USAGE and "refused the X-Chroma-Token" in wrong.err, wrong.err
+        looked = ferry.producer("doctor", "--json", env=env)
+        settings = {row["name"]: row for row in json.loads(looked.out)["settings"]}
+        assert settings["CHROMA_AUTH_TOKEN"]["value"] == "(set, not shown)" and settings["CHROMA_HOST"]["value"] == host
+        assert TOKEN not in looked.out + looked.err
+    assert ferry.sql("SELECT auth_style FROM ferry.endpoints WHERE url = %s", good.url) == [{"auth_style": "bearer"}]
+
+
+def test_header_lines_alone_are_credentials_too(ferry, tmp_path):
+    """A gateway's key in a header of its own: a consumer without it leaves the batch to one that has it."""
+    headers = tmp_path / "gate"
+    headers.write_text("X-Api-Key: %s\n" % GATE)
+
+    def gate(request, forward):
+        return forward(request) if request.headers.get("X-Api-Key") == GATE else Answer(403, b"<html>no</html>", "text/html")
+
+    with Proxy(ferry.target.url, gate) as good:
+        env = {"FERRY_TARGET": good.url, "FERRY_TARGET_HEADER_FILE": str(headers)}
+        begun(ferry, env)
+        assert ferry.sql("SELECT auth_style FROM ferry.endpoints WHERE url = %s", good.url) == [{"auth_style": "headers"}]
+        lacking, = ferry.consumers(env={"FERRY_TARGET": good.url})
+        wait_for(lambda: "no header lines for " + good.url in lacking.err, what="the consumer has looked")
+        assert lacking.alive and ferry.job()["rejected"] == 0
+        lacking.stop()
+        ferry.consumers(env=env)
+        process = ferry.migrate(env=env)
+        assert process.status == DONE, process.err
+    ferry.assert_equal()
