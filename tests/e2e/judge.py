@@ -124,11 +124,23 @@ class Comparison:
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-def connect(url, tenant, database, token=None):
+def connect(url, tenant, database, token=None, authority=None):
+    """authority: the file of the CA that is trusted, if another than the system's."""
     parts = urllib.parse.urlsplit(url)
+    more = {"settings": chromadb.Settings(chroma_server_ssl_verify=authority)} if authority else {}
     return chromadb.HttpClient(
         host=parts.hostname, port=parts.port or (443 if parts.scheme == "https" else 80), ssl=parts.scheme == "https",
-        tenant=tenant, database=database, headers={"X-Chroma-Token": token} if token else None)
+        tenant=tenant, database=database, headers={"X-Chroma-Token": token} if token else None, **more)
+
+
+def ids_of(collection):
+    """All of them, also where a server gives so many at a time only."""
+    ids, count = collection.get(include=[])["ids"], collection.count()
+    while len(ids) < count:
+        page = collection.get(include=[], limit=PAGE, offset=len(ids))["ids"]
+        assert page, "%d ids listed of %d records counted" % (len(ids), count)
+        ids += page
+    return ids
 
 
 def space_of(collection):
@@ -155,7 +167,7 @@ def judge_collections(source, target):
     verdict, space = Verdict(), space_of(source)
     if space_of(target) != space:
         verdict.different.append(("(collection)", "space: %s and %s" % (space, space_of(target))))
-    left_ids, right_ids = (collection.get(include=[])["ids"] for collection in (source, target))
+    left_ids, right_ids = map(ids_of, (source, target))
     verdict.source_count, verdict.target_count = len(left_ids), len(right_ids)
     verdict.missing = sorted(set(left_ids) - set(right_ids))
     verdict.extra = sorted(set(right_ids) - set(left_ids))

@@ -84,6 +84,9 @@ class Dump:
         self.place = {name: i for i, name in enumerate(self.page["ids"])}
         assert len(self.place) == len(self.page["ids"]) == dumped["count"]
 
+    def count(self):
+        return len(self.place)
+
     def get(self, ids=None, include=()):
         ids = self.page["ids"] if ids is None else ids
         page = {"ids": ids}
