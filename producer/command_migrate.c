@@ -165,7 +165,7 @@ static int sail(const char *command, const struct option_set *options, begin_fn 
         fprintf(stderr, "ferry-producer %s: out of memory\n", command);
         return EXIT_BUG;
     }
-    bool ok = limits_from_options(options, false, &checked, &err) &&
+    bool ok = limits_from_options(options, "none", &checked, &err) &&
               connect_all(v, options, &err) && begin(v, options, &err) && run(v, &code, &err);
     follower_hang_up(&v->follower);
     runtime_close(&v->rt);

@@ -136,7 +136,6 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
         !settings_read(&job->wanted, rt->options, err) ||
         !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
         !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
-        !job_limits_choose(job, rt->options, err) ||
         !side_resolve(&job->source, rt, name, &found, err)) {
         return false;
     }
@@ -148,6 +147,7 @@ bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct e
     }
     snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
     return side_resolve(&job->target, rt, target_name_of(job, rt->options), target_exists, err) &&
+           job_limits_choose(job, rt->options, err) &&
            (*target_exists || side_look_for_place(&job->target, rt, err)) &&
            target_look(job, *target_exists, err);
 }

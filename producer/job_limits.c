@@ -4,11 +4,23 @@
 #include "base/limits.h"
 #include "format/document.h"
 
+static const char *profile_of(const struct chroma *target)
+{
+    switch (chroma_index_kind_of(target)) {
+    case CHROMA_INDEX_SPANN:
+        return "chroma-cloud";
+    case CHROMA_INDEX_METADATA:
+        return "chroma-before-1";
+    case CHROMA_INDEX_HNSW:
+        break;
+    }
+    return "none";
+}
+
 bool job_limits_choose(struct job *job, const struct option_set *options, struct error *err)
 {
-    bool is_cloud = chroma_index_kind_of(&job->target.chroma) == CHROMA_INDEX_SPANN;
     job->wanted.limits = &job->limits;
-    return limits_from_options(options, is_cloud, &job->limits, err);
+    return limits_from_options(options, profile_of(&job->target.chroma), &job->limits, err);
 }
 
 /* The metadata as the server wrote it: null when there is none. */

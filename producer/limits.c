@@ -57,14 +57,12 @@ static bool take_overrides(const struct option_set *options, struct target_limit
            (policies == NULL || limits_take_policies(policies, out, err));
 }
 
-bool limits_from_options(const struct option_set *options, bool is_cloud, struct target_limits *out,
-                         struct error *err)
+bool limits_from_options(const struct option_set *options, const char *by_itself,
+                         struct target_limits *out, struct error *err)
 {
     const char *name = option_text(options, "target-profile");
-    if (name == NULL) {
-        name = is_cloud ? "chroma-cloud" : "none";
-    }
-    return take_profile(name, out, err) && take_overrides(options, out, err);
+    return take_profile(name != NULL ? name : by_itself, out, err) &&
+           take_overrides(options, out, err);
 }
 
 bool limits_change(const struct option_set *options, struct target_limits *limits,

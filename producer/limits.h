@@ -21,9 +21,9 @@ struct target_limits {
     enum limit_policy policies[QUOTA_RECORD_RULES];
 };
 
-/* --target-profile, --limit and --on-limit. Without the first: chroma-cloud for Chroma Cloud, else none. ERROR_USAGE
+/* --target-profile, --limit and --on-limit. by_itself: the profile without the first, by what the target is. ERROR_USAGE
  * names what is wrong and what is known. Reads a file when the profile is one. */
-MUST_CHECK bool limits_from_options(const struct option_set *options, bool is_cloud,
+MUST_CHECK bool limits_from_options(const struct option_set *options, const char *by_itself,
                                     struct target_limits *out, struct error *err);
 /* For a job that has its limits: only what is given explicitly changes them. */
 MUST_CHECK bool limits_change(const struct option_set *options, struct target_limits *limits,

@@ -26,7 +26,8 @@
     ROW_TEXT(                                                                                      \
         "target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                     \
         "what the target accepts: none, chroma-cloud, or a file of the same form; by itself "      \
-        "chroma-cloud for Chroma Cloud, else none. Records are checked before they are sent"),     \
+        "chroma-cloud for Chroma Cloud, chroma-before-1 for a server before 1.0, else none. Records "   \
+        "are checked before they are sent"),                                                       \
         LIST("limit", "FERRY_LIMITS", "NAME=N,…", "Limits",                                        \
              "another value for a limit, or none; may be given several times"),                    \
         LIST("on-limit", "FERRY_ON_LIMIT", "POLICY,…", "Limits",                                   \

@@ -27,6 +27,7 @@ static const struct rule rules[QUOTA_RULE_COUNT] = {
                                     "bytes"},
     [QUOTA_METADATA_RESERVED_KEYS] = {REASON_PREFIX "metadata_reserved_keys",
                                       "metadata keys, empty or beginning with # or $:", "of them"},
+    [QUOTA_METADATA_LISTS] = {REASON_PREFIX "metadata_lists", "metadata with", "lists"},
     [QUOTA_WRITE_RECORDS] = {REASON_PREFIX "write_records", "a write of", "records"},
     [QUOTA_COLLECTION_RECORDS] = {REASON_PREFIX "collection_records", "a collection of", "records"},
     [QUOTA_COLLECTION_NAME_BYTES] = {REASON_PREFIX "collection_name_bytes", "a collection name of",
@@ -168,11 +169,17 @@ static bool is_reserved(struct json_value key)
 
 struct metadata_rules {
     enum quota_rule keys, key_bytes, value_bytes;
-    bool has_reserved;
+    bool is_record; /* some rules are for records only */
+};
+enum counted {
+    COUNT_KEYS,
+    COUNT_RESERVED, /* of them */
+    COUNT_LISTS,
+    COUNTS
 };
 
 static bool check_member(struct checker *checker, const struct metadata_rules *rule,
-                         struct json_value name, struct json_value value, int64_t counts[2],
+                         struct json_value name, struct json_value value, int64_t counts[COUNTS],
                          struct error *err)
 {
     int64_t list_bytes = 0;
@@ -186,15 +193,17 @@ static bool check_member(struct checker *checker, const struct metadata_rules *r
         !memchr(value.text.ptr, '"', value.text.len)) {
         return true; /* [] is, too */
     }
-    counts[0]++;
+    counts[COUNT_KEYS]++;
     hold_string(checker, rule->key_bytes, name, name.text);
     hold_string(checker, rule->value_bytes, value, name.text);
     if (value.type == JSON_ARRAY) {
         hold(checker, rule->value_bytes, list_bytes, name.text);
     }
-    if (rule->has_reserved && is_reserved(name)) {
-        counts[1]++;
-        hold(checker, QUOTA_METADATA_RESERVED_KEYS, counts[1], name.text);
+    if (rule->is_record && value.type == JSON_ARRAY) {
+        hold(checker, QUOTA_METADATA_LISTS, ++counts[COUNT_LISTS], name.text);
+    }
+    if (rule->is_record && is_reserved(name)) {
+        hold(checker, QUOTA_METADATA_RESERVED_KEYS, ++counts[COUNT_RESERVED], name.text);
     }
     return true;
 }
@@ -205,7 +214,7 @@ static bool check_metadata(struct checker *checker, const struct metadata_rules 
     struct json_scan scan;
     struct json_value name;
     struct json_value value;
-    int64_t counts[2] = {0, 0}; /* keys, reserved ones among them */
+    int64_t counts[COUNTS] = {0};
     bool more = false;
     if (metadata.type == JSON_NULL) {
         return true;
@@ -216,7 +225,7 @@ static bool check_metadata(struct checker *checker, const struct metadata_rules 
     }
     while (json_next_member(&scan, &name, &more, err)) {
         if (!more) {
-            hold(checker, rule->keys, counts[0], NO_KEY);
+            hold(checker, rule->keys, counts[COUNT_KEYS], NO_KEY);
             return true;
         }
         if (!json_read(&scan, &value, err) ||

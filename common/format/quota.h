@@ -24,6 +24,7 @@ enum quota_rule { /* those of a record first, in the order in which a reject's r
     QUOTA_METADATA_KEY_BYTES,
     QUOTA_METADATA_VALUE_BYTES,
     QUOTA_METADATA_RESERVED_KEYS,
+    QUOTA_METADATA_LISTS,
     QUOTA_WRITE_RECORDS, /* the first that is not a record's own */
     QUOTA_COLLECTION_RECORDS,
     QUOTA_COLLECTION_NAME_BYTES,

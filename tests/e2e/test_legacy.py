@@ -5,7 +5,7 @@ import re
 import pytest
 
 import judge
-from ferry import DONE, NEEDS_PERSON, USAGE, corpus
+from ferry import DONE, NEEDS_PERSON, REJECTS, USAGE, corpus, load
 from legacy import TOKEN, Legacy
 from proxy import Answer, Proxy
 
@@ -104,6 +104,28 @@ def test_a_collection_moves_back_into_an_old_server(ferry, tmp_path, version, au
         assert target.metadata == dict(source.metadata, **{"hnsw:space": "ip", "hnsw:construction_ef": 10, "hnsw:M": 4})
         again = ferry.migrate(env=env)
         assert again.status == DONE and len(ferry.jobs()) == 1, again.err
+
+
+@pytest.mark.slow
+def test_lists_are_refused_before_an_old_server_drops_them(ferry, tmp_path):
+    with Legacy("0.6.3", tmp_path / "chroma") as chroma:
+        records = list(corpus.records(12, 24, arrays=False))
+        records[3]["metadata"] = {"tags": ["a", "b"], "n": 1}
+        records[7]["metadata"] = {"none": [], "n": 1}
+        load.put(ferry.source, load.ensure(ferry.source, ferry.name, 24, "l2"), records)
+        ferry.setup()
+        env = {"FERRY_TARGET": chroma.url}
+        blocked = ferry.migrate(env=env, on_limit="metadata_lists=fail", target_collection="other")
+        assert blocked.status == NEEDS_PERSON and records[3]["id"] in blocked.err and "tags" in blocked.err, blocked.err
+        ferry.consumers(env=env)
+        process = ferry.migrate(env=env)
+        assert process.status == REJECTS, process.err
+        rejects = ferry.sql("SELECT id, reason, message FROM ferry.rejects WHERE job = %s", ferry.job()["job"])
+        assert [(row["id"], row["reason"]) for row in rejects] == [(records[3]["id"], "quota_metadata_lists")]
+        assert "where the target takes 0 (key tags)" in rejects[0]["message"]
+        chroma.uuids[ferry.name] = chroma.ask("GET", chroma.base + "/" + ferry.name)["id"]
+        assert set(chroma.records(ferry.name, "get", {"include": []})["ids"]) == {
+            record["id"] for record in records if record is not records[3]}
 
 
 # --- one old server, looked at from several sides --------------------------------------------------------------------

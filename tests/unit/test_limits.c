@@ -57,7 +57,7 @@ static void take(bool is_cloud, const char *const *arguments)
 {
     struct error err = {0};
     struct option_set *set = parse(arguments);
-    expect_ok(limits_from_options(set, is_cloud, &limits, &err), &err);
+    expect_ok(limits_from_options(set, is_cloud ? "chroma-cloud" : "none", &limits, &err), &err);
     option_free(set);
 }
 
@@ -65,7 +65,7 @@ static void refuse(const char *part, const char *const *arguments)
 {
     struct error err = {0};
     struct option_set *set = parse(arguments);
-    expect_error(limits_from_options(set, false, &limits, &err), &err, ERROR_USAGE, part);
+    expect_error(limits_from_options(set, "none", &limits, &err), &err, ERROR_USAGE, part);
     option_free(set);
 }
 
@@ -100,7 +100,7 @@ static void a_file_can_be_the_profile(void **state)
     assert_string_equal(limits.profile.name, "mine");
     assert_int_equal(most(QUOTA_ID_BYTES), 9);
     assert_int_equal(most(QUOTA_DOCUMENT_BYTES), QUOTA_UNLIMITED);
-    refuse("\"chroma-clod\" is neither a known profile (none, chroma-cloud) nor a file",
+    refuse("\"chroma-clod\" is neither a known profile (none, chroma-before-1, chroma-cloud) nor a file",
            ARGUMENTS("--target-profile", "chroma-clod"));
     refuse("--target-profile", ARGUMENTS("--target-profile", "."));
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "format/quota.h"
@@ -201,6 +203,36 @@ static void a_collection_is_held_against_its_own_rules(void **state)
     }
 }
 
+/* A server before 1.0 answers 201 to them and keeps none. */
+static void lists_are_counted_but_for_empty_ones(void **state)
+{
+    static const struct {
+        const char *metadata;
+        int64_t lists;
+    } rows[] = {{"{\"a\":1,\"b\":\"[1]\"}", 0},
+                {"{\"a\":[],\"b\":null}", 0},
+                {"{\"a\":[1]}", 1},
+                {"{\"a\":[\"\"],\"b\":[true,false],\"c\":2}", 2}};
+    struct error err = {0};
+    struct quota_profile profile;
+    bool is_there = false;
+    (void)state;
+    expect_ok(quota_profile_find("chroma-before-1", &profile, &is_there, &err), &err);
+    assert_true(is_there);
+    limits = profile.limits;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        record.metadata = json(JSON_OBJECT, rows[i].metadata);
+        if (rows[i].lists == 0) {
+            expect_none();
+            continue;
+        }
+        const struct quota_violation *one = expect_one(QUOTA_METADATA_LISTS, rows[i].lists);
+        buf_clear(&text);
+        quota_describe(one, &text);
+        assert_non_null(strstr(buf_cstr(&text), "lists, where the target takes 0 (key "));
+    }
+}
+
 /* ---- truncation ---- */
 
 static void expect_cut(const char *written, int64_t most, const char *wanted)
@@ -328,6 +360,7 @@ static void the_embedded_profile_has_the_published_values(void **state)
         [QUOTA_METADATA_KEY_BYTES] = 36,
         [QUOTA_METADATA_VALUE_BYTES] = 8182,
         [QUOTA_METADATA_RESERVED_KEYS] = 0,
+        [QUOTA_METADATA_LISTS] = QUOTA_UNLIMITED,
         [QUOTA_WRITE_RECORDS] = 300,
         [QUOTA_COLLECTION_RECORDS] = 5000000,
         [QUOTA_COLLECTION_NAME_BYTES] = 128,
@@ -357,7 +390,7 @@ static void none_checks_nothing_and_knows_no_price(void **state)
     expect_ok(quota_profile_find("chroma-cloud.json", &profile, &is_there, &err), &err);
     assert_false(is_there);
     quota_profile_write_names(&text);
-    assert_string_equal(buf_cstr(&text), "none, chroma-cloud");
+    assert_string_equal(buf_cstr(&text), "none, chroma-before-1, chroma-cloud");
 }
 
 static void a_profile_that_is_none_is_refused(void **state)
@@ -420,6 +453,7 @@ int main(void)
         TEST(the_worst_key_is_named_and_a_value_never),
         TEST(several_rules_are_found_in_their_order),
         TEST(a_collection_is_held_against_its_own_rules),
+        TEST(lists_are_counted_but_for_empty_ones),
         TEST(a_document_is_cut_between_characters),
         TEST(an_escape_stays_or_goes_as_a_whole),
         TEST(what_is_null_is_not_cut),
