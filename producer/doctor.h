@@ -27,9 +27,6 @@ void doctor_machine(struct doctor *doctor);
 /* doctor_net.c, blocking: resolves and connects; *address gets what was connected to or resolved, "127.0.0.1:8000, [::1]:8000". */
 MUST_CHECK bool doctor_resolve(const char *origin, struct buf *addresses, struct error *err);
 MUST_CHECK bool doctor_connect(const char *origin, struct error *err);
-/* The variable that makes requests to this origin go through a proxy, or NULL. */
-const char *doctor_proxy(const char *origin);
-bool doctor_is_loopback(const char *origin); /* by name or address; nothing is looked up */
 
 /* doctor_settings.c: where each setting comes from. To be asked before runtime_open, which copies variables. */
 MUST_CHECK bool doctor_settings(const struct option_set *options, const struct option_row *rows,

@@ -108,29 +108,3 @@ bool doctor_connect(const char *origin, struct error *err)
     return cause == 0 ||
            error_set(err, ERROR_UNAVAILABLE, "%s port %s: %s", host, port, strerrordesc_np(cause));
 }
-
-const char *doctor_proxy(const char *origin)
-{
-    /* HTTP_PROXY in capitals is not listened to: a web server sets it from a request's header. */
-    static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
-    static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-    bool is_https = strncmp(origin, "https://", 8) == 0;
-    const char *const *names = is_https ? secure : plain;
-    size_t count = is_https ? ARRAY_LEN(secure) : ARRAY_LEN(plain);
-    for (size_t i = 0; i < count; i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && value[0] != '\0') {
-            return names[i];
-        }
-    }
-    return NULL;
-}
-
-bool doctor_is_loopback(const char *origin)
-{
-    char host[256], port[8];
-    struct in_addr four;
-    split(origin, host, port);
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (inet_pton(AF_INET, host, &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
-}

@@ -55,6 +55,13 @@ static const struct {
     {"PGSSLMODE", false},
     {"PGSSLROOTCERT", false},
     {"PGTARGETSESSIONATTRS", false},
+    {"http_proxy", false},
+    {"https_proxy", false},
+    {"HTTPS_PROXY", false},
+    {"all_proxy", false},
+    {"ALL_PROXY", false},
+    {"no_proxy", false},
+    {"NO_PROXY", false},
     {"FERRY_LOG", false},
 };
 

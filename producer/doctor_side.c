@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net/http.h"
+#include "net/http_proxy.h"
 #include "producer/doctor_steps.h"
 
 bool doctor_fails(struct look *look, const char *name, const char *advice, const struct error *err)
@@ -29,7 +30,7 @@ static bool look_address(struct look *look, const char *name)
     }
     bool is_bare = strncmp(side->chroma.address.origin, "http://", 7) == 0 &&
                    side->chroma.auth_header[0] != '\0' &&
-                   !doctor_is_loopback(side->chroma.address.origin);
+                   !http_is_loopback(side->chroma.address.origin);
     checkup_add(&look->doctor->checkup, look->role, name, is_bare ? CHECK_WARNING : CHECK_OK,
                 is_bare ? "use https, or a network that nobody else can listen to" : "",
                 "%s, credentials: %s%s", side->chroma.address.base, side->auth_style,
@@ -37,15 +38,20 @@ static bool look_address(struct look *look, const char *name)
     return true;
 }
 
+/* What is asked of a server behind a proxy is asked of the proxy. */
 static bool is_proxied(struct look *look, const char *name)
 {
-    const char *proxy = doctor_proxy(look->side->chroma.address.origin);
-    if (proxy != NULL) {
-        checkup_add(&look->doctor->checkup, look->role, name, CHECK_SKIPPED, "",
-                    "%s is set: requests go through that proxy unless NO_PROXY says otherwise",
-                    proxy);
+    struct http_proxy proxy;
+    struct error err = {0};
+    if (!http_proxy_find(look->side->chroma.address.base, &proxy, &err)) {
+        return false; /* the first request says so */
     }
-    return proxy != NULL;
+    if (proxy.variable != NULL) {
+        checkup_add(&look->doctor->checkup, look->role, name, CHECK_SKIPPED, "",
+                    "%s is set: requests go through the proxy %s unless NO_PROXY says otherwise",
+                    proxy.variable, proxy.name);
+    }
+    return proxy.variable != NULL;
 }
 
 static bool look_dns(struct look *look, const char *name)

@@ -51,4 +51,11 @@ bool chroma_member(struct span object, const char *name, struct json_value *out)
 /* Is this metadata key one of the old index parameters? */
 bool chroma_is_index_key(struct json_value key);
 
+/* -- chroma_words.c -- */
+#define CHROMA_WORDS 640 /* room for what chroma_words writes */
+/* The reason that a refusal gives, in one line, without secrets. True: it is a page of somebody before the server. */
+bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
+                  char out[CHROMA_WORDS]);
+bool chroma_holds(struct span text, struct span part);
+
 #endif

@@ -8,13 +8,12 @@
 
 #include "net/chroma_internal.h"
 
-#define WORDS_MAX 240u /* of the server's words in a message */
-
 enum error_kind chroma_classify(int status)
 {
     switch (status) {
     case 401:
     case 403:
+    case 407: /* of a proxy */
         return ERROR_AUTH;
     case 404:
         return ERROR_NOT_FOUND;
@@ -66,93 +65,6 @@ static void name_role(const struct chroma *chroma, struct error *err)
 
     snprintf(message, sizeof message, "%s %s", chroma->role, err->message);
     restate(err, message);
-}
-
-/* The part of the header that must not come back in a message: what follows the last space. */
-static struct span secret_of(const struct chroma *chroma)
-{
-    const char *space = strrchr(chroma->auth_header, ' ');
-
-    return span_from_str(space ? space + 1 : "");
-}
-
-static bool holds(struct span text, struct span part)
-{
-    return part.len > 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len);
-}
-
-static struct span trim(struct span text)
-{
-    while (text.len > 0 && text.ptr[0] <= ' ') {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
-        text.len--;
-    }
-    return text;
-}
-
-#define SECRET_LEAST 6u /* shorter values of headers are no secrets, and stand in any answer */
-
-static bool holds_secret(const struct chroma *chroma, struct span text)
-{
-    bool is_held = holds(text, secret_of(chroma));
-
-    for (const char *line = chroma->headers; *line; line += strlen(line) + 1) {
-        const char *value = strchr(line, ':');
-        struct span part = value ? trim(span_from_str(value + 1)) : span_from_str("");
-
-        is_held = is_held || (part.len >= SECRET_LEAST && holds(text, part));
-    }
-    return is_held;
-}
-
-static bool is_continuation(uint8_t byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* Text for people, cut between characters. Bytes that cannot be shown are escaped by
- * error_set(). */
-static void copy_words(struct span text, char out[WORDS_MAX + 8])
-{
-    size_t len = text.len;
-
-    if (len > WORDS_MAX) {
-        len = WORDS_MAX;
-        while (len > 0 && is_continuation(text.ptr[len])) {
-            len--;
-        }
-    }
-    if (len > 0) {
-        memcpy(out, text.ptr, len);
-    }
-    snprintf(out + len, 8, "%s", len < text.len ? "…" : "");
-}
-
-/* The server's words: "message", "error" or "detail" of a JSON body, else the body itself. */
-static void words_of(const struct chroma *chroma, struct span body, char out[WORDS_MAX + 8])
-{
-    struct document *json = NULL;
-    struct error ignored = {0};
-    struct span text = trim(body);
-
-    if (document_parse(body, &json, &ignored)) {
-        const char *said = document_string(document_get(json, "detail"), NULL);
-
-        said = document_string(document_get(json, "error"), said);
-        said = document_string(document_get(json, "message"), said);
-        text = said ? span_from_str(said) : text;
-    }
-    if (text.len == 0) {
-        text = SPAN_LITERAL("no reason given");
-    }
-    if (holds_secret(chroma, text)) {
-        text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
-    }
-    copy_words(text, out);
-    document_free(json);
 }
 
 /* Where the refused request went, without the server's own address. */
@@ -210,20 +122,20 @@ bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *
         return name != NULL;
     }
     if (answer->status == 400) {
-        return holds(answer->body, SPAN_LITERAL("InvalidCollection")) ||
-               (name != NULL && holds(answer->body, SPAN_LITERAL("does not exist")));
+        return chroma_holds(answer->body, SPAN_LITERAL("InvalidCollection")) ||
+               (name != NULL && chroma_holds(answer->body, SPAN_LITERAL("does not exist")));
     }
     /* 0.4: of a name, and of a UUID whose segment is looked for. */
     return chroma_is_old(chroma) && answer->status == 500 &&
-           (holds(answer->body, SPAN_LITERAL("StopIteration")) ||
-            (holds(answer->body, SPAN_LITERAL("ValueError('Collection ")) &&
-             holds(answer->body, SPAN_LITERAL(" does not exist"))));
+           (chroma_holds(answer->body, SPAN_LITERAL("StopIteration")) ||
+            (chroma_holds(answer->body, SPAN_LITERAL("ValueError('Collection ")) &&
+             chroma_holds(answer->body, SPAN_LITERAL(" does not exist"))));
 }
 
 bool chroma_check(const struct chroma *chroma, const struct http_answer *answer, struct error *err)
 {
     enum error_kind kind = chroma_classify(answer->status);
-    char words[WORDS_MAX + 8];
+    char words[CHROMA_WORDS];
     const char *trace = answer->trace_id ? answer->trace_id : "";
 
     if (answer->status == 0) {
@@ -234,8 +146,15 @@ bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
     if (kind == ERROR_NONE) {
         return true;
     }
-    words_of(chroma, answer->body, words);
-    if (kind == ERROR_AUTH) {
+    bool is_page = chroma_words(chroma, answer, words);
+    if (answer->status == 407) {
+        error_set(err, kind,
+                  "407: the proxy %s asks for credentials, or refused those in its address "
+                  "(http://USER:PASSWORD@HOST:PORT)",
+                  answer->proxy ? answer->proxy : "before it");
+    } else if (kind == ERROR_AUTH && is_page && answer->proxy) {
+        error_set(err, kind, "%d: %s", answer->status, words);
+    } else if (kind == ERROR_AUTH) {
         refuse_credentials(chroma, answer, words, err);
     } else if (chroma_says_missing(chroma, answer, NULL)) {
         error_set(err, ERROR_NOT_FOUND, "%d: the collection does not exist any more: %s",

@@ -22,6 +22,7 @@ struct http_answer {         /* borrowed for the callback */
     struct span body;        /* of a streamed 2xx answer: empty */
     const char *url;         /* what was asked; NULL when status is 0 */
     const char *trace_id;    /* chroma-trace-id header, or "" */
+    const char *proxy;       /* "host:port", whose own answer it may be; NULL: none */
     uint32_t retry_after_ms; /* Retry-After, clamped to 0 … 300 s; 0 when absent or senseless */
     int64_t elapsed_ms;
     /* status 0: the transport's failure, classified (TIMEOUT, UNAVAILABLE, CANCELLED …), naming
@@ -85,6 +86,8 @@ struct http_address {
     char origin[300];
     char base[600]; /* origin and path prefix, no trailing slash */
 };
+/* Is the host of a URL this machine, by name or address? Nothing is looked up. */
+bool http_is_loopback(const char *url);
 /* Would a secret travel readable for others? http:// to anything but this machine. */
 bool http_is_in_clear(const struct http_address *address);
 MUST_CHECK bool http_parse_address(const char *url, struct http_address *out, struct error *err);

@@ -208,17 +208,29 @@ bool http_parse_address(const char *url, struct http_address *out, struct error 
     return true;
 }
 
+bool http_is_loopback(const char *url)
+{
+    static const char *const here[] = {"localhost", "127.", "[::1]", "[::ffff:127."};
+    bool is_https;
+    const char *host = url + scheme_length(url, &is_https);
+    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+
+    if (strncmp(host, "127.", 4) == 0) { /* 127.example.org is a name like any other */
+        return strspn(host, "0123456789.") == len;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+        size_t part = strlen(here[i]);
+        bool is_whole = here[i][part - 1] != '.';
+
+        if (strncasecmp(host, here[i], part) == 0 && (!is_whole || len == part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool http_is_in_clear(const struct http_address *address)
 {
-    static const char *const here[] = {"localhost:", "127.", "[::1]:", "[::ffff:127."};
-    const char *host = address->origin + strlen("http://");
-    bool is_here = false;
-
-    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
-        is_here = is_here || strncmp(host, here[i], strlen(here[i])) == 0;
-    }
-    /* 127.example.org is a name like any other. */
-    is_here =
-        is_here && (strncmp(host, "127.", 4) != 0 || host[strspn(host, "0123456789.")] == ':');
-    return strncmp(address->origin, "http://", strlen("http://")) == 0 && !is_here;
+    return strncmp(address->origin, "http://", strlen("http://")) == 0 &&
+           !http_is_loopback(address->origin);
 }

@@ -232,11 +232,14 @@ bool http_easy_prepare(struct http_request *request, const struct http_call *cal
     CURL *easy = request->easy;
     CURLcode code = set_connection(easy, user_agent);
 
-    if (!add_headers(request, call, err)) {
+    if (!add_headers(request, call, err) || !http_proxy_find(call->url, &request->proxy, err)) {
         return false;
     }
     code = code != CURLE_OK ? code : set_tls(easy, &call->tls);
     code = code != CURLE_OK ? code : set_request(easy, call);
+    SET(CURLOPT_PROXY, request->proxy.variable ? request->proxy.value : "");
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* tokens are not for the proxy */
     SET(CURLOPT_HTTPHEADER, request->headers);
     SET(CURLOPT_ERRORBUFFER, request->curl_text);
     SET(CURLOPT_WRITEFUNCTION, on_bytes);

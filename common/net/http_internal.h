@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "net/http.h"
+#include "net/http_proxy.h"
 #include "net/loop_internal.h"
 
 #define HTTP_POOL_MAX    16u
@@ -36,6 +37,7 @@ struct http_request {
     CURL *easy;                         /* on the multi until the request is closed */
     struct curl_slist *headers;
     char peer[300]; /* host:port, begins every message */
+    struct http_proxy proxy;
     http_body_fn *on_body;
     http_done_fn *on_done;
     void *ctx;
@@ -83,6 +85,12 @@ struct http_refusal { /* read by hand from bytes that curl did not get to */
 };
 /* A whole HTTP/1 header with status 400 … 599 at the start of bytes; anything else is false. */
 bool http_read_refusal(struct span bytes, struct http_refusal *out);
+
+/* -- http_proxy.c -- */
+/* May the answer be a proxy's own? Then its name, else NULL. */
+const char *http_proxy_may_speak(const struct http_request *request);
+/* It failed because of the proxy, and that is told; false: for another reason. */
+bool http_proxy_explain(const struct http_request *request, struct error *err);
 
 /* -- http_tls.c -- */
 /* Why there is no safe connection, as ERROR_AUTH or ERROR_UNAVAILABLE; false: it failed for another reason. */

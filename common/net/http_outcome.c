@@ -113,6 +113,9 @@ static void explain(const struct http_request *request, struct error *err)
             break;
         }
     }
+    if (http_proxy_explain(request, err)) {
+        return;
+    }
     if (http_explain_tls(request, err)) {
         err->native = (int32_t)request->code;
         return;
@@ -239,6 +242,7 @@ void http_outcome(struct http_request *request, int64_t now_ms, char trace_id[65
         explain(request, &out->err);
     }
     if (out->status != 0) {
+        out->proxy = http_proxy_may_speak(request);
         out->url = url_of(request);
     }
 }

@@ -12,7 +12,7 @@
 #include "app/version.h"
 #include "base/limits.h"
 #include "run/bus_environment.h"
-#include "run/pg_environment.h"
+#include "run/library_environment.h"
 #include "store/migrate.h"
 
 #define STEP_PERIOD_MS   100 /* pg_step wants to be called at least so often */
@@ -70,7 +70,7 @@ bool runtime_open_without_ledger(struct runtime *rt, const struct option_set *op
     tame_allocator();
     warn_of_unused(options);
 
-    if (!stop_open(&rt->stop, err)) {
+    if (!stop_open(&rt->stop, err) || !library_environment_fill(options, err)) {
         return false;
     }
     rt->loop = loop_new(err);
@@ -87,8 +87,7 @@ bool runtime_open(struct runtime *rt, const struct option_set *options, const ch
 {
     char name[64];
     snprintf(name, sizeof name, "ferry-%s", kind);
-    if (!runtime_open_without_ledger(rt, options, kind, err) ||
-        !pg_environment_fill(options, err)) {
+    if (!runtime_open_without_ledger(rt, options, kind, err)) {
         return false;
     }
     rt->lease_ms = option_number(options, "lease");

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "producer/checkup.h"
-#include "producer/doctor.h"
 
 static struct checkup checkup;
 
@@ -106,23 +105,6 @@ static void a_finding_is_one_line(void **state)
                    "\"two\\\\x0alines \\\"and\\\" more\"}");
 }
 
-static void loopback_is_known_without_asking(void **state)
-{
-    static const struct {
-        const char *origin;
-        bool is_loopback;
-    } rows[] = {
-        {"http://localhost:8000", true},    {"http://127.0.0.1:80", true},
-        {"http://127.9.9.9:80", true},      {"http://[::1]:8000", true},
-        {"http://128.0.0.1:80", false},     {"http://localhost.example:80", false},
-        {"http://[2001:db8::1]:80", false},
-    };
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        assert_int_equal(doctor_is_loopback(rows[i].origin), rows[i].is_loopback);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,7 +113,6 @@ int main(void)
         cmocka_unit_test_setup(a_fail_without_an_error_is_a_setting, empty),
         cmocka_unit_test_setup(more_than_there_is_room_for_is_a_bug, empty),
         cmocka_unit_test_setup(a_finding_is_one_line, empty),
-        cmocka_unit_test(loopback_is_known_without_asking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

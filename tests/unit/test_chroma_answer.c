@@ -75,7 +75,7 @@ static void a_refusal_is_told_in_the_servers_words(void **state)
         {429, "You have been rate limited.\n",
          "target 127.0.0.1:8000: 429: You have been rate limited.", ERROR_THROTTLED},
         {502, "<html>\r\n<h1>502 Bad Gateway</h1></html>\r\n",
-         "target 127.0.0.1:8000: 502: <html>\\x0d\\x0a<h1>502 Bad Gateway</h1></html>",
+         "target 127.0.0.1:8000: 502: a page of a gateway or proxy before it, \"502 Bad Gateway\"",
          ERROR_UNAVAILABLE},
         {404, "", "target 127.0.0.1:8000: 404: no reason given", ERROR_NOT_FOUND},
         {503, " \n", "target 127.0.0.1:8000: 503: no reason given", ERROR_UNAVAILABLE},

@@ -1,15 +1,23 @@
 /*
- * libpq reads its settings from the process environment only; a .env file reaches it through here. What the process
+ * Libraries read their settings from the process environment only; a .env file reaches them through here. What the process
  * environment has, also as an empty variable, wins, as it does for our own options.
  */
-#include "run/pg_environment.h"
+#include "run/library_environment.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What libpq looks at, up to version 18. */
 static const char *const variables[] = {
+    /* Proxies, for HTTP; not HTTP_PROXY, which is nobody's. */
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    /* What libpq looks at, up to version 18. */
     "PGHOST",
     "PGHOSTADDR",
     "PGPORT",
@@ -55,7 +63,7 @@ static const char *const variables[] = {
     "PGLOCALEDIR",
 };
 
-bool pg_environment_fill(const struct option_set *options, struct error *err)
+bool library_environment_fill(const struct option_set *options, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const char *value = option_environment(options, variables[i]);

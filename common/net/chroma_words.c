@@ -1,0 +1,151 @@
+/*
+ * What a refusal says, for a message: of a JSON body its reason, of a page its title, else the body. It may be anything,
+ * also repeat the secret that was sent.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "net/chroma_internal.h"
+
+#define WORDS_MAX 240u /* of the server's own */
+
+/* The part of the header that must not come back in a message: what follows the last space. */
+static struct span secret_of(const struct chroma *chroma)
+{
+    const char *space = strrchr(chroma->auth_header, ' ');
+
+    return span_from_str(space ? space + 1 : "");
+}
+
+bool chroma_holds(struct span text, struct span part)
+{
+    return part.len > 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len);
+}
+
+static struct span trim(struct span text)
+{
+    while (text.len > 0 && text.ptr[0] <= ' ') {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
+        text.len--;
+    }
+    return text;
+}
+
+#define SECRET_LEAST 6u /* shorter values of headers are no secrets, and stand in any answer */
+
+static bool holds_secret(const struct chroma *chroma, struct span text)
+{
+    bool is_held = chroma_holds(text, secret_of(chroma));
+
+    for (const char *line = chroma->headers; *line; line += strlen(line) + 1) {
+        const char *value = strchr(line, ':');
+        struct span part = value ? trim(span_from_str(value + 1)) : span_from_str("");
+
+        is_held = is_held || (part.len >= SECRET_LEAST && chroma_holds(text, part));
+    }
+    return is_held;
+}
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Text for people, cut between characters. Bytes that cannot be shown are escaped by
+ * error_set(). */
+static void copy_words(struct span text, char out[WORDS_MAX + 8])
+{
+    size_t len = text.len;
+
+    if (len > WORDS_MAX) {
+        len = WORDS_MAX;
+        while (len > 0 && is_continuation(text.ptr[len])) {
+            len--;
+        }
+    }
+    if (len > 0) {
+        memcpy(out, text.ptr, len);
+    }
+    snprintf(out + len, 8, "%s", len < text.len ? "…" : "");
+}
+
+static bool is_html(struct span text)
+{
+    static const char *const starts[] = {"<!doctype html", "<html", "<head", "<body"};
+
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        size_t len = strlen(starts[i]);
+
+        if (text.len >= len && strncasecmp((const char *)text.ptr, starts[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands between <title> and its end, or <h1>; else nothing. */
+static struct span title_of(struct span page)
+{
+    static const char *const tags[] = {"<title>", "<h1>"};
+
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+        for (size_t at = 0; at + strlen(tags[i]) < page.len; at++) {
+            const char *text = (const char *)page.ptr + at;
+
+            if (strncasecmp(text, tags[i], strlen(tags[i])) == 0) {
+                struct span rest = {page.ptr + at + strlen(tags[i]),
+                                    page.len - at - strlen(tags[i])};
+                const uint8_t *end = memchr(rest.ptr, '<', rest.len);
+                return trim((struct span){rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len});
+            }
+        }
+    }
+    return SPAN_LITERAL("");
+}
+
+/* No Chroma sends a page: who stands before it does. */
+static void write_page(const struct http_answer *answer, struct span title, char out[CHROMA_WORDS])
+{
+    char words[WORDS_MAX + 8];
+
+    copy_words(title, words);
+    snprintf(out, CHROMA_WORDS, "a page %s%s%s%s%s", answer->proxy ? "of the proxy " : "",
+             answer->proxy ? answer->proxy : "of a gateway or proxy before it",
+             words[0] ? ", \"" : "", words, words[0] ? "\"" : "");
+}
+
+bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
+                  char out[CHROMA_WORDS])
+{
+    struct document *json = NULL;
+    struct error ignored = {0};
+    struct span body = answer->body;
+    struct span text = trim(body);
+    bool is_page = is_html(text);
+
+    if (document_parse(body, &json, &ignored)) {
+        const char *said = document_string(document_get(json, "detail"), NULL);
+
+        said = document_string(document_get(json, "error"), said);
+        said = document_string(document_get(json, "message"), said);
+        text = said ? span_from_str(said) : text;
+    }
+    if (is_page) {
+        text = title_of(text);
+    } else if (text.len == 0) {
+        text = SPAN_LITERAL("no reason given");
+    }
+    if (holds_secret(chroma, text)) {
+        text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
+    }
+    if (is_page) {
+        write_page(answer, text, out);
+    } else {
+        copy_words(text, out);
+    }
+    document_free(json);
+    return is_page;
+}
