@@ -95,90 +95,204 @@ BEGIN
 END
 $$;
 
--- p: name (or null), title (what a job without a name is named after; null: the source), selection (null: all), worker, settings (those that were given), source, target; resumes: the job that is meant to go on, and no new one.
+-- The pairs of a submission, numbered as they stand in it: collections, each {source, target, fidelity, selection}; a single one
+-- may stand in the submission itself.
+CREATE FUNCTION ferry.submitted_pairs(p jsonb)
+RETURNS TABLE (ord integer, source_uuid uuid, target_uuid uuid, selection text, source jsonb, target jsonb, fidelity jsonb)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT x.ord::integer, (x.pair->'source'->>'uuid')::uuid, (x.pair->'target'->>'uuid')::uuid,
+        coalesce(x.pair->>'selection', p->>'selection', 'all'), x.pair->'source', x.pair->'target', x.pair->'fidelity'
+    FROM jsonb_array_elements(coalesce(p->'collections', jsonb_build_array(p))) WITH ORDINALITY AS x (pair, ord)
+$$;
+
+-- Some names of collections for a refusal, or ''.
+CREATE FUNCTION ferry.some_names(p_words text, p_names text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN cardinality(p_names) = 0 THEN '' ELSE '; ' || p_words || ' ' || array_to_string(p_names[1:5], ', ')
+        || CASE WHEN cardinality(p_names) > 5 THEN ' and ' || cardinality(p_names) - 5 || ' more' ELSE '' END END
+$$;
+
+-- The unfinished job that holds exactly these pairs; null: none holds any of them. Several jobs, or other pairs beside them, are
+-- a refusal: nobody can tell what is meant to go on.
+CREATE FUNCTION ferry.find_open_job(p jsonb) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v record;
+    v_new text[];
+    v_other text[];
+BEGIN
+    SELECT count(DISTINCT c.job_id) AS jobs, min(c.job_id) AS job_id, count(c.job_id) AS held, count(*) AS submitted INTO v
+        FROM ferry.submitted_pairs(p) s LEFT JOIN ferry.job_collections c
+        ON c.is_open AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection);
+    IF v.held = 0 THEN
+        RETURN NULL;
+    END IF;
+    IF v.jobs = 1 AND v.held = v.submitted AND v.held = (SELECT count(*) FROM ferry.job_collections c WHERE c.job_id = v.job_id) THEN
+        RETURN v.job_id;
+    END IF;
+    v_new := ARRAY(SELECT s.source->>'name' FROM ferry.submitted_pairs(p) s WHERE NOT EXISTS (
+        SELECT FROM ferry.job_collections c WHERE c.job_id = v.job_id
+        AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection)) ORDER BY s.ord);
+    v_other := ARRAY(SELECT c.source_name FROM ferry.job_collections c WHERE c.job_id = v.job_id AND NOT EXISTS (
+        SELECT FROM ferry.submitted_pairs(p) s
+        WHERE (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection)) ORDER BY c.collection_no);
+    RAISE EXCEPTION 'job % already moves % of these collections, but not exactly these%: ferry-producer resume % goes on with it, ferry-producer cancel % gives it up',
+        (SELECT name FROM ferry.jobs WHERE job_id = v.job_id),
+        (SELECT count(*) FROM ferry.submitted_pairs(p) s JOIN ferry.job_collections c ON c.job_id = v.job_id
+         AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection)),
+        ferry.some_names('not in it:', v_new) || ferry.some_names('only in it:', v_other),
+        (SELECT name FROM ferry.jobs WHERE job_id = v.job_id), (SELECT name FROM ferry.jobs WHERE job_id = v.job_id)
+        USING ERRCODE = 'FE001';
+END
+$$;
+
+-- Which of a job's collections something is said of; '' where there is only one.
+CREATE FUNCTION ferry.which_collection(p_job bigint, p_collection integer) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT 'collection ' || c.source_name || ' of ' || e.tenant || '/' || e.database_name || ': '
+        FROM ferry.job_collections c JOIN ferry.endpoints e ON e.endpoint_id = c.source_endpoint_id
+        WHERE c.job_id = p_job AND c.collection_no = p_collection
+          AND (SELECT count(*) FROM ferry.job_collections o WHERE o.job_id = p_job) > 1), '')
+$$;
+
+-- What forbids a new job of these pairs, whoever submits it.
+CREATE FUNCTION ferry.check_new_pairs(p jsonb) RETURNS void LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v record;
+    v_is_one boolean := (SELECT count(*) = 1 FROM ferry.submitted_pairs(p));
+BEGIN
+    SELECT j.name, CASE WHEN v_is_one THEN '' ELSE ' (' || c.source_name || ')' END AS which INTO v
+        FROM ferry.submitted_pairs(p) x JOIN ferry.job_collections c ON c.source_name = x.source->>'name'
+        JOIN ferry.jobs j USING (job_id) JOIN ferry.target_collections t ON t.target_uuid = c.target_uuid
+        JOIN ferry.endpoints s ON s.endpoint_id = c.source_endpoint_id
+        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id
+        WHERE c.is_open AND t.name = x.target->>'name'
+          AND (s.url, s.tenant, s.database_name) = (x.source->>'url', x.source->>'tenant', x.source->>'database')
+          AND (e.url, e.tenant, e.database_name) = (x.target->>'url', x.target->>'tenant', x.target->>'database')
+        ORDER BY x.ord LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % moves a collection of this name% that has been deleted or recreated since: cancel it first (ferry-producer cancel %)',
+            v.name, v.which, v.name USING ERRCODE = 'FE004';
+    END IF;
+    SELECT j.name, CASE WHEN v_is_one THEN '' ELSE ' (' || (x.target->>'name') || ')' END AS which INTO v
+        FROM ferry.submitted_pairs(p) x JOIN ferry.job_collections c USING (target_uuid) JOIN ferry.jobs j USING (job_id)
+        WHERE c.is_open ORDER BY x.ord LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job % is writing into this target collection%: run again when it has ended', v.name, v.which
+            USING ERRCODE = 'FE005';
+    END IF;
+    PERFORM ferry.refuse_while_in_flight(x.target_uuid) FROM ferry.submitted_pairs(p) x;
+END
+$$;
+
+-- What the servers say of a job that goes on: addresses, and the targets' limits. Endpoints of the source are only written when
+-- they change: whoever plans holds the row for as long as a step takes.
+CREATE FUNCTION ferry.put_pairs(p jsonb, p_job bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v record;
+    v_endpoint bigint;
+BEGIN
+    FOR v IN SELECT s.source, c.collection_no FROM ferry.submitted_pairs(p) s JOIN ferry.job_collections c ON c.job_id = p_job
+             AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection)
+             ORDER BY c.collection_no LOOP
+        v_endpoint := ferry.put_endpoint(v.source);
+        UPDATE ferry.job_collections c SET source_endpoint_id = v_endpoint
+            WHERE c.job_id = p_job AND c.collection_no = v.collection_no AND c.source_endpoint_id <> v_endpoint;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION ferry.put_targets(p jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v record;
+BEGIN
+    FOR v IN SELECT s.target FROM ferry.submitted_pairs(p) s ORDER BY s.target_uuid LOOP
+        PERFORM ferry.put_target(v.target);
+    END LOOP;
+END
+$$;
+
+-- What the target collections do not get as it is. Of a job with several, each with its name.
+CREATE FUNCTION ferry.note_fidelity(p jsonb, p_job bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT ferry.log_event('job.fidelity', p_job, NULL, NULL, CASE WHEN n = 1 THEN x.fidelity ELSE jsonb_build_object(
+        'tenant', x.source->>'tenant', 'database', x.source->>'database', 'collection', x.source->>'name',
+        'settings', x.fidelity) END::text)
+    FROM (SELECT s.*, count(*) OVER () AS n FROM ferry.submitted_pairs(p) s) x WHERE x.fidelity <> '[]' ORDER BY x.ord
+$$;
+
+-- p: name (or null), title (what a job without a name is named after; null: the source), selection (of all pairs that tell none;
+-- null: all), worker, settings (those that were given), and pairs as ferry.submitted_pairs() reads them; resumes: the job that is meant to go on, and no new one. Answers a row for each
+-- pair, in their order.
 CREATE FUNCTION ferry.submit(p jsonb)
 RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean, on_existing text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    v_source uuid := (p->'source'->>'uuid')::uuid;
-    v_target uuid := (p->'target'->>'uuid')::uuid;
+    v_count integer := (SELECT count(*) FROM ferry.submitted_pairs(p));
+    v_same uuid;
     v_other record;
+    v_pair record;
     v_job bigint;
     v_name text;
-    v_endpoint bigint;
+    v_state text := 'pending';
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
     PERFORM ferry.check_settings(p->'settings');
-    IF v_source = v_target THEN
-        RAISE EXCEPTION 'source and target are the same collection (%): name another target', v_source
-            USING ERRCODE = 'FE001';
+    IF v_count NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'a job moves between 1 and 1000 collections, not %', v_count USING ERRCODE = 'FE001';
     END IF;
-    SELECT j.job_id, j.name, c.collection_no, j.state INTO v_other FROM ferry.job_collections c
-        JOIN ferry.jobs j USING (job_id)
-        WHERE c.is_open AND c.source_uuid = v_source AND c.target_uuid = v_target
-          AND c.selection = coalesce(p->>'selection', 'all');
-    IF p->>'resumes' IS NOT NULL AND v_other.job_id IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
+    SELECT s.source_uuid INTO v_same FROM ferry.submitted_pairs(p) s
+        WHERE s.source_uuid IN (SELECT t.target_uuid FROM ferry.submitted_pairs(p) t) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'source and target are the same collection (%): name another target', v_same USING ERRCODE = 'FE001';
+    END IF;
+    SELECT s.target_uuid INTO v_same FROM ferry.submitted_pairs(p) s GROUP BY s.target_uuid HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'two collections would go to the same target collection (%)', v_same USING ERRCODE = 'FE001';
+    END IF;
+    v_job := CASE WHEN p->>'resumes' IS NULL OR EXISTS (SELECT FROM ferry.job_collections c
+                  WHERE c.job_id = (p->>'resumes')::bigint AND c.is_open) THEN ferry.find_open_job(p) END;
+    SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = coalesce(v_job, (p->>'resumes')::bigint);
+    IF p->>'resumes' IS NOT NULL AND v_job IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
         SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = (p->>'resumes')::bigint;
         RAISE EXCEPTION 'job % has ended meanwhile (%): run migrate to move what is new', v_other.name, v_other.state
             USING ERRCODE = 'FE001';
     END IF;
-    IF v_other.job_id IS NOT NULL THEN
+    IF v_job IS NOT NULL THEN
         IF p->>'name' IS NOT NULL AND p->>'name' <> v_other.name THEN
-            RAISE EXCEPTION 'job % already moves this collection: resume it, or leave --job out', v_other.name
-                USING ERRCODE = 'FE001';
+            RAISE EXCEPTION 'job % already moves %: resume it, or leave --job out', v_other.name,
+                CASE WHEN v_count = 1 THEN 'this collection' ELSE 'these collections' END USING ERRCODE = 'FE001';
         END IF;
-        PERFORM ferry.add_settings(v_other.job_id, coalesce(p->'settings', '{}'));
-        -- Only when it changes: whoever plans holds the row for as long as a step takes.
-        v_endpoint := ferry.put_endpoint(p->'source');
-        UPDATE ferry.job_collections c SET source_endpoint_id = v_endpoint
-            WHERE c.job_id = v_other.job_id AND c.collection_no = v_other.collection_no
-              AND c.source_endpoint_id <> v_endpoint;
+        PERFORM ferry.add_settings(v_job, coalesce(p->'settings', '{}'));
+        PERFORM ferry.put_pairs(p, v_job);
         IF p->'settings' ? 'max_rejects' THEN -- before it goes on, or it might block at once
-            PERFORM ferry.change_settings(v_other.job_id, jsonb_build_object('max_rejects', p->'settings'->'max_rejects'));
+            PERFORM ferry.change_settings(v_job, jsonb_build_object('max_rejects', p->'settings'->'max_rejects'));
         END IF;
-        job_state := ferry.resume_job(v_other.job_id);
-        PERFORM ferry.put_target(p->'target');
-        PERFORM ferry.work_on((p->>'worker')::uuid, v_other.job_id);
-        RETURN QUERY SELECT v_other.job_id, v_other.collection_no, v_other.name, job_state, true,
-            ferry.on_existing(v_other.job_id);
-        RETURN;
+        v_name := v_other.name;
+        v_state := ferry.resume_job(v_job);
+        PERFORM ferry.put_targets(p);
+        PERFORM ferry.work_on((p->>'worker')::uuid, v_job);
+    ELSE
+        PERFORM ferry.check_new_pairs(p);
+        SELECT coalesce(p->>'name', ferry.free_job_name(coalesce(p->>'title', s.source->>'name'))) INTO v_name
+            FROM ferry.submitted_pairs(p) s WHERE s.ord = 1;
+        IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
+            RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
+        END IF;
+        PERFORM ferry.put_targets(p);
+        INSERT INTO ferry.jobs (name, settings) VALUES (v_name, coalesce(p->'settings', '{}')) RETURNING ferry.jobs.job_id INTO v_job;
+        FOR v_pair IN SELECT * FROM ferry.submitted_pairs(p) ORDER BY ord LOOP
+            INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name, target_uuid, selection)
+                VALUES (v_job, v_pair.ord, ferry.put_endpoint(v_pair.source), v_pair.source_uuid, v_pair.source->>'name',
+                        v_pair.target_uuid, v_pair.selection);
+        END LOOP;
+        PERFORM ferry.mark_rehearsals(v_job);
+        UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = v_job
+            WHERE t.target_uuid IN (SELECT s.target_uuid FROM ferry.submitted_pairs(p) s);
+        PERFORM ferry.work_on((p->>'worker')::uuid, v_job);
+        PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
+        PERFORM ferry.note_fidelity(p, v_job);
     END IF;
-    SELECT j.name INTO v_other FROM ferry.job_collections c
-        JOIN ferry.jobs j USING (job_id) JOIN ferry.target_collections t USING (target_uuid)
-        JOIN ferry.endpoints s ON s.endpoint_id = c.source_endpoint_id
-        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id
-        WHERE c.is_open AND c.source_name = p->'source'->>'name' AND t.name = p->'target'->>'name'
-          AND (s.url, s.tenant, s.database_name) = (p->'source'->>'url', p->'source'->>'tenant', p->'source'->>'database')
-          AND (e.url, e.tenant, e.database_name) = (p->'target'->>'url', p->'target'->>'tenant', p->'target'->>'database');
-    IF FOUND THEN
-        RAISE EXCEPTION 'job % moves a collection of this name that has been deleted or recreated since: cancel it first (ferry-producer cancel %)',
-            v_other.name, v_other.name USING ERRCODE = 'FE004';
-    END IF;
-    SELECT j.name INTO v_other FROM ferry.job_collections c JOIN ferry.jobs j USING (job_id)
-        WHERE c.is_open AND c.target_uuid = v_target;
-    IF FOUND THEN
-        RAISE EXCEPTION 'job % is writing into this target collection: run again when it has ended', v_other.name
-            USING ERRCODE = 'FE005';
-    END IF;
-    PERFORM ferry.refuse_while_in_flight(v_target);
-    v_name := coalesce(p->>'name', ferry.free_job_name(coalesce(p->>'title', p->'source'->>'name')));
-    IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
-        RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
-    END IF;
-    PERFORM ferry.put_target(p->'target');
-    INSERT INTO ferry.jobs (name, settings) VALUES (v_name, coalesce(p->'settings', '{}')) RETURNING ferry.jobs.job_id INTO v_job;
-    INSERT INTO ferry.job_collections (job_id, collection_no, source_endpoint_id, source_uuid, source_name, target_uuid, selection)
-        VALUES (v_job, 1, ferry.put_endpoint(p->'source'), v_source, p->'source'->>'name', v_target, coalesce(p->>'selection', 'all'));
-    PERFORM ferry.mark_rehearsals(v_job);
-    UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = v_job
-        WHERE t.target_uuid = v_target;
-    PERFORM ferry.work_on((p->>'worker')::uuid, v_job);
-    PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
-    IF p->'fidelity' <> '[]' THEN
-        PERFORM ferry.log_event('job.fidelity', v_job, NULL, NULL, (p->'fidelity')::text);
-    END IF;
-    RETURN QUERY SELECT v_job, 1, v_name, 'pending'::text, false, ferry.on_existing(v_job);
+    RETURN QUERY SELECT v_job, c.collection_no, v_name, v_state, v_other.name IS NOT NULL, ferry.on_existing(v_job)
+        FROM ferry.submitted_pairs(p) s JOIN ferry.job_collections c ON c.job_id = v_job
+        AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection) ORDER BY s.ord;
 END
 $$;
 

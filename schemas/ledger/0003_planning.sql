@@ -149,7 +149,8 @@ BEGIN
             JOIN ferry.jobs j ON j.job_id = o.job_id
             WHERE me.job_id = p_job AND me.collection_no = p_collection AND o.job_id <> p_job
         ), doubtful (hash) AS MATERIALIZED (
-            SELECT sha256(r.id) FROM pair JOIN ferry.rejected_records r USING (job_id)
+            SELECT sha256(r.id) FROM pair JOIN ferry.batches b USING (job_id, collection_no)
+            JOIN ferry.rejected_records r USING (job_id, batch_no)
             UNION ALL
             SELECT sha256(u.id) FROM pair JOIN ferry.batches b USING (job_id, collection_no)
             JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS u (id)
@@ -218,6 +219,7 @@ DECLARE
     v_count bigint;
 BEGIN
     PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    PERFORM FROM ferry.jobs WHERE job_id = p_job FOR NO KEY UPDATE; -- the numbers run on over all its collections
     SELECT coalesce(max(batch_no), 0) INTO v_first FROM ferry.batches WHERE job_id = p_job;
     WITH wanted AS MATERIALIZED (
         SELECT w.*, (count(*) OVER (PARTITION BY w.is_skipped ORDER BY w.ordinal) - 1) / p_records AS piece
@@ -257,9 +259,9 @@ BEGIN
                 AND x.collection_no = p_collection AND x.side IN ('t', 'p', 'o') AND sha256(x.id) = sha256(s.id)) o
           WHERE s.job_id = p_job AND s.collection_no = p_collection AND s.side = 's' AND o.sides = ARRAY['t']
           ORDER BY s.ordinal LIMIT 3) f;
-    v_reason := format('%s of the records to move exist at the target already; first: id %s; nothing was written: run again '
+    v_reason := ferry.which_collection(p_job, p_collection) || format('%s of the records to move exist at the target already; first: id %s; nothing was written: run again '
                        'with --on-existing mirror or skip', p_count, v_first);
-    DELETE FROM ferry.batches WHERE job_id = p_job AND collection_no = p_collection;
+    DELETE FROM ferry.batches WHERE job_id = p_job;
     UPDATE ferry.job_collections SET is_open = false, plan_lease_until = NULL WHERE job_id = p_job;
     UPDATE ferry.jobs SET state = 'failed', finished_at = now(), last_error = v_reason WHERE job_id = p_job;
     UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
@@ -268,8 +270,20 @@ BEGIN
 END
 $$;
 
+-- Would the job have nothing to do at all, if this pair had not? All others are planned with nothing, and of each an earlier job
+-- has succeeded; but one that is to look at its end has something to do.
+CREATE FUNCTION ferry.plan_is_nothing(p_job bigint, p_collection integer) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT NOT (ferry.wants(p_job, 'catch_up') OR ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'))
+       AND NOT EXISTS (
+        SELECT FROM ferry.job_collections me WHERE me.job_id = p_job
+        AND (me.collection_no <> p_collection AND (me.plan_complete_at IS NULL OR me.n_planned > 0)
+             OR NOT EXISTS (
+                SELECT FROM ferry.job_collections o JOIN ferry.jobs j ON j.job_id = o.job_id AND j.state = 'succeeded'
+                WHERE (o.source_uuid, o.target_uuid, o.selection) = (me.source_uuid, me.target_uuid, me.selection))))
+$$;
+
 -- P4. outcome: planned, nothing (no row of the job is left), or refused (the job has failed, for that reason). is_by_target: what
--- the target has was taken for moved, because the lists of earlier jobs were purged.
+-- the target has was taken for moved, because the lists of earlier jobs were purged. The job runs once all its pairs are planned.
 CREATE FUNCTION ferry.plan_close(p_job bigint, p_collection integer, p_epoch bigint, p_source_ids bigint, p_target_ids bigint)
 RETURNS TABLE (outcome text, planned bigint, skipped bigint, reason text, is_by_target boolean)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
@@ -281,7 +295,7 @@ DECLARE
     v_skipped bigint := 0;
     v_wanted bigint;
     v_manifest bigint;
-    v_prior boolean;
+    v_is_nothing boolean;
     v_by_target boolean := ferry.trusts_target(p_job, p_collection);
     v_on_existing text := ferry.on_existing(p_job);
     v_reason text;
@@ -316,16 +330,12 @@ BEGIN
         RETURN QUERY SELECT 'refused'::text, 0::bigint, 0::bigint, v_reason, v_by_target;
         RETURN;
     END IF;
-    SELECT EXISTS (SELECT FROM ferry.job_collections me JOIN ferry.job_collections o
-            ON (o.source_uuid, o.target_uuid, o.selection) = (me.source_uuid, me.target_uuid, me.selection)
-            JOIN ferry.jobs j ON j.job_id = o.job_id AND j.state = 'succeeded'
-            WHERE me.job_id = p_job AND me.collection_no = p_collection) INTO v_prior;
+    PERFORM FROM ferry.jobs WHERE job_id = p_job FOR NO KEY UPDATE;
+    v_is_nothing := v_manifest = 0 AND ferry.plan_is_nothing(p_job, p_collection);
     PERFORM ferry.end_long_step(plan_owner) FROM ferry.job_collections
         WHERE job_id = p_job AND collection_no = p_collection;
     DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection;
-    -- A job that is to look at its end has something to do.
-    IF v_manifest = 0 AND v_prior AND NOT (ferry.wants(p_job, 'catch_up') OR ferry.wants(p_job, 'exact_target')
-                                           OR ferry.wants(p_job, 'delete_extra')) THEN
+    IF v_is_nothing THEN
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
         DELETE FROM ferry.events WHERE job_id = p_job;
         DELETE FROM ferry.jobs WHERE job_id = p_job;
@@ -335,8 +345,9 @@ BEGIN
     UPDATE ferry.job_collections SET plan_complete_at = now(), plan_lease_until = NULL, n_planned = v_manifest,
             n_skipped = v_skipped, n_source_ids = v_source, n_target_ids = v_target
         WHERE job_id = p_job AND collection_no = p_collection;
-    UPDATE ferry.jobs SET state = 'running', started_at = now() WHERE job_id = p_job AND state = 'pending';
-    PERFORM ferry.log_event('job.planned', p_job, NULL, NULL, v_manifest || ' records' ||
+    UPDATE ferry.jobs SET state = 'running', started_at = now() WHERE job_id = p_job AND state = 'pending'
+        AND NOT EXISTS (SELECT FROM ferry.job_collections WHERE job_id = p_job AND plan_complete_at IS NULL);
+    PERFORM ferry.log_event('job.planned', p_job, NULL, NULL, ferry.which_collection(p_job, p_collection) || v_manifest || ' records' ||
         CASE WHEN v_skipped > 0 THEN ', ' || v_skipped || ' skipped: they existed at the target' ELSE '' END ||
         CASE WHEN v_by_target THEN '; earlier jobs were purged: what the target has was taken for moved' ELSE '' END);
     RETURN QUERY SELECT 'planned'::text, v_manifest, v_skipped, NULL::text, v_by_target;

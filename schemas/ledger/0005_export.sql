@@ -2,7 +2,7 @@
 -- ready; what matches no row has moved on and is left out of the answer.
 
 -- E1. The job row's lock makes producers take turns, so that the window holds over all of them. A target that refused is
--- left alone until retry_at, and then gets exactly one batch as a probe.
+-- left alone until retry_at, and then gets exactly one batch as a probe; the job's other targets go on.
 CREATE FUNCTION ferry.claim_exports(p_worker uuid, p_job bigint, p_max integer, p_lease interval,
                                     p_ahead integer, p_ahead_bytes bigint)
 RETURNS TABLE (collection_no integer, batch_no bigint, fence bigint, export_rev bigint, n_records integer, ids text)
@@ -12,7 +12,8 @@ DECLARE
     v_open integer;
     v_bytes bigint;
     v_max integer := p_max;
-    v_refused boolean;
+    v_refused integer[];
+    v_probes bigint[];
 BEGIN
     PERFORM FROM ferry.jobs j WHERE j.job_id = p_job AND j.state = 'running' FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -21,12 +22,16 @@ BEGIN
     SELECT count(*), coalesce(sum(b.payload_bytes), 0) INTO v_open, v_bytes FROM ferry.batches b
         WHERE b.job_id = p_job
           AND (b.state IN ('published', 'claimed') OR (b.state = 'planned' AND b.lease_until > now()));
-    SELECT bool_or(t.retry_at IS NOT NULL) INTO v_refused
-        FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid) WHERE c.job_id = p_job;
-    v_max := least(v_max, p_ahead - v_open);
-    IF v_refused THEN
-        v_max := CASE WHEN v_open = 0 THEN least(v_max, 1) ELSE 0 END;
+    v_refused := ARRAY(SELECT c.collection_no FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid)
+        WHERE c.job_id = p_job AND t.retry_at IS NOT NULL);
+    IF cardinality(v_refused) > 0 THEN
+        v_probes := ARRAY(SELECT min(b.batch_no) FROM ferry.batches b
+            JOIN ferry.job_collections c USING (job_id, collection_no) JOIN ferry.target_collections t USING (target_uuid)
+            WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed') AND t.retry_at <= now()
+            GROUP BY b.collection_no
+            HAVING bool_and(b.state = 'planned' AND (b.lease_until IS NULL OR b.lease_until < now())));
     END IF;
+    v_max := least(v_max, p_ahead - v_open);
     IF v_max <= 0 OR v_bytes >= p_ahead_bytes THEN
         RETURN;
     END IF;
@@ -34,9 +39,8 @@ BEGIN
     WITH picked AS (
         SELECT b.batch_no FROM ferry.batches b
         JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no
-        JOIN ferry.target_collections t ON t.target_uuid = c.target_uuid
         WHERE b.job_id = p_job AND b.state = 'planned' AND (b.lease_until IS NULL OR b.lease_until < now())
-          AND c.plan_complete_at IS NOT NULL AND (t.retry_at IS NULL OR t.retry_at <= now())
+          AND c.plan_complete_at IS NOT NULL AND (b.collection_no <> ALL (v_refused) OR b.batch_no = ANY (v_probes))
         ORDER BY b.batch_no LIMIT v_max FOR UPDATE OF b SKIP LOCKED
     ), claimed AS (
         UPDATE ferry.batches b SET owner = p_worker, fence = nextval('ferry.fences'), lease_until = now() + p_lease,

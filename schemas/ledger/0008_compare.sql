@@ -210,7 +210,7 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT name, settings->>'max_delete' AS most INTO v_job FROM ferry.jobs WHERE job_id = p_job;
-    RETURN format('%s%s of %s records at the target would be deleted%s, more than the %s allowed (%s), so none is; resume %s '
+    RETURN ferry.which_collection(p_job, p_collection) || format('%s%s of %s records at the target would be deleted%s, more than the %s allowed (%s), so none is; resume %s '
                   '--max-delete %s deletes them, SELECT ferry.change_settings(%s, ''%s'') before it deletes none',
         CASE WHEN v_source = 0 THEN 'the source lists no ids any more, and ' ELSE '' END, v_before + v_first_time,
         v_target + v_gone, CASE WHEN v_before > 0 THEN ', with the ' || v_before || ' deleted before' ELSE '' END, v_most,
@@ -286,7 +286,7 @@ BEGIN
     UPDATE ferry.job_collections c SET n_missing = CASE WHEN NOT is_decided AND refusal IS NULL THEN missing END, n_extra = extra,
             first_extra = finish_compare.first_extra, n_added = added, n_deleted = deleted, n_rounds = round
         WHERE c.job_id = p_job AND c.collection_no = p_collection;
-    PERFORM ferry.finish_note(p_worker, p_job, extra, first_extra, is_decided, round, planned, to_delete);
+    PERFORM ferry.finish_note(p_worker, p_job, ferry.which_collection(p_job, p_collection), extra, first_extra, is_decided, round, planned, to_delete);
     IF refusal IS NOT NULL THEN
         PERFORM ferry.block_job(p_job, p_worker, refusal);
     END IF;
@@ -307,25 +307,27 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'another producer is finishing job %', p_job USING ERRCODE = 'FE002';
     END IF;
-    IF EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed')) THEN
+    IF EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.collection_no = p_collection
+               AND b.state IN ('planned', 'published', 'claimed')) THEN
         RAISE EXCEPTION 'a batch of job % is open again', p_job USING ERRCODE = 'FE002';
     END IF;
-    IF EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL) THEN
+    IF EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection
+               AND d.deleted_at IS NULL) THEN
         RAISE EXCEPTION 'a deletion of job % is open', p_job USING ERRCODE = 'FE002';
     END IF;
 END
 $$;
 
-CREATE FUNCTION ferry.finish_note(p_worker uuid, p_job bigint, p_extra bigint, p_first_extra text, p_new boolean, p_round integer,
+CREATE FUNCTION ferry.finish_note(p_worker uuid, p_job bigint, p_which text, p_extra bigint, p_first_extra text, p_new boolean, p_round integer,
                                   p_planned bigint, p_to_delete bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF p_extra > 0 THEN
         PERFORM ferry.log_event('job.extra', p_job, NULL, p_worker,
-                                format('%s records at the target are not of this job; first: %s', p_extra, p_first_extra));
+                                format('%s%s records at the target are not of this job; first: %s', p_which, p_extra, p_first_extra));
     END IF;
     IF p_new THEN
         PERFORM ferry.log_event('job.round', p_job, NULL, p_worker,
-                                format('round %s: %s records planned, %s to be deleted at the target', p_round, p_planned, p_to_delete));
+                                format('%sround %s: %s records planned, %s to be deleted at the target', p_which, p_round, p_planned, p_to_delete));
     END IF;
 END
 $$;

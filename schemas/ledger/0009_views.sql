@@ -15,38 +15,70 @@ CREATE VIEW ferry.throughput AS
     WHERE b.state IN ('verified', 'rejected')
     GROUP BY j.name, date_trunc('minute', b.finished_at);
 
+-- What the batches of each collection of a job amount to: for the views below.
+CREATE VIEW ferry.collection_counts AS
+    SELECT b.job_id, b.collection_no,
+        coalesce(sum(n_records), 0) AS planned,
+        coalesce(sum(n_records) FILTER (WHERE state IN ('published', 'claimed', 'verified', 'rejected')), 0) AS published,
+        coalesce(sum(n_verified) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS verified,
+        coalesce(sum(n_rejected) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS rejected,
+        coalesce(sum(n_vanished) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS vanished,
+        coalesce(sum(n_truncated) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS truncated,
+        coalesce(sum(n_verified) FILTER (WHERE finished_at > now() - interval '1 minute'), 0) AS last_minute,
+        count(*) FILTER (WHERE state IN ('planned', 'published', 'claimed')) AS open_batches,
+        min(published_at) FILTER (WHERE state IN ('published', 'claimed')) AS oldest,
+        max(quiet_until) AS quiet_until,
+        max(last_error) FILTER (WHERE state IN ('planned', 'published', 'claimed')) AS batch_error,
+        max(finished_at) AS last_finished
+    FROM ferry.batches b WHERE state NOT IN ('superseded', 'cancelled') GROUP BY b.job_id, b.collection_no;
+
+CREATE VIEW ferry.collection_status AS
+    SELECT j.name AS job, c.collection_no, s.tenant AS source_tenant, s.database_name AS source_database,
+        c.source_name AS collection, e.tenant AS target_tenant, e.database_name AS target_database, t.name AS target_collection,
+        CASE WHEN j.state IN ('succeeded', 'failed', 'cancelled') THEN j.state
+             WHEN c.plan_complete_at IS NULL THEN 'pending'
+             WHEN coalesce(n.open_batches, 0) = 0 THEN 'verified'
+             WHEN j.state = 'running' AND n.published = 0 THEN 'waiting'
+             ELSE j.state END AS state,
+        coalesce(n.planned, 0) AS planned, coalesce(n.verified, 0) AS verified, coalesce(n.rejected, 0) AS rejected,
+        coalesce(n.vanished, 0) AS vanished, coalesce(c.n_skipped, 0) AS skipped,
+        CASE WHEN n.planned > 0 THEN round(100.0 * (n.verified + n.rejected + n.vanished) / n.planned, 1)
+             WHEN c.plan_complete_at IS NOT NULL AND j.state NOT IN ('failed', 'cancelled') THEN 100.0 ELSE 0.0 END AS percent,
+        j.job_id, c.source_uuid, c.target_uuid, s.url AS source_url, e.url AS target_url
+    FROM ferry.job_collections c JOIN ferry.jobs j USING (job_id)
+    JOIN ferry.endpoints s ON s.endpoint_id = c.source_endpoint_id
+    JOIN ferry.target_collections t ON t.target_uuid = c.target_uuid
+    JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id
+    LEFT JOIN ferry.collection_counts n ON n.job_id = c.job_id AND n.collection_no = c.collection_no
+    ORDER BY c.job_id, c.collection_no;
+
 CREATE VIEW ferry.job_status AS
     WITH counted AS (
-        SELECT b.job_id, b.collection_no,
-            coalesce(sum(n_records), 0) AS planned,
-            coalesce(sum(n_records) FILTER (WHERE state IN ('published', 'claimed', 'verified', 'rejected')), 0) AS published,
-            coalesce(sum(n_verified) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS verified,
-            coalesce(sum(n_rejected) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS rejected,
-            coalesce(sum(n_vanished) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS vanished,
-            coalesce(sum(n_truncated) FILTER (WHERE state IN ('verified', 'rejected')), 0) AS truncated,
-            coalesce(sum(n_verified) FILTER (WHERE finished_at > now() - interval '1 minute'), 0) AS last_minute,
-            min(published_at) FILTER (WHERE state IN ('published', 'claimed')) AS oldest,
-            max(quiet_until) AS quiet_until,
-            max(last_error) FILTER (WHERE state IN ('planned', 'published', 'claimed')) AS batch_error,
-            max(finished_at) AS last_finished
-        FROM ferry.batches b WHERE state NOT IN ('superseded', 'cancelled') GROUP BY b.job_id, b.collection_no
+        SELECT n.job_id, sum(n.planned)::bigint AS planned, sum(n.published)::bigint AS published,
+            sum(n.verified)::bigint AS verified, sum(n.rejected)::bigint AS rejected, sum(n.vanished)::bigint AS vanished,
+            sum(n.truncated)::bigint AS truncated, sum(n.last_minute)::bigint AS last_minute, min(n.oldest) AS oldest,
+            max(n.quiet_until) AS quiet_until, max(n.batch_error) AS batch_error, max(n.last_finished) AS last_finished
+        FROM ferry.collection_counts n GROUP BY n.job_id
     ), alive AS (
         SELECT count(*) FILTER (WHERE lease_until > now()) AS consumers, max(seen_at) AS last_seen FROM ferry.workers
         WHERE kind = 'consumer'
+    ), paired AS ( -- of the targets, the one that is left alone for longest
+        SELECT c.job_id, CASE WHEN count(*) = 1 THEN min(c.source_name) ELSE count(*) || ' collections' END AS collection,
+            sum(coalesce(c.n_skipped, 0))::bigint AS skipped, max(t.retry_at) AS retry_at,
+            (array_agg(t.retry_cause ORDER BY t.retry_at DESC NULLS LAST))[1] AS retry_cause,
+            (array_agg(t.refused_since ORDER BY t.retry_at DESC NULLS LAST))[1] AS refused_since
+        FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid) GROUP BY c.job_id
     ), rated AS (
-        SELECT j.*, c.collection_no, c.source_name, coalesce(c.n_skipped, 0) AS skipped, t.retry_at, t.retry_cause, t.refused_since,
-            c.target_uuid, coalesce(n.planned, 0) AS planned,
+        SELECT j.*, c.collection, c.skipped, c.retry_at, c.retry_cause, c.refused_since, coalesce(n.planned, 0) AS planned,
             coalesce(n.published, 0) AS published, coalesce(n.verified, 0) AS verified,
             coalesce(n.rejected, 0) AS rejected, coalesce(n.vanished, 0) AS vanished,
             coalesce(n.truncated, 0) AS truncated, n.oldest, n.batch_error, n.quiet_until, n.last_finished,
             CASE WHEN j.state = 'running' THEN n.last_minute / greatest(1, least(60, extract(epoch FROM now() - j.started_at)))
                  ELSE n.verified / greatest(1, extract(epoch FROM coalesce(n.last_finished, now()) - j.started_at))
             END AS per_second
-        FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id)
-        JOIN ferry.target_collections t USING (target_uuid)
-        LEFT JOIN counted n ON n.job_id = c.job_id AND n.collection_no = c.collection_no
+        FROM ferry.jobs j JOIN paired c USING (job_id) LEFT JOIN counted n USING (job_id)
     )
-    SELECT r.name AS job, r.state, r.source_name AS collection, r.planned, r.published, r.verified, r.rejected, r.vanished,
+    SELECT r.name AS job, r.state, r.collection, r.planned, r.published, r.verified, r.rejected, r.vanished,
         CASE WHEN r.planned = 0 THEN CASE WHEN r.state = 'succeeded' THEN 100.0 ELSE 0.0 END
              ELSE round(100.0 * (r.verified + r.rejected + r.vanished) / r.planned, 1) END AS percent,
         round(r.per_second::numeric, 1) AS rate,
@@ -76,9 +108,9 @@ CREATE VIEW ferry.job_status AS
             WHERE r.state = 'running' AND a.consumers = 0 AND r.published > r.verified + r.rejected + r.vanished
             UNION ALL
             SELECT 4, 'a secret for ' || e.origin || ': set FERRY_TARGET_TOKEN where ferry-consumer runs', min(w.started_at)
-            FROM ferry.target_collections t JOIN ferry.endpoints e USING (endpoint_id)
+            FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid) JOIN ferry.endpoints e USING (endpoint_id)
             JOIN ferry.workers w ON w.kind = 'consumer' AND w.lease_until > now() AND e.origin = ANY (w.missing_secrets)
-            WHERE r.state = 'running' AND t.target_uuid = r.target_uuid AND e.auth_style <> 'none'
+            WHERE r.state = 'running' AND c.job_id = r.job_id AND e.auth_style <> 'none'
               AND r.published > r.verified + r.rejected + r.vanished
               AND NOT EXISTS (SELECT FROM ferry.workers o WHERE o.kind = 'consumer' AND o.lease_until > now()
                               AND e.origin <> ALL (o.missing_secrets))
@@ -97,7 +129,7 @@ CREATE VIEW ferry.job_status AS
             UNION ALL
             SELECT 8, 'the plan', r.created_at WHERE r.state = 'pending'
         ) w ORDER BY w.rank LIMIT 1
-    ) x ON true ORDER BY r.job_id, r.collection_no;
+    ) x ON true ORDER BY r.job_id;
 
 CREATE VIEW ferry.batch_status AS
     SELECT j.name AS job, c.source_name AS collection, b.batch_no AS batch, b.state, b.n_records AS records,

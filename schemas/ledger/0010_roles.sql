@@ -23,12 +23,12 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ferry FROM PUBLIC;
 GRANT USAGE ON SCHEMA ferry TO ferry_app, ferry_monitor;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ferry TO ferry_app;
-REVOKE INSERT, UPDATE, DELETE ON ferry.ledger, ferry.schema_migrations, ferry.job_status, ferry.batch_status,
+REVOKE INSERT, UPDATE, DELETE ON ferry.ledger, ferry.schema_migrations, ferry.job_status, ferry.collection_status, ferry.collection_counts, ferry.batch_status,
     ferry.worker_status, ferry.throughput, ferry.rejects, ferry.truncated, ferry.removals FROM ferry_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA ferry TO ferry_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ferry TO ferry_app;
 
-GRANT SELECT ON ferry.job_status, ferry.batch_status, ferry.worker_status, ferry.throughput, ferry.rejects,
+GRANT SELECT ON ferry.job_status, ferry.collection_status, ferry.collection_counts, ferry.batch_status, ferry.worker_status, ferry.throughput, ferry.rejects,
     ferry.truncated, ferry.removals TO ferry_monitor;
 GRANT EXECUTE ON FUNCTION ferry.printable(bytea), ferry.long_step_key(uuid),
     ferry.is_alive(uuid, timestamptz, timestamptz) TO ferry_monitor;

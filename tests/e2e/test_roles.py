@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-VIEWS = {"job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"}
+VIEWS = {"job_status", "collection_status", "collection_counts", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"}
 
 
 @pytest.fixture(scope="module")

@@ -179,31 +179,43 @@ class Ledger:
             "target": dict(side, uuid=uid(target), name=target_name, url="http://target", origin="http://target",
                            auth=auth, space="l2", dimension=3, takes_base64=True, max_batch_records=max_records)}))[0]
 
-    def take_plan(self, worker, job, lease=LEASE):
-        return self.call("plan_take", worker, job, 1, lease)[0]
+    def submit_many(self, *pairs, name=None, title=None, worker=None, resumes=None, **settings):
+        """A row for each pair. pairs: (source, target, name) each, name for both sides."""
+        side = {"tenant": "default_tenant", "database": "default_database", "auth": "none"}
+        return self.call("submit", json.dumps({
+            "name": name, "title": title, "worker": worker, "settings": settings, "resumes": resumes,
+            "collections": [{
+                "source": dict(side, uuid=uid(source), name=called, url="http://source", origin="http://source"),
+                "target": dict(side, uuid=uid(target), name=called, url="http://target", origin="http://target", space="l2",
+                               dimension=3, takes_base64=True, max_batch_records=300),
+                "fidelity": []} for source, target, called in pairs]}))
 
-    def stage(self, job, epoch, side, listed, first=0):
-        return self.answer("plan_add", job, 1, epoch, side, first, listed)
+    def take_plan(self, worker, job, lease=LEASE, collection=1):
+        return self.call("plan_take", worker, job, collection, lease)[0]
 
-    def cut(self, job, epoch, records=3, batches=200):
+    def stage(self, job, epoch, side, listed, first=0, collection=1):
+        return self.answer("plan_add", job, collection, epoch, side, first, listed)
+
+    def cut(self, job, epoch, records=3, batches=200, collection=1):
         start, pieces = 0, []
         while start is not None:
-            (row,) = self.call("plan_cut", job, 1, epoch, start, records, batches)
+            (row,) = self.call("plan_cut", job, collection, epoch, start, records, batches)
             pieces.append(row["batches"])
             start = row["next_ordinal"]
         return pieces
 
-    def plan(self, worker, job, source, target=(), records=3):
-        """All of P1 to P4."""
-        taken = self.take_plan(worker, job)
+    def plan(self, worker, job, source, target=(), records=3, collection=1):
+        """All of P1 to P4, of one pair."""
+        taken = self.take_plan(worker, job, collection=collection)
         assert taken["is_mine"]
         epoch = taken["epoch"]
-        counts = [self.stage(job, epoch, "s", list(source)), self.stage(job, epoch, "t", list(target))]
-        counts[0] = self.answer("plan_select", job, 1, epoch)
+        counts = [self.stage(job, epoch, side, list(listed), collection=collection)
+                  for side, listed in (("s", source), ("t", target))]
+        counts[0] = self.answer("plan_select", job, collection, epoch)
         if not taken["is_first"]:
-            self.call("plan_prior", job, 1, epoch)
-        self.cut(job, epoch, records)
-        return self.call("plan_close", job, 1, epoch, *counts)[0]
+            self.call("plan_prior", job, collection, epoch)
+        self.cut(job, epoch, records, collection=collection)
+        return self.call("plan_close", job, collection, epoch, *counts)[0]
 
     def planned_job(self, worker, listed=None, target=(), records=3, pair=None):
         """A running job of, unless told otherwise, three batches of three. pair: what submit() takes."""
@@ -291,11 +303,11 @@ class Ledger:
     def take_finish(self, worker, job):
         return self.answer("finish_take", worker, job, LEASE)
 
-    def compare(self, worker, job, target, source):
-        assert self.take_finish(worker, job)
-        self.call("finish_add", worker, job, 1, "e", 0, list(target))
-        self.call("finish_add", worker, job, 1, "d", 0, list(source))
-        return self.call("finish_compare", worker, job, 1)[0]
+    def compare(self, worker, job, target, source, collection=1, take=True):
+        assert not take or self.take_finish(worker, job)
+        self.call("finish_add", worker, job, collection, "e", 0, list(target))
+        self.call("finish_add", worker, job, collection, "d", 0, list(source))
+        return self.call("finish_compare", worker, job, collection)[0]
 
     def next_deletions(self, worker, job, most=300):
         """state, fence and ids."""

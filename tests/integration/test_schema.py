@@ -163,7 +163,7 @@ def live(ledger):
     ledger.call("cancel", str(rehearsal))
     assert len(ledger.call("rehearsal_targets", str(rehearsal))) == 1
     ledger.call("rehearsal_removed", rehearsal, "00000000-0000-0000-0000-00000000004d")
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
+    for view in ("job_status", "collection_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         ledger.all("SELECT * FROM ferry.%s" % view)
     ledger.all("SELECT version, name, sha256 FROM ferry.schema_migrations")
     ledger.call("stop_worker", consumer)
@@ -204,7 +204,7 @@ def test_ferry_monitor_gets_42501_on_everything_but_the_views(ledger, dsn, job):
     for call in ("pause('1')", "cancel('1')", "find_job('1')"):
         assert sqlstate("SELECT ferry." + call) == "42501"
     assert sqlstate("SELECT nextval('ferry.fences')") == "42501"
-    for view in ("job_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
+    for view in ("job_status", "collection_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         assert monitor.all("SELECT * FROM ferry." + view) is not None
     assert monitor.value("SELECT planned FROM ferry.job_status") == 9
     monitor.close()
