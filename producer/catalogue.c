@@ -82,12 +82,16 @@ static void on_page(void *ctx, const struct http_answer *answer, const struct er
     asked->done = true;
 }
 
-static bool read_page(struct catalogue *catalogue, struct side *side, struct runtime *rt,
-                      uint64_t offset, uint32_t limit, bool *is_last, struct error *err)
+typedef struct http_request *list_fn(struct chroma *chroma, uint64_t offset, uint32_t limit,
+                                     chroma_answer_fn *fn, void *ctx, struct error *err);
+
+static bool read_page(struct catalogue *catalogue, struct side *side, list_fn *list,
+                      struct runtime *rt, uint64_t offset, uint32_t limit, bool *is_last,
+                      struct error *err)
 {
     struct asked asked = {.done = false};
     buf_init(&asked.body, LIMIT_CONTROL_DOCUMENT);
-    bool ok = chroma_list_collections(&side->chroma, offset, limit, on_page, &asked, err) != NULL &&
+    bool ok = list(&side->chroma, offset, limit, on_page, &asked, err) != NULL &&
               runtime_await(rt, &asked.done, err);
     if (ok && asked.err.kind != ERROR_NONE) {
         *err = asked.err;
@@ -103,15 +107,15 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runtime *rt,
-                    struct error *err)
+static bool read_all(struct catalogue *catalogue, struct side *side, list_fn *list,
+                     struct runtime *rt, struct error *err)
 {
     uint64_t offset = 0;
     uint32_t limit = PAGE;
     bool is_last = false;
     while (!is_last) {
         struct error why = {0};
-        if (read_page(catalogue, side, rt, offset, limit, &is_last, &why)) {
+        if (read_page(catalogue, side, list, rt, offset, limit, &is_last, &why)) {
             offset += limit;
         } else if (why.kind == ERROR_LIMIT && limit > 1) {
             limit /= 2;
@@ -124,6 +128,18 @@ bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runti
         qsort(catalogue->names, catalogue->count, sizeof *catalogue->names, by_name);
     }
     return true;
+}
+
+bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runtime *rt,
+                    struct error *err)
+{
+    return read_all(catalogue, side, chroma_list_collections, rt, err);
+}
+
+bool catalogue_read_databases(struct catalogue *catalogue, struct side *side, struct runtime *rt,
+                              struct error *err)
+{
+    return read_all(catalogue, side, chroma_list_databases, rt, err);
 }
 
 void catalogue_deinit(struct catalogue *catalogue)

@@ -1,5 +1,5 @@
 /*
- * The collections of one database: names by pages, then each with what people look at first. Nothing is probed: where a
+ * The collections of one database, or the databases of a tenant: names by pages, then each with what people look at first. Nothing is probed: where a
  * server tells two distance spaces, both are in doubt and said so. Waited for on the loop.
  */
 #ifndef PRODUCER_CATALOGUE_H
@@ -21,6 +21,9 @@ MUST_CHECK bool catalogue_take_page(struct catalogue *catalogue, struct span jso
 /* All names of the side's database; the side has been identified. */
 MUST_CHECK bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runtime *rt,
                                struct error *err);
+/* All databases of the side's tenant. ERROR_USAGE: the server does not list them. */
+MUST_CHECK bool catalogue_read_databases(struct catalogue *catalogue, struct side *side,
+                                         struct runtime *rt, struct error *err);
 void catalogue_deinit(struct catalogue *catalogue);
 
 struct catalogue_facts {

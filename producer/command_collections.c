@@ -138,11 +138,10 @@ static bool print_side(struct printer *printer, const char *role, struct error *
 {
     struct side side;
     struct catalogue catalogue = {0};
-    bool ok = side_open(&side, &printer->rt, role, NULL, NULL, NULL, err) &&
-              side_identify(&side, &printer->rt, err) &&
-              side_find_limits(&side, &printer->rt, err) &&
-              side_find_place(&side, &printer->rt, err) &&
-              list(&catalogue, &side, &printer->rt, err);
+    bool ok =
+        side_open(&side, &printer->rt, role, NULL, NULL, NULL, err) &&
+        side_identify(&side, &printer->rt, err) && side_find_limits(&side, &printer->rt, err) &&
+        side_find_place(&side, &printer->rt, err) && list(&catalogue, &side, &printer->rt, err);
     if (ok && !printer->is_json) {
         printf("%s %s, %s/%s: %zu collection%s\n", role, side.chroma.address.base,
                side.chroma.tenant, side.chroma.database, catalogue.count,
@@ -187,8 +186,24 @@ static bool print_all(struct printer *printer, const struct option_set *options,
     return ok;
 }
 
+/* Only where the command line says so: variables are there for migrate. */
+static bool chooses(const struct option_set *options)
+{
+    static const char *const names[] = {"collection", "all",           "exclude",
+                                        "map",        "target-prefix", "target-collection"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (option_origin(options, names[i]) == OPTION_COMMAND_LINE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int command_collections(const struct option_set *options)
 {
+    if (chooses(options)) {
+        return command_mapping(options);
+    }
     struct printer printer = {.is_json = option_flag(options, "json")};
     struct error err = {0};
     printer.rt.stop.fd = -1;

@@ -10,6 +10,7 @@
 #include "app/exit_code.h"
 #include "format/batch.h"
 #include "producer/job_limits.h"
+#include "producer/mapping.h"
 #include "producer/options.h"
 #include "producer/rehearsal.h"
 #include "producer/verify_pass.h"
@@ -21,10 +22,11 @@
 struct dry_run {
     struct runtime rt;
     struct job job;
+    struct pair *pair; /* the one that is read */
     struct verify_spool ids;
-    struct rehearsal rehearsal;
-    bool target_exists;
+    struct rehearsal rehearsal; /* of it */
     int64_t started_ms;
+    bool is_refused, has_violations; /* of any */
 };
 
 /* Encodes as an export would: what is too large for a message goes in halves. */
@@ -33,8 +35,8 @@ static bool encode(struct dry_run *run, const struct record *records, size_t cou
 {
     struct batch_header header = {.batch_no = run->rehearsal.batches + 1,
                                   .export_rev = 1,
-                                  .ledger = run->job.source.collection.uuid,
-                                  .target = run->job.source.collection.uuid};
+                                  .ledger = run->pair->source.collection.uuid,
+                                  .target = run->pair->source.collection.uuid};
     struct {
         size_t from, count;
     } stack[32] = {{0, count}}; /* halves of halves: 2^32 records */
@@ -82,7 +84,7 @@ static bool on_piece(void *ctx, const struct verify_piece *piece, struct error *
             continue;
         }
         picked[count] = *record;
-        if (!admit_record(&run->job.limits, run->job.source.collection.dimension, piece->arena,
+        if (!admit_record(&run->job.limits, run->pair->source.collection.dimension, piece->arena,
                           &picked[count], &verdict, err)) {
             return false;
         }
@@ -129,10 +131,10 @@ static void say_progress(void *ctx)
 static bool read_all(struct dry_run *run, struct error *err)
 {
     int64_t wanted = option_number(run->rt.options, "batch-records");
-    int64_t ceiling = run->job.target.limits.max_batch_records;
+    int64_t ceiling = run->pair->target.limits.max_batch_records;
     wanted = ceiling > 0 && ceiling < wanted ? ceiling : wanted;
     struct verify_pass pass = {
-        .sides = {[VERIFY_SOURCE] = &run->job.source},
+        .sides = {[VERIFY_SOURCE] = &run->pair->source},
         .include = "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]",
         .piece_ids = (size_t)limits_batch_records(&run->job.limits, wanted),
         .in_flight = (size_t)option_number(run->rt.options, "source-concurrency"),
@@ -143,7 +145,7 @@ static bool read_all(struct dry_run *run, struct error *err)
         .ctx = run,
     };
     if (!verify_spool_open(&run->ids, err) ||
-        !verify_list(&run->rt, &run->job.source, PATIENCE_MS, on_id, on_restart, run, err) ||
+        !verify_list(&run->rt, &run->pair->source, PATIENCE_MS, on_id, on_restart, run, err) ||
         !verify_spool_rewind(&run->ids, err) ||
         !loop_every(run->rt.loop, SAY_EVERY_MS, say_progress, run, err)) {
         return false;
@@ -156,17 +158,17 @@ static bool read_all(struct dry_run *run, struct error *err)
     return ok;
 }
 
-static bool tell(struct dry_run *run, const char *target_name, struct error *err)
+static bool tell(struct dry_run *run, struct error *err)
 {
     struct rehearsal_setting setting = {
         .limits = &run->job.limits,
-        .collection = run->job.collection,
-        .source = run->job.source.chroma.address.base,
-        .target_collection = target_name,
-        .target = run->job.target.chroma.address.base,
-        .target_exists = run->target_exists,
+        .collection = run->pair->collection,
+        .source = run->pair->source.chroma.address.base,
+        .target_collection = run->pair->target_name,
+        .target = run->pair->target.chroma.address.base,
+        .target_exists = run->pair->target_exists,
         .concurrency = option_number(run->rt.options, "source-concurrency"),
-        .fidelity = &run->job.fidelity,
+        .fidelity = &run->pair->fidelity,
     };
     if (option_flag(run->rt.options, "json")) {
         return rehearsal_tell_json(&run->rehearsal, &setting, stdout, err);
@@ -175,15 +177,40 @@ static bool tell(struct dry_run *run, const char *target_name, struct error *err
     return true;
 }
 
+static bool rehearse_pair(struct dry_run *run, struct pair *pair, struct error *err)
+{
+    run->pair = pair;
+    bool ok = job_limits_find(&run->job, pair, &run->rt, &run->rehearsal.collection, err) &&
+              read_all(run, err) && tell(run, err);
+    run->is_refused = run->is_refused || rehearsal_is_refused(&run->rehearsal);
+    run->has_violations = run->has_violations || rehearsal_violations(&run->rehearsal) > 0;
+    verify_spool_close(&run->ids);
+    rehearsal_deinit(&run->rehearsal);
+    return ok;
+}
+
+/* Of several: first where each goes, then what of each; as JSON an array. */
 static bool rehearse(struct dry_run *run, const struct option_set *options, struct error *err)
 {
-    const char *name = option_text(options, "collection");
-    const char *target_name = option_text(options, "target-collection");
-    target_name = target_name != NULL ? target_name : name;
-    return runtime_open_without_ledger(&run->rt, options, "producer", err) &&
-           job_look(&run->job, &run->rt, &run->target_exists, err) &&
-           job_limits_find(&run->job, &run->rt, target_name, &run->rehearsal.collection, err) &&
-           read_all(run, err) && tell(run, target_name, err);
+    bool is_json = option_flag(options, "json");
+    bool ok = runtime_open_without_ledger(&run->rt, options, "producer", err) &&
+              job_look(&run->job, &run->rt, err);
+    bool is_list = ok && run->job.pair_count > 1;
+    if (is_list && is_json) {
+        fputs("[", stdout);
+    } else if (is_list) {
+        mapping_tell(&run->job, stdout);
+    }
+    for (size_t i = 0; ok && i < run->job.pair_count; i++) {
+        if (i > 0) {
+            fputs(is_json ? ",\n" : "\n", stdout);
+        }
+        ok = rehearse_pair(run, &run->job.pairs[i], err);
+    }
+    if (is_list && is_json) {
+        fputs("]\n", stdout);
+    }
+    return ok;
 }
 
 int command_dry_run(const struct option_set *options)
@@ -195,13 +222,11 @@ int command_dry_run(const struct option_set *options)
         return EXIT_BUG;
     }
     bool ok = rehearse(run, options, &err);
-    enum exit_code code = rehearsal_is_refused(&run->rehearsal)       ? EXIT_NEEDS_PERSON
-                          : rehearsal_violations(&run->rehearsal) > 0 ? EXIT_REJECTS
-                                                                      : EXIT_DONE;
+    enum exit_code code = run->is_refused       ? EXIT_NEEDS_PERSON
+                          : run->has_violations ? EXIT_REJECTS
+                                                : EXIT_DONE;
     runtime_close(&run->rt);
-    verify_spool_close(&run->ids);
     job_close(&run->job);
-    rehearsal_deinit(&run->rehearsal);
     free(run);
     if (!ok) {
         fprintf(stderr, "ferry-producer migrate: dry run: %s\n",

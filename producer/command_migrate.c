@@ -9,6 +9,7 @@
 #include "app/exit_code.h"
 #include "producer/bus_options.h"
 #include "producer/follow.h"
+#include "producer/mapping.h"
 #include "producer/options.h"
 #include "producer/plan.h"
 #include "producer/scratch.h"
@@ -37,9 +38,7 @@ static bool connect_all(struct voyage *v, const struct option_set *options, stru
 
 static void announce(const struct job *job)
 {
-    fprintf(stderr, "collection \"%s\" of %s to \"%s\" of %s\n", job->collection,
-            job->source.chroma.address.base, job->target.collection.name,
-            job->target.chroma.address.base);
+    mapping_tell(job, stderr);
     if (job->is_resumed) {
         fprintf(stderr, "job %s goes on\n", job->name);
     }
@@ -52,7 +51,7 @@ static void announce(const struct job *job)
 }
 
 /* Everything that is to be moved has been moved before. */
-static void say_nothing_to_do(const struct job *job, const struct plan_result *plan)
+static void say_nothing_to_do(const struct plan_result *plan)
 {
     if (plan->source_ids < 0) {
         printf("0 records to send: another producer has planned this meanwhile\n");
@@ -60,10 +59,10 @@ static void say_nothing_to_do(const struct job *job, const struct plan_result *p
         printf("0 records to send: the target has the ids of all %lld (their contents were not "
                "compared: what earlier jobs verified was purged)\n",
                (long long)plan->source_ids);
-    } else if (job->n_skipped > 0) {
+    } else if (plan->n_skipped > 0) {
         printf("0 records to send: %lld were verified by earlier jobs (their contents were not "
                "compared again), %lld were skipped: they existed at the target\n",
-               (long long)(plan->source_ids - job->n_skipped), (long long)job->n_skipped);
+               (long long)(plan->source_ids - plan->n_skipped), (long long)plan->n_skipped);
     } else {
         printf("0 records to send: all %lld were verified by earlier jobs (their contents were "
                "not compared again)\n",
@@ -81,11 +80,18 @@ static bool end_rehearsal(struct voyage *v, enum exit_code code, struct error *e
     if (is_over && v->is_removed_after) {
         return scratch_remove(&v->rt, v->job.name, err);
     }
+    const char *until = is_over ? "" : ", once the job has ended or was cancelled";
+    if (v->job.pair_count > 1) {
+        fprintf(stderr,
+                "the rehearsal's %zu collections stay; ferry-producer drop-rehearsal %s removes "
+                "them%s\n",
+                v->job.pair_count, v->job.name, until);
+        return true;
+    }
     fprintf(
         stderr,
         "the rehearsal's collection \"%s\" stays; ferry-producer drop-rehearsal %s removes it%s\n",
-        v->job.target.collection.name, v->job.name,
-        is_over ? "" : ", once the job has ended or was cancelled");
+        v->job.pairs[0].target_name, v->job.name, until);
     return true;
 }
 
@@ -114,16 +120,16 @@ static bool run(struct voyage *v, enum exit_code *code, struct error *err)
                 v->job.name);
     }
     if (plan.outcome == PLAN_NOTHING) {
-        say_nothing_to_do(&v->job, &plan);
+        say_nothing_to_do(&plan);
         *code = EXIT_DONE;
         return true;
     }
     if (plan.source_ids > 0) {
         fprintf(stderr, "job %s: %lld of %lld source records to move\n", v->job.name,
-                (long long)v->job.n_planned, (long long)plan.source_ids);
-        if (v->job.n_skipped > 0) {
+                (long long)plan.n_planned, (long long)plan.source_ids);
+        if (plan.n_skipped > 0) {
             fprintf(stderr, "job %s: %lld skipped, because the target had them before\n",
-                    v->job.name, (long long)v->job.n_skipped);
+                    v->job.name, (long long)plan.n_skipped);
         }
     }
     return follow_run(&v->follower, &v->bus, code, err) && end_rehearsal(v, *code, err);
@@ -182,8 +188,12 @@ static int sail(const char *command, const struct option_set *options, begin_fn 
 int command_migrate(const struct option_set *options)
 {
     struct selection checked; /* what contradicts itself is said before anything is asked */
+    struct mapping mapping;
     struct error err = {0};
-    if (!selection_read(&checked, options, 0, &err)) {
+    memset(&mapping, 0, sizeof mapping);
+    bool ok = selection_read(&checked, options, 0, &err) && mapping_read(&mapping, options, &err);
+    mapping_close(&mapping);
+    if (!ok) {
         fprintf(stderr, "ferry-producer migrate: %s\n", err.message);
         return EXIT_USAGE;
     }

@@ -1,4 +1,5 @@
-/* ferry-producer status: ferry.job_status as a table or as JSON, once or again and again. */
+/* ferry-producer status: ferry.job_status, of one job with ferry.collection_status, as a table or as JSON, once or again and
+ * again. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,10 +10,15 @@
 
 #define WATCH_EVERY_MS 2000
 
-static bool ask(struct runtime *rt, const char *job, struct answer *answer, struct error *err)
+/* Of one job, its collections too. */
+static bool ask(struct runtime *rt, const char *job, struct answer *answer, struct answer *pairs,
+                struct error *err)
 {
     return ledger_job_status(&rt->ledger, job, runtime_answer_fn, answer, err) &&
-           runtime_await_answer(rt, answer, err);
+           runtime_await_answer(rt, answer, err) &&
+           (job == NULL ||
+            (ledger_collection_status(&rt->ledger, job, runtime_answer_fn, pairs, err) &&
+             runtime_await_answer(rt, pairs, err)));
 }
 
 static void print_job(const struct pg_rows *rows, int i)
@@ -55,11 +61,42 @@ static void print_table(const struct pg_rows *rows)
     }
 }
 
-static void print_json(const struct pg_rows *rows)
+static void print_pairs(const struct pg_rows *rows)
 {
-    putchar('[');
+    printf("\n%-10s %10s    %-10s %8s  %s\n", "STATE", "VERIFIED", "PLANNED", "PERCENT",
+           "COLLECTION");
+    for (int i = 0; i < pg_row_count(rows); i++) {
+        printf("%-10s %10s of %-10s %6s %%  %s/%s/%s -> %s/%s/%s", pg_cstr(rows, i, "state"),
+               pg_cstr(rows, i, "verified"), pg_cstr(rows, i, "planned"),
+               pg_cstr(rows, i, "percent"), pg_cstr(rows, i, "source_tenant"),
+               pg_cstr(rows, i, "source_database"), pg_cstr(rows, i, "collection"),
+               pg_cstr(rows, i, "target_tenant"), pg_cstr(rows, i, "target_database"),
+               pg_cstr(rows, i, "target_collection"));
+        if (pg_i64(rows, i, "rejected") > 0) {
+            printf(", %s rejected", pg_cstr(rows, i, "rejected"));
+        }
+        putchar('\n');
+    }
+}
+
+static void print_objects(const struct pg_rows *rows)
+{
     for (int i = 0; i < pg_row_count(rows); i++) {
         printf("%s%s", i > 0 ? ",\n " : "", pg_cstr(rows, i, "json"));
+    }
+}
+
+/* pairs: of the one job, when it has several; else NULL. They become a member of its object. */
+static void print_json(const struct pg_rows *rows, const struct pg_rows *pairs)
+{
+    putchar('[');
+    if (pairs != NULL) {
+        struct span object = pg_text(rows, 0, "json");
+        printf("%.*s,\"collections\":[", (int)object.len - 1, (const char *)object.ptr);
+        print_objects(pairs);
+        fputs("]}", stdout);
+    } else {
+        print_objects(rows);
     }
     puts("]");
 }
@@ -79,21 +116,28 @@ static bool show(struct runtime *rt, const struct option_set *options, bool *end
                  struct error *err)
 {
     struct answer answer = {0};
+    struct answer pairs = {0};
     const char *job = option_word_count(options) > 0 ? option_word(options, 0) : NULL;
-    bool ok = ask(rt, job, &answer, err);
+    bool ok = ask(rt, job, &answer, &pairs, err);
     if (ok) {
+        bool has_pairs =
+            job != NULL && pg_row_count(answer.rows) == 1 && pg_row_count(pairs.rows) > 1;
         if (option_flag(options, "watch") && isatty(STDOUT_FILENO)) {
             fputs("\033[H\033[2J", stdout);
         }
         if (option_flag(options, "json")) {
-            print_json(answer.rows);
+            print_json(answer.rows, has_pairs ? pairs.rows : NULL);
         } else {
             print_table(answer.rows);
+            if (has_pairs) {
+                print_pairs(pairs.rows);
+            }
         }
         fflush(stdout);
         *ended = all_ended(answer.rows);
     }
     answer_deinit(&answer);
+    answer_deinit(&pairs);
     return ok;
 }
 

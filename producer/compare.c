@@ -11,6 +11,7 @@
 struct ending {
     struct runtime *rt;
     struct job *job;
+    struct pair *pair;
     char side;
 };
 
@@ -18,7 +19,7 @@ static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count
                   void *fn_ctx, struct error *err)
 {
     struct ending *ending = ctx;
-    return ledger_finish_add(&ending->rt->ledger, ending->job->job_id, ending->job->collection_no,
+    return ledger_finish_add(&ending->rt->ledger, ending->job->job_id, ending->pair->collection_no,
                              ending->side, first, ids, count, fn, fn_ctx, err);
 }
 
@@ -50,34 +51,38 @@ static void read_comparison(struct comparison *out, const struct pg_rows *rows)
 }
 
 /* Before anything of it happens. */
-static void say_round(const struct job *job, const struct comparison *c, int64_t round)
+static void say_round(const struct job *job, const struct pair *pair, const struct comparison *c,
+                      int64_t round)
 {
+    char which[PAIR_WORDS];
+    pair_which(job, pair, which);
     fprintf(stderr,
-            "job %s, round %" PRId64 " of its end: %" PRId64
+            "%sjob %s, round %" PRId64 " of its end: %" PRId64
             " records were added to the source and are copied, %" PRId64
             " are to be deleted at the target\n",
-            job->name, round, c->planned, c->to_delete);
+            which, job->name, round, c->planned, c->to_delete);
     if (c->extra > 0) {
         fprintf(stderr,
-                "job %s: the target holds %" PRId64 " records that are not of this job: %s%s\n",
-                job->name, c->extra, c->first_extra, c->extra > 3 ? ", …" : "");
+                "%sjob %s: the target holds %" PRId64 " records that are not of this job: %s%s\n",
+                which, job->name, c->extra, c->first_extra, c->extra > 3 ? ", …" : "");
     }
 }
 
-bool compare_run(struct runtime *rt, struct job *job, struct comparison *out, struct error *err)
+bool compare_run(struct runtime *rt, struct job *job, struct pair *pair, struct comparison *out,
+                 struct error *err)
 {
-    struct ending ending = {rt, job, 'e'};
+    struct ending ending = {rt, job, pair, 'e'};
     struct answer answer = {0};
     bool ok = runtime_set_patience(rt, PATIENCE_MS, err) &&
-              list_again(&ending, &job->target, 'e', err) &&
-              list_again(&ending, &job->source, 'd', err) &&
-              ledger_finish_compare(&rt->ledger, job->job_id, job->collection_no, runtime_answer_fn,
-                                    &answer, err) &&
+              list_again(&ending, &pair->target, 'e', err) &&
+              list_again(&ending, &pair->source, 'd', err) &&
+              ledger_finish_compare(&rt->ledger, job->job_id, pair->collection_no,
+                                    runtime_answer_fn, &answer, err) &&
               runtime_await_answer(rt, &answer, err);
     if (ok) {
         read_comparison(out, answer.rows);
         if (out->is_decided) {
-            say_round(job, out, pg_i64(answer.rows, 0, "round"));
+            say_round(job, pair, out, pg_i64(answer.rows, 0, "round"));
         }
     }
     answer_deinit(&answer);

@@ -16,8 +16,8 @@ struct comparison {
     char first_missing[256], first_extra[512];
 };
 
-/* By the finish lease's holder; deletions must not be open. */
-MUST_CHECK bool compare_run(struct runtime *rt, struct job *job, struct comparison *out,
-                            struct error *err);
+/* By the finish lease's holder; deletions of the pair must not be open. */
+MUST_CHECK bool compare_run(struct runtime *rt, struct job *job, struct pair *pair,
+                            struct comparison *out, struct error *err);
 
 #endif

@@ -7,9 +7,9 @@
 
 #include "producer/job.h"
 
-/* Carries out every open deletion; *count: how many of them. By the finish lease's holder. A target that fails for the moment
+/* Carries out every open deletion of the pair; *count: how many of them. By the finish lease's holder. A target that fails for the moment
  * is waited for, visibly. ERROR_CONFLICT: it refuses to delete, and the job is blocked with its words. */
-MUST_CHECK bool deletions_run(struct runtime *rt, struct job *job, int64_t *count,
-                              struct error *err);
+MUST_CHECK bool deletions_run(struct runtime *rt, struct job *job, struct pair *pair,
+                              int64_t *count, struct error *err);
 
 #endif

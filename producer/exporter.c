@@ -25,6 +25,15 @@ static void step_bus(void *ctx)
     exporter_step(exporter);
 }
 
+static void free_good_ids(struct exporter *exporter)
+{
+    for (size_t i = 0; exporter->good_ids != NULL && i < exporter->job->pair_count; i++) {
+        buf_deinit(&exporter->good_ids[i]);
+    }
+    free(exporter->good_ids);
+    exporter->good_ids = NULL;
+}
+
 bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *job,
                    const struct bus_settings *bus, struct error *err)
 {
@@ -32,7 +41,13 @@ bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *jo
     exporter->rt = rt;
     exporter->job = job;
     arena_init(&exporter->arena, LIMIT_BATCH_ARENA);
-    buf_init(&exporter->good_id, LIMIT_RECORD_ID);
+    exporter->good_ids = calloc(job->pair_count, sizeof *exporter->good_ids);
+    if (exporter->good_ids == NULL) {
+        return error_set(err, ERROR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < job->pair_count; i++) {
+        buf_init(&exporter->good_ids[i], LIMIT_RECORD_ID);
+    }
     struct export_settings settings = {
         .lease_ms = rt->lease_ms,
         .lease_margin_ms = rt->lease_ms - (runtime_lease_deadline_ms(rt, 0)),
@@ -40,6 +55,7 @@ bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *jo
         .poll_ms = POLL_MS,
     };
     if (!letter_open(exporter, bus, err)) {
+        free_good_ids(exporter);
         return false;
     }
     export_core_init(&exporter->core, &settings, rng_next(&rt->rng));
@@ -47,6 +63,7 @@ bool exporter_open(struct exporter *exporter, struct runtime *rt, struct job *jo
     if (exporter->publisher == NULL) {
         letters_close(exporter->letters, 0);
         exporter->letters = NULL;
+        free_good_ids(exporter);
         return false;
     }
     struct loop_watch watch = {publisher_fd, publisher_wants, publisher_step, exporter->publisher};
@@ -72,7 +89,7 @@ void exporter_close(struct exporter *exporter)
     letters_close(exporter->letters, CLOSE_FLUSH_MS);
     exporter->letters = NULL;
     arena_deinit(&exporter->arena);
-    buf_deinit(&exporter->good_id);
+    free_good_ids(exporter);
 }
 
 void cargo_drop(struct cargo *cargo)
@@ -209,11 +226,17 @@ void exporter_step(struct exporter *exporter)
     record_flush(exporter);
 }
 
-void exporter_note_good(struct exporter *exporter, struct span id)
+void exporter_note_good(struct exporter *exporter, const struct pair *pair, struct span id)
 {
-    if (exporter->good_id.len == 0) {
-        buf_append_span(&exporter->good_id, id);
+    struct buf *good = &exporter->good_ids[pair - exporter->job->pairs];
+    if (good->len == 0) {
+        buf_append_span(good, id);
     }
+}
+
+struct span exporter_good_id(const struct exporter *exporter, const struct pair *pair)
+{
+    return buf_span(&exporter->good_ids[pair - exporter->job->pairs]);
 }
 
 const char *exporter_trouble(const struct exporter *exporter)

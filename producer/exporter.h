@@ -22,7 +22,8 @@ struct line { /* of a record that was left out, in the cargo's lines */
     enum dead_letter_value value;
 };
 
-struct cargo { /* what one slot carries through the stations */
+struct cargo {         /* what one slot carries through the stations */
+    struct pair *pair; /* of the job's: whose batch it is */
     int64_t batch_no, fence, rev;
     struct ids ids;
     struct http_request *request; /* under way, or NULL */
@@ -68,7 +69,8 @@ struct exporter {
     char release_cause[256];
     int64_t asked_fences[EXPORT_SLOTS]; /* of the renewal under way */
     char trouble[256];                  /* what the source is failing with, or "" */
-    struct buf good_id;       /* of a record that could be read: a control for those that cannot */
+    struct buf *
+        good_ids; /* of each pair, of a record that could be read: a control for those that cannot */
     struct estimate estimate; /* of the first batches */
     int statements;           /* ledger statements under way */
     struct error failure; /* what no retry mends and no job is to blame for: the program must end */
@@ -97,7 +99,9 @@ void exporter_handle(struct exporter *exporter, const struct export_event *event
 void exporter_note_failure(struct exporter *exporter, const struct error *err);
 void cargo_drop(struct cargo *cargo);
 /* Keeps one such id. */
-void exporter_note_good(struct exporter *exporter, struct span id);
+void exporter_note_good(struct exporter *exporter, const struct pair *pair, struct span id);
+struct span exporter_good_id(const struct exporter *exporter,
+                             const struct pair *pair);    /* or none */
 void fetch_start(struct exporter *exporter, size_t slot); /* request.c */
 /* Did the source fail as it does when a record is at fault: 500, or a malformed answer? */
 bool fetch_is_suspicious(const struct error *err);

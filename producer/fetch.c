@@ -81,8 +81,8 @@ static bool take(struct exporter *exporter, struct cargo *cargo, uint32_t dimens
 static bool pick(struct exporter *exporter, struct cargo *cargo, const struct record_index *index,
                  struct record *out, size_t *count, struct error *err)
 {
-    uint32_t dimension = exporter->job->source.collection.dimension;
-    dimension = dimension != 0 ? dimension : exporter->job->target.collection.dimension;
+    uint32_t dimension = cargo->pair->source.collection.dimension;
+    dimension = dimension != 0 ? dimension : cargo->pair->target.collection.dimension;
     *count = 0;
     cargo->left_out_count = cargo->truncated_count = cargo->words_count = 0;
     for (size_t i = 0; i < cargo->ids.count; i++) {
@@ -176,12 +176,12 @@ static bool encode(struct exporter *exporter, struct cargo *cargo, struct span a
         estimate_add(&exporter->estimate, 0, 0);
         return true;
     }
-    exporter_note_good(exporter, picked[0].id);
+    exporter_note_good(exporter, cargo->pair, picked[0].id);
     struct batch_header header = {.ledger = exporter->rt->ledger.uuid,
                                   .job_id = exporter->job->job_id,
                                   .batch_no = cargo->batch_no,
                                   .export_rev = cargo->rev,
-                                  .target = exporter->job->target.collection.uuid};
+                                  .target = cargo->pair->target.collection.uuid};
     struct buf value;
     size_t len = 0;
     buf_init(&value, LIMIT_MESSAGE);

@@ -132,55 +132,81 @@ static bool fail_with_mismatches(struct runtime *rt, const struct job *job, int6
     return ok;
 }
 
-/* Why what was found forbids success; "" when nothing does. */
-static void judge(const struct job *job, const struct progress *progress,
+/* Why what was found forbids success; "" when nothing does. Of several pairs the first one's reason is told. */
+static void judge(const struct job *job, const struct pair *pair, const struct progress *progress,
                   const struct comparison *c, char *why, size_t size)
 {
-    why[0] = '\0';
+    char which[PAIR_WORDS];
+    pair_which(job, pair, which);
+    if (why[0] != '\0') {
+        return;
+    }
     if (c->missing > 0) {
         snprintf(why, size,
-                 "%" PRId64
+                 "%s%" PRId64
                  " verified records are not at the target any more; first: id \"%.200s\"",
-                 c->missing, c->first_missing);
+                 which, c->missing, c->first_missing);
     } else if (c->existing > 0) {
         snprintf(why, size,
-                 "%" PRId64 " of the records that were added to the source meanwhile exist at the "
+                 "%s%" PRId64
+                 " of the records that were added to the source meanwhile exist at the "
                  "target already (--on-existing %s)",
-                 c->existing, job->on_existing);
+                 which, c->existing, job->on_existing);
     } else if (progress->is_exact && c->extra > 0) {
         snprintf(why, size,
-                 "the target holds %" PRId64 " records that are not of this job; first: id %.400s",
-                 c->extra, c->first_extra);
+                 "%sthe target holds %" PRId64
+                 " records that are not of this job; first: id %.400s",
+                 which, c->extra, c->first_extra);
     }
 }
 
 /* Open deletions, then the comparison, again and again until it decides nothing or something is to be exported. */
-static bool settle_drift(struct runtime *rt, struct job *job, struct comparison *c,
-                         struct error *err)
+static bool settle_drift(struct runtime *rt, struct job *job, struct pair *pair,
+                         struct comparison *c, struct error *err)
 {
     do {
         int64_t deleted = 0;
-        if (!deletions_run(rt, job, &deleted, err)) {
+        if (!deletions_run(rt, job, pair, &deleted, err)) {
             return false;
         }
         if (deleted > 0) {
             fprintf(stderr, "job %s: %" PRId64 " records deleted at the target\n", job->name,
                     deleted);
         }
-        if (!compare_run(rt, job, c, err)) {
+        if (!compare_run(rt, job, pair, c, err)) {
             return false;
         }
     } while (c->is_decided && c->planned == 0);
     int64_t deleted = 0;
-    return c->is_refused || deletions_run(rt, job, &deleted, err);
+    return c->is_refused || deletions_run(rt, job, pair, &deleted, err);
+}
+
+/* Every pair, unless the job is blocked meanwhile. *goes_on: with what was added, or it waits for a person. */
+static bool settle_all(struct runtime *rt, struct job *job, const struct progress *progress,
+                       bool *goes_on, char *why, size_t size, struct error *err)
+{
+    *goes_on = false;
+    why[0] = '\0';
+    for (size_t i = 0; i < job->pair_count; i++) {
+        struct comparison c;
+        if (!settle_drift(rt, job, &job->pairs[i], &c, err)) {
+            return false;
+        }
+        *goes_on = *goes_on || c.is_decided || c.is_refused;
+        if (c.is_refused) {
+            return true;
+        }
+        judge(job, &job->pairs[i], progress, &c, why, size);
+    }
+    return true;
 }
 
 bool finish_end(struct runtime *rt, struct job *job, const struct progress *progress, bool *refused,
                 struct error *err)
 {
     bool is_mine = false;
-    struct comparison comparison;
-    char why[700];
+    bool goes_on = false;
+    char why[700 + PAIR_WORDS];
 
     *refused = false;
     if (!take(rt, job, &is_mine, err) || !is_mine) {
@@ -193,12 +219,11 @@ bool finish_end(struct runtime *rt, struct job *job, const struct progress *prog
     if (progress->mismatches > 0) {
         return fail_with_mismatches(rt, job, progress->mismatches, refused, err);
     }
-    if (!settle_drift(rt, job, &comparison, err)) {
+    if (!settle_all(rt, job, progress, &goes_on, why, sizeof why, err)) {
         return false;
     }
-    if (comparison.is_decided || comparison.is_refused) {
-        return true; /* the job goes on with what was added, or waits for a person */
+    if (goes_on) {
+        return true;
     }
-    judge(job, progress, &comparison, why, sizeof why);
     return set_state(rt, job, why[0] != '\0' ? "failed" : "succeeded", why, refused, err);
 }

@@ -1,308 +1,187 @@
 /*
- * Submitting and resuming: from options or ledger to two resolved ends and a job row. Reads servers and ledger; writes
- * the target collection and the job row only after every check has passed.
+ * Looking at and submitting a new job: from options to pairs with two resolved ends and a job row. Reads servers and ledger;
+ * writes the target collections and the job row only after every check has passed. A job that goes on: job_resume.c.
  */
 #include "producer/job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-#include "format/json_write.h"
 #include "producer/job_limits.h"
-#include "producer/landing.h"
+#include "producer/mapping.h"
 #include "producer/target.h"
-#include "store/states.h"
 
-#define REDRIVE_PATIENCE_MS (10 * 60 * 1000) /* many batches are shrunk in one statement */
-
-static void write_text(struct buf *out, const char *name, const char *value)
+struct pair *job_pair(const struct job *job, int64_t collection_no)
 {
-    json_write_string(out, span_from_str(name));
-    buf_append_byte(out, ':');
-    json_write_string(out, span_from_str(value));
-    buf_append_byte(out, ',');
+    for (size_t i = 0; i < job->pair_count; i++) {
+        if (job->pairs[i].collection_no == collection_no) {
+            return &job->pairs[i];
+        }
+    }
+    return NULL;
 }
 
-static void write_side(struct buf *out, const char *role, const struct side *side,
-                       uint32_t dimension)
+void pair_which(const struct job *job, const struct pair *pair, char out[PAIR_WORDS])
 {
-    uint32_t max_records = side->limits.max_batch_records < LIMIT_BATCH_RECORDS
-                               ? side->limits.max_batch_records
-                               : LIMIT_BATCH_RECORDS;
-    json_write_string(out, span_from_str(role));
-    buf_append_str(out, ":{");
-    write_text(out, "url", side->chroma.address.base);
-    write_text(out, "origin", side->chroma.address.origin);
-    write_text(out, "tenant", side->chroma.tenant);
-    write_text(out, "database", side->chroma.database);
-    write_text(out, "auth", side->auth_style);
-    write_text(out, "uuid", side->collection.uuid.text);
-    write_text(out, "name", side->collection.name);
-    write_text(out, "space", space_name(side->collection.space));
-    if (dimension != 0) {
-        buf_printf(out, "\"dimension\":%u,", dimension);
+    out[0] = '\0';
+    if (job->pair_count > 1) {
+        snprintf(out, PAIR_WORDS, "collection %.500s of %.100s/%.100s: ", pair->collection,
+                 pair->source.chroma.tenant, pair->source.chroma.database);
     }
-    buf_printf(out, "\"takes_base64\":%s,\"max_batch_records\":%u}",
-               side->limits.takes_base64 ? "true" : "false", max_records);
 }
 
-/* The JSON object that ferry.submit takes. */
-static void write_submission(struct buf *out, const struct job *job, const struct runtime *rt)
+bool job_make_pairs(struct job *job, size_t count, struct error *err)
 {
-    uint32_t dimension = job->target.collection.dimension != 0 ? job->target.collection.dimension
-                                                               : job->source.collection.dimension;
-    buf_append_byte(out, '{');
-    if (job->wanted_name != NULL) {
-        write_text(out, "name", job->wanted_name);
-    }
-    write_text(out, "worker", rt->ledger.worker.text);
-    if (job->selection.is_part) {
-        char title[sizeof job->collection + 16];
-        snprintf(title, sizeof title, "%s-rehearsal", job->collection);
-        write_text(out, "title", title);
-        write_text(out, "selection", job->selection.text);
-    }
-    if (job->job_id != 0) {
-        buf_printf(out, "\"resumes\":%lld,", (long long)job->job_id);
-    }
-    buf_append_str(out, "\"settings\":");
-    settings_write(&job->wanted, out);
-    buf_append_byte(out, ',');
-    write_side(out, "source", &job->source, job->source.collection.dimension);
-    buf_append_byte(out, ',');
-    write_side(out, "target", &job->target, dimension);
-    buf_append_str(out, ",\"fidelity\":");
-    fidelity_write_json(&job->fidelity, out);
-    buf_append_byte(out, '}');
+    job->pairs = calloc(count, sizeof *job->pairs);
+    job->pair_count = job->pairs != NULL ? count : 0;
+    return job->pairs != NULL || error_set(err, ERROR_NOMEM, "out of memory");
 }
 
-/* A submission whose answer was lost finds its own job the second time, as one that goes on. */
-static bool ask_to_submit(struct runtime *rt, struct span submission, struct answer *answer,
-                          struct error *err)
+/* Of several, which one an error is about. */
+static bool wrap(const struct pair *pair, struct error *err)
 {
-    int64_t since_ms = 0;
-    bool ok;
-    do {
-        answer_deinit(answer);
-        ok = ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
-             runtime_await_answer(rt, answer, err);
-    } while (!ok && runtime_asks_again(rt, &since_ms, err));
-    return ok;
-}
-
-static bool submit(struct job *job, struct runtime *rt, struct error *err)
-{
-    struct answer answer = {0};
-    struct buf submission;
-    buf_init(&submission, LIMIT_CONTROL_DOCUMENT);
-    write_submission(&submission, job, rt);
-    bool ok = buf_check(&submission, "the submission", err) &&
-              (job->job_id != 0 || landing_wait(rt, &job->target.collection.uuid, err)) &&
-              ask_to_submit(rt, buf_span(&submission), &answer, err);
-    if (ok) {
-        job->job_id = pg_i64(answer.rows, 0, "job_id");
-        job->collection_no = pg_i64(answer.rows, 0, "collection_no");
-        job->is_resumed = pg_bool(answer.rows, 0, "is_resumed");
-        snprintf(job->name, sizeof job->name, "%s", pg_cstr(answer.rows, 0, "job_name"));
-        snprintf(job->on_existing, sizeof job->on_existing, "%s",
-                 pg_cstr(answer.rows, 0, "on_existing"));
+    if (pair->is_one_of_many && err->kind != ERROR_CANCELLED) {
+        error_wrap(err, "collection \"%.200s\" of %.100s/%.100s", pair->collection,
+                   pair->source.chroma.tenant, pair->source.chroma.database);
     }
-    answer_deinit(&answer);
-    buf_deinit(&submission);
-    return ok && (!job->is_resumed || job_limits_settle(job, rt, err));
+    return false;
 }
 
-/* A rehearsal goes to a collection of its own: a variable that is set for the real one does not name it. */
-static const char *target_name_of(const struct job *job, const struct option_set *options)
+static bool look_at_source(struct pair *pair, struct runtime *rt, struct error *err)
 {
-    const char *name = option_text(options, "target-collection");
-    if (job->selection.is_part &&
-        option_origin(options, "target-collection") != OPTION_COMMAND_LINE) {
-        return job->scratch;
-    }
-    return name != NULL ? name : option_text(options, "collection");
-}
-
-bool job_look(struct job *job, struct runtime *rt, bool *target_exists, struct error *err)
-{
-    const char *name = option_text(rt->options, "collection");
     bool found = false;
-
-    memset(job, 0, sizeof *job);
-    job->wanted_name = option_text(rt->options, "job");
-    selection_name(name, rng_next(&rt->rng), job->scratch);
-    if (!selection_read(&job->selection, rt->options, rng_next(&rt->rng), err) ||
-        !settings_read(&job->wanted, rt->options, err) ||
-        !side_open(&job->source, rt, "source", NULL, NULL, NULL, err) ||
-        !side_open(&job->target, rt, "target", NULL, NULL, NULL, err) ||
-        !side_resolve(&job->source, rt, name, &found, err)) {
+    if (!side_look_up(&pair->source, rt, pair->collection, &found, err)) {
         return false;
     }
     if (!found) {
         return error_set(err, ERROR_NOT_FOUND,
                          "source %s: collection \"%s\" does not exist in %s/%s",
-                         job->source.chroma.address.base, name, job->source.chroma.tenant,
-                         job->source.chroma.database);
+                         pair->source.chroma.address.base, pair->collection,
+                         pair->source.chroma.tenant, pair->source.chroma.database);
     }
-    snprintf(job->collection, sizeof job->collection, "%s", job->source.collection.name);
-    return side_resolve(&job->target, rt, target_name_of(job, rt->options), target_exists, err) &&
-           job_limits_choose(job, rt->options, err) &&
-           (*target_exists || side_look_for_place(&job->target, rt, err)) &&
-           target_look(job, *target_exists, err);
+    snprintf(pair->collection, sizeof pair->collection, "%s", pair->source.collection.name);
+    return true;
 }
 
-bool job_submit(struct job *job, struct runtime *rt, struct error *err)
+/* An earlier pair's place has been looked for: it is not told again. */
+static bool look_for_place(struct job *job, struct pair *pair, struct runtime *rt,
+                           struct error *err)
 {
-    bool found = false;
-    if (!job_look(job, rt, &found, err)) {
-        return false;
+    for (const struct pair *earlier = job->pairs; earlier < pair; earlier++) {
+        const struct chroma *a = &earlier->target.chroma;
+        const struct chroma *b = &pair->target.chroma;
+        if (!earlier->target_exists && strcmp(a->tenant, b->tenant) == 0 &&
+            strcmp(a->database, b->database) == 0) {
+            return true; /* and made with that one, before this one is */
+        }
     }
-    const char *target_name = target_name_of(job, rt->options);
-    return job_limits_check(job, rt, target_name, err) &&
-           target_prepare(job, rt, target_name, found, err) && submit(job, rt, err);
+    return side_look_for_place(&pair->target, rt, err);
 }
 
-static bool check_same(const struct side *side, bool found, const char *name, struct span uuid_text,
-                       const char *job, struct error *err)
+static bool look_at_target(struct job *job, struct pair *pair, struct runtime *rt,
+                           struct error *err)
 {
-    struct uuid uuid = {{0}};
-    if (!found) {
-        return error_set(err, ERROR_USAGE,
-                         "%s %s: collection \"%s\" of job %s does not exist any more",
-                         side->chroma.role, side->chroma.address.base, name, job);
-    }
-    if (!uuid_parse(uuid_text, &uuid) || !uuid_equal(&uuid, &side->collection.uuid)) {
-        return error_set(
-            err, ERROR_USAGE,
-            "%s %s: collection \"%s\" is %s, but job %s moves %s: it was recreated, or this "
-            "is another server",
-            side->chroma.role, side->chroma.address.base, name, side->collection.uuid.text, job,
-            uuid.text);
+    return side_look_up(&pair->target, rt, pair->target_name, &pair->target_exists, err) &&
+           (pair->target_exists || look_for_place(job, pair, rt, err)) && target_look(pair, err);
+}
+
+/* A collection that is written to must not be read by the same job. */
+static bool check_apart(const struct job *job, struct error *err)
+{
+    for (size_t i = 0; i < job->pair_count; i++) {
+        const struct pair *one = &job->pairs[i];
+        for (size_t k = 0; one->target_exists && k < job->pair_count; k++) {
+            const struct pair *other = &job->pairs[k];
+            if (uuid_equal(&one->target.collection.uuid, &other->source.collection.uuid)) {
+                return error_set(err, ERROR_USAGE,
+                                 "collection \"%.200s\" (%s) would be a source and the target of "
+                                 "\"%.200s\" in one job: name another target",
+                                 other->collection, other->source.collection.uuid.text,
+                                 one->collection);
+            }
+        }
     }
     return true;
 }
 
-/* Tenants and databases are the job's own: a flag that names another one must not go unheard. What the environment says is
- * meant for new jobs. */
-static bool check_place(const struct option_set *options, const char *name, const char *own,
-                        const char *job, struct error *err)
+typedef bool step_fn(struct job *job, struct pair *pair, struct runtime *rt, struct error *err);
+
+static bool each_pair(struct job *job, struct runtime *rt, step_fn *step, struct error *err)
 {
-    if (option_origin(options, name) != OPTION_COMMAND_LINE ||
-        strcmp(option_text(options, name), own) == 0) {
-        return true;
+    for (size_t i = 0; i < job->pair_count; i++) {
+        if (!step(job, &job->pairs[i], rt, err)) {
+            return wrap(&job->pairs[i], err);
+        }
     }
-    return error_set(err, ERROR_USAGE, "--%s %s is not that of job %s, which has %s", name,
-                     option_text(options, name), job, own);
+    return true;
 }
 
-static bool check_places(const struct option_set *options, const struct pg_rows *row,
-                         const char *job, struct error *err)
+static bool step_source(struct job *job, struct pair *pair, struct runtime *rt, struct error *err)
 {
-    return check_place(options, "source-tenant", pg_cstr(row, 0, "source_tenant"), job, err) &&
-           check_place(options, "source-database", pg_cstr(row, 0, "source_database"), job, err) &&
-           check_place(options, "target-tenant", pg_cstr(row, 0, "target_tenant"), job, err) &&
-           check_place(options, "target-database", pg_cstr(row, 0, "target_database"), job, err);
+    (void)job;
+    return look_at_source(pair, rt, err);
 }
 
-static bool open_from_ledger(struct job *job, struct runtime *rt, const struct pg_rows *row,
-                             struct error *err)
+static bool step_limits(struct job *job, struct pair *pair, struct runtime *rt, struct error *err)
 {
-    bool found = false;
-    const char *source = option_text(rt->options, "source");
-    const char *target = option_text(rt->options, "target");
-    job->job_id = pg_i64(row, 0, "job_id");
-    job->collection_no = pg_i64(row, 0, "collection_no");
-    job->is_resumed = true;
-    snprintf(job->name, sizeof job->name, "%s", pg_cstr(row, 0, "name"));
-    snprintf(job->collection, sizeof job->collection, "%s", pg_cstr(row, 0, "source_name"));
-    selection_take(&job->selection, pg_cstr(row, 0, "selection"));
-    return check_places(rt->options, row, job->name, err) &&
-           side_open(&job->source, rt, "source",
-                     source != NULL ? source : pg_cstr(row, 0, "source_url"),
-                     pg_cstr(row, 0, "source_tenant"), pg_cstr(row, 0, "source_database"), err) &&
-           side_open(&job->target, rt, "target",
-                     target != NULL ? target : pg_cstr(row, 0, "target_url"),
-                     pg_cstr(row, 0, "target_tenant"), pg_cstr(row, 0, "target_database"), err) &&
-           side_resolve(&job->source, rt, job->collection, &found, err) &&
-           check_same(&job->source, found, job->collection, pg_text(row, 0, "source_uuid"),
-                      job->name, err) &&
-           side_resolve(&job->target, rt, pg_cstr(row, 0, "target_name"), &found, err) &&
-           check_same(&job->target, found, pg_cstr(row, 0, "target_name"),
-                      pg_text(row, 0, "target_uuid"), job->name, err) &&
-           job_limits_choose(job, rt->options, err) && target_complete(job, rt, err);
+    return job_limits_check(job, pair, rt, err);
 }
 
-static bool is_over(struct span state_name)
+static bool step_target(struct job *job, struct pair *pair, struct runtime *rt, struct error *err)
 {
-    enum job_state state;
-    return job_state_parse(state_name, &state) && job_state_is_final(state);
+    (void)job;
+    return target_prepare(pair, rt, err);
 }
 
-/* The job as the ledger knows it; an answer to be freed by the caller. */
-static bool find(struct job *job, struct runtime *rt, const char *name, struct answer *found,
-                 struct error *err)
+/* A rehearsal goes to collections of its own: a variable that is set for the real one does not name it. */
+static bool name_scratch(struct job *job, struct runtime *rt)
 {
-    int64_t since_ms = 0;
-    bool ok;
+    bool is_named = option_origin(rt->options, "target-collection") == OPTION_COMMAND_LINE;
+    for (size_t i = 0; job->selection.is_part && i < job->pair_count; i++) {
+        struct pair *pair = &job->pairs[i];
+        pair->is_scratch = true;
+        if (!is_named) {
+            selection_name(pair->collection, rng_next(&rt->rng), pair->target_name);
+        }
+    }
+    return true;
+}
+
+bool job_look(struct job *job, struct runtime *rt, struct error *err)
+{
+    struct mapping mapping;
+    memset(&mapping, 0, sizeof mapping);
     memset(job, 0, sizeof *job);
-    do {
-        answer_deinit(found);
-        ok = ledger_find_job(&rt->ledger, name, runtime_answer_fn, found, err) &&
-             runtime_await_answer(rt, found, err);
-    } while (!ok && runtime_asks_again(rt, &since_ms, err));
-    if (ok && pg_row_count(found->rows) == 0) {
-        ok = error_set(err, ERROR_BUG, "job %s has no collection", name);
-    }
+    job->wanted_name = option_text(rt->options, "job");
+    bool ok = selection_read(&job->selection, rt->options, rng_next(&rt->rng), err) &&
+              settings_read(&job->wanted, rt->options, err) &&
+              mapping_read(&mapping, rt->options, err);
+    ok = ok && side_open(&job->source, rt, "source", NULL, NULL, NULL, err) &&
+         side_open(&job->target, rt, "target", NULL, NULL, NULL, err) &&
+         mapping_find(&mapping, job, rt, err) && each_pair(job, rt, step_source, err) &&
+         name_scratch(job, rt) && mapping_place(&mapping, job, rt, err) &&
+         job_limits_choose(job, rt->options, err) && each_pair(job, rt, look_at_target, err) &&
+         check_apart(job, err);
+    mapping_close(&mapping);
     return ok;
 }
 
-bool job_resume(struct job *job, struct runtime *rt, const char *name, struct error *err)
+bool job_submit(struct job *job, struct runtime *rt, struct error *err)
 {
-    struct answer found = {0};
-    bool ok = find(job, rt, name, &found, err) && settings_read(&job->wanted, rt->options, err);
-    if (ok && is_over(pg_text(found.rows, 0, "state"))) {
-        ok = error_set(err, ERROR_USAGE,
-                       "job %s has ended (%s): run migrate to move what is new, or retry %s "
-                       "--rejected for what was rejected",
-                       name, pg_cstr(found.rows, 0, "state"), name);
-    }
-    ok = ok && open_from_ledger(job, rt, found.rows, err);
-    answer_deinit(&found);
-    /* The ledger learns the addresses as they are now, and the job goes on if it was paused or blocked. */
-    return ok && submit(job, rt, err);
-}
-
-static bool redrive(struct job *job, struct runtime *rt, const char *reason, int64_t *redriven,
-                    struct error *err)
-{
-    struct answer answer = {0};
-    bool ok = runtime_set_patience(rt, REDRIVE_PATIENCE_MS, err) &&
-              ledger_redrive(&rt->ledger, job->job_id, reason, runtime_answer_fn, &answer, err) &&
-              runtime_await_answer(rt, &answer, err);
-    if (ok) {
-        *redriven = pg_i64(answer.rows, 0, "redrive");
-    }
-    answer_deinit(&answer);
-    return ok && runtime_set_patience(rt, 0, err);
-}
-
-/* Both ends are looked at first: what can be refused is refused before the job is opened again. */
-bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
-               int64_t *redriven, bool *has_ended, struct error *err)
-{
-    struct answer found = {0};
-    bool ok = find(job, rt, name, &found, err) && settings_read(&job->wanted, rt->options, err) &&
-              open_from_ledger(job, rt, found.rows, err) &&
-              landing_wait(rt, &job->target.collection.uuid, err) &&
-              redrive(job, rt, reason, redriven, err);
-    *has_ended = ok && *redriven == 0 && is_over(pg_text(found.rows, 0, "state"));
-    answer_deinit(&found);
-    return ok && (*has_ended || submit(job, rt, err));
+    return job_look(job, rt, err) && each_pair(job, rt, step_limits, err) &&
+           each_pair(job, rt, step_target, err) && job_hand_over(job, rt, err);
 }
 
 void job_close(struct job *job)
 {
+    for (size_t i = 0; i < job->pair_count; i++) {
+        side_close(&job->pairs[i].source);
+        side_close(&job->pairs[i].target);
+    }
+    free(job->pairs);
+    job->pairs = NULL;
+    job->pair_count = 0;
     side_close(&job->source);
     side_close(&job->target);
 }

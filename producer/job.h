@@ -1,4 +1,4 @@
-/* The job that a producer works on: its numbers in the ledger and both its ends. Filled by submit or resume. */
+/* The job that a producer works on: its numbers in the ledger and its pairs of collections. Filled by submit or resume. */
 #ifndef PRODUCER_JOB_H
 #define PRODUCER_JOB_H
 
@@ -8,31 +8,48 @@
 #include "producer/settings.h"
 #include "producer/side.h"
 
-struct job {
-    int64_t job_id;
+#define PAIR_WORDS 800 /* room for pair_which */
+
+struct pair { /* one collection of a job and its two ends */
     int64_t collection_no;
-    char name[640];
-    const char *wanted_name; /* --job, or NULL; borrowed from the options */
-    char collection[520];    /* source's name of it */
-    struct settings wanted;  /* as given on the command line */
-    char on_existing[16];    /* the one that holds */
-    bool is_resumed;
-    struct selection selection;
-    char scratch
-        [SELECTION_NAME_SIZE]; /* of a rehearsal: the collection that is made, if no other is named */
+    char collection[520];  /* source's name of it */
+    char target_name[520]; /* what it is, or will be, at the target */
+    bool target_exists;    /* when it was looked at */
+    bool is_one_of_many;
+    bool is_scratch; /* of a rehearsal: its target is made for it, and must not be there before */
     struct side source;
     struct side target;
     struct fidelity
         fidelity; /* what the target does not get as it is; of a resumed job: still differs */
     int64_t n_planned, n_skipped;
+};
+
+struct job {
+    int64_t job_id;
+    char name[640];
+    const char *wanted_name; /* --job, or NULL; borrowed from the options */
+    char title[128];         /* what it is named after else; "": its collection */
+    struct settings wanted;  /* as given on the command line */
+    char on_existing[16];    /* the one that holds */
+    bool is_resumed;
+    struct selection selection;
+    struct side source; /* both servers, as the first pair, or the options, name them */
+    struct side target;
+    struct pair *pairs; /* owned; at least one, in the order of collection_no */
+    size_t pair_count;
     struct target_limits limits;
 };
 
-/* migrate's first half, which writes nothing: resolves both ends and checks that they fit, as far as the target exists. */
-MUST_CHECK bool job_look(struct job *job, struct runtime *rt, bool *target_exists,
-                         struct error *err);
-/* migrate: resolves both ends, checks that they fit, creates the target collection when it is not there, submits. What
- * can be refused is refused before anything is written. */
+/* The pair of that number, or NULL. */
+struct pair *job_pair(const struct job *job, int64_t collection_no);
+/* "collection docs of TENANT/DATABASE: " for messages; "" where the job has only one. */
+void pair_which(const struct job *job, const struct pair *pair, char out[PAIR_WORDS]);
+
+/* migrate's first half, which writes nothing: finds the pairs, resolves both ends of each and checks that they fit, as far as
+ * the targets exist. */
+MUST_CHECK bool job_look(struct job *job, struct runtime *rt, struct error *err);
+/* migrate: job_look, creates the target collections that are not there, submits. What can be refused is refused before
+ * anything is written. */
 MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *err);
 /* resume: the ledger knows both ends; --source and --target may give new addresses of the same collections. */
 MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name,
@@ -42,5 +59,10 @@ MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name
 MUST_CHECK bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
                           int64_t *redriven, bool *has_ended, struct error *err);
 void job_close(struct job *job);
+
+/* job_submit.c, for job.c and job_resume.c: hands the pairs to the ledger, which makes the job or finds the unfinished one. */
+MUST_CHECK bool job_hand_over(struct job *job, struct runtime *rt, struct error *err);
+/* Room for so many pairs, zeroed. */
+MUST_CHECK bool job_make_pairs(struct job *job, size_t count, struct error *err);
 
 #endif

@@ -63,11 +63,11 @@ static void on_count(void *ctx, uint64_t count, const struct error *err)
     counted->done = true;
 }
 
-static bool count_source(struct job *job, struct runtime *rt, int64_t *out, struct error *err)
+static bool count_source(struct pair *pair, struct runtime *rt, int64_t *out, struct error *err)
 {
     struct counted counted = {0};
-    if (chroma_count(&job->source.chroma, &job->source.collection.uuid, on_count, &counted, err) ==
-            NULL ||
+    if (chroma_count(&pair->source.chroma, &pair->source.collection.uuid, on_count, &counted,
+                     err) == NULL ||
         !runtime_await(rt, &counted.done, err)) {
         return false;
     }
@@ -79,26 +79,25 @@ static bool count_source(struct job *job, struct runtime *rt, int64_t *out, stru
     return true;
 }
 
-bool job_limits_find(struct job *job, struct runtime *rt, const char *target_name,
+bool job_limits_find(struct job *job, struct pair *pair, struct runtime *rt,
                      struct quota_findings *out, struct error *err)
 {
     const struct quota_limits *limits = &job->limits.profile.limits;
-    const struct chroma_collection *source = &job->source.collection;
-    struct quota_collection collection = {.name = span_from_str(target_name),
-                                          .database = span_from_str(job->target.chroma.database),
+    const struct chroma_collection *source = &pair->source.collection;
+    struct quota_collection collection = {.name = span_from_str(pair->target_name),
+                                          .database = span_from_str(pair->target.chroma.database),
                                           .dimension = source->dimension,
                                           .records = -1};
     return find_metadata(buf_span(&source->text), &collection.metadata, err) &&
            (limits->most[QUOTA_COLLECTION_RECORDS] == QUOTA_UNLIMITED ||
-            count_source(job, rt, &collection.records, err)) &&
+            count_source(pair, rt, &collection.records, err)) &&
            quota_check_collection(limits, &collection, out, err);
 }
 
-bool job_limits_check(struct job *job, struct runtime *rt, const char *target_name,
-                      struct error *err)
+bool job_limits_check(struct job *job, struct pair *pair, struct runtime *rt, struct error *err)
 {
     struct quota_findings found;
-    if (!job_limits_find(job, rt, target_name, &found, err)) {
+    if (!job_limits_find(job, pair, rt, &found, err)) {
         return false;
     }
     if (found.count == 0) {
@@ -111,7 +110,7 @@ bool job_limits_check(struct job *job, struct runtime *rt, const char *target_na
     error_set(err, ERROR_REJECTED,
               "collection \"%.100s\" would be %s (limit %s of profile %s): nothing was written; "
               "where the target takes more, say so: --limit %s=N",
-              target_name, buf_cstr(&text), rule, job->limits.profile.name, rule);
+              pair->target_name, buf_cstr(&text), rule, job->limits.profile.name, rule);
     buf_deinit(&text);
     return false;
 }

@@ -22,6 +22,11 @@
         ROW_FLAG(side_ "-cloud", env_ "_CLOUD", group_,                                            \
                  "this address is Chroma Cloud's, though its host has another name (a gateway, "   \
                  "a cloud of one's own)")
+#define LIST(name_, env_, placeholder_, group_, help_)                                             \
+    {                                                                                              \
+        .name = (name_), .env = (env_), .type = OPTION_LIST, .placeholder = (placeholder_),        \
+        .group = (group_), .help = (help_)                                                         \
+    }
 #define SOURCE_PLACE ROWS_PLACE("source", "FERRY_SOURCE", "Source")
 #define TARGET_PLACE ROWS_PLACE("target", "FERRY_TARGET", "Target")
 
@@ -36,6 +41,28 @@
      .help = (help_)},                                                                             \
         ROW_TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, group_,             \
                  "its name at the target, if another")
+
+/* Which collections, and where to: choice.h. */
+#define CHOICE                                                                                     \
+    {.name = "collection",                                                                         \
+     .short_name = 'c',                                                                            \
+     .env = "FERRY_COLLECTION",                                                                    \
+     .type = OPTION_LIST,                                                                          \
+     .placeholder = "NAME,…",                                                                      \
+     .group = "Collections",                                                                       \
+     .help = "collection to move; several by commas, or given several times; * and ? stand for "   \
+             "any characters, any one"},                                                           \
+        ROW_FLAG("all", NULL, "Collections", "every collection of the source's database"),         \
+        LIST("exclude", "FERRY_EXCLUDE", "NAME,…", "Collections",                                  \
+             "but not these; with * and ? as well"),                                               \
+        LIST("map", "FERRY_MAP", "FROM=TO,…", "Collections",                                       \
+             "where collections go: [[TENANT/]DATABASE/]NAME=[[TENANT/]DATABASE/]NAME, the * of "  \
+             "the right is what that of the left stood for; the first that fits decides. Without " \
+             "--collection and --all it also says which are moved"),                               \
+        ROW_TEXT("target-prefix", "FERRY_TARGET_PREFIX", "TEXT", NULL, "Collections",              \
+                 "put before every name at the target"),                                           \
+        ROW_TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Collections",      \
+                 "name of the one collection at the target, if another")
 
 #define ROW_JSON(group_, help_)                                                                    \
     {                                                                                              \

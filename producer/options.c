@@ -17,11 +17,6 @@
         .placeholder = "TIME", .fallback = "10m", .min = 1000, .max = 86400000, .group = "Source", \
         .help = "how long a server is waited for that answers, but with errors (500) only"         \
     }
-#define LIST(name_, env_, placeholder_, group_, help_)                                             \
-    {                                                                                              \
-        .name = (name_), .env = (env_), .type = OPTION_LIST, .placeholder = (placeholder_),        \
-        .group = (group_), .help = (help_)                                                         \
-    }
 #define LIMITS                                                                                     \
     ROW_TEXT(                                                                                      \
         "target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                     \
@@ -91,8 +86,9 @@ static const struct option_row migrate_rows[] = {
              "make the target's tenant when there is none of that name"),
     ROW_FLAG("create-database", "FERRY_CREATE_DATABASE", "Target",
              "make the target's database when there is none of that name"),
-    ROWS_COLLECTION(true, "Job", "collection to move"),
-    ROW_TEXT("job", NULL, "NAME", NULL, "Job", "name of the job, else COLLECTION-YYYYMMDD-N"),
+    CHOICE,
+    ROW_TEXT("job", NULL, "NAME", NULL, "Job",
+             "name of the job, else COLLECTION-YYYYMMDD-N, or all-YYYYMMDD-N"),
     ENDS,
     WORK,
     ROWS_BUS(false, "bootstrap brokers; required, but for --dry-run", ROW_KAFKA_CONFIG_HELP),
@@ -258,17 +254,22 @@ const struct command commands[] = {
       "  ferry-producer setup\n", PG_ENVIRONMENT ENVIRONMENT_BUS},
      command_setup},
     {"migrate",
-     "move a collection and follow it to the end",
+     "move collections and follow them to the end",
      migrate_rows,
      ARRAY_LEN(migrate_rows),
      0,
      {"ferry-producer migrate --source URL --target URL --collection NAME [options]",
-      "Plans the job in the ledger, exports the collection in batches onto Kafka and follows the "
+      "Plans the job in the ledger, exports its collections in batches onto Kafka and follows the "
       "job until the "
       "consumers have read back and verified every record. Run again, it goes on where it was, or "
       "moves what is new.",
       "  ferry-producer migrate --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
       "docs\n"
+      "  ferry-producer migrate --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 "
+      "--all "
+      "--exclude 'test-*'\n"
+      "  ferry-producer migrate --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 \\\n"
+      "      --map 'default_tenant/*/*=acme/*/*' --create-tenant --create-database\n"
       "  ferry-producer migrate --dry-run --source http://127.0.0.1:8000 --target "
       "https://api.trychroma.com -c docs\n",
       SECRET_ENVIRONMENT},

@@ -29,5 +29,6 @@ command_fn command_migrate, command_resume, command_retry, command_setup, comman
     command_verify, command_pause, command_cancel, command_purge, command_collections,
     command_doctor, command_drop_rehearsal;
 int command_dry_run(const struct option_set *options); /* of migrate */
+int command_mapping(const struct option_set *options); /* of collections */
 
 #endif

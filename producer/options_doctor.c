@@ -9,6 +9,7 @@ static const struct option_row collections_rows[] = {
     SOURCE_PLACE,
     ROW_URL("target", "FERRY_TARGET", false, "Target", "the same of the target"),
     TARGET_PLACE,
+    CHOICE,
     ROW_JSON("Output", "one JSON array, for programs"),
 };
 
@@ -33,14 +34,20 @@ const struct command commands_to_look[] = {
      collections_rows,
      ARRAY_LEN(collections_rows),
      0,
-     {"ferry-producer collections --source URL | --target URL [options]",
+     {"ferry-producer collections --source URL | --target URL [options]\n"
+      "       ferry-producer collections --source URL --target URL --collection NAME | --all | "
+      "--map "
+      "FROM=TO [options]",
       "Lists the collections of a database with their records, dimension, distance space, "
       "embedding "
       "function and the size of their own metadata. Needs neither ledger nor Kafka and writes "
-      "nothing. With both sides set in the environment, both are listed.",
+      "nothing. With both sides set in the environment, both are listed. With options that choose "
+      "collections it tells instead which ones migrate would move with them, and where to.",
       "  ferry-producer collections --source http://127.0.0.1:8000\n"
       "  ferry-producer collections --target https://api.trychroma.com --target-tenant TENANT-UUID "
-      "--target-database docs --json\n",
+      "--target-database docs --json\n"
+      "  ferry-producer collections --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 "
+      "--map 'default_tenant/*/*=acme/*/*'\n",
       SERVER_ENVIRONMENT},
      command_collections},
     {"doctor",

@@ -16,6 +16,7 @@
 struct plan {
     struct runtime *rt;
     struct job *job;
+    struct pair *pair;
     int64_t epoch;
     char side;
     int64_t base, next; /* ordinals: a listing that begins again goes on counting */
@@ -36,7 +37,7 @@ static bool stage(void *ctx, int64_t first, const struct span *ids, size_t count
         plan->base = plan->next;
     }
     plan->next = plan->base + first + (int64_t)count;
-    return ledger_plan_add(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+    return ledger_plan_add(&plan->rt->ledger, plan->job->job_id, plan->pair->collection_no,
                            plan->epoch, plan->side, plan->base + first, ids, count, fn, fn_ctx,
                            err);
 }
@@ -68,11 +69,18 @@ static bool list_side(struct plan *plan, char side_mark, struct side *side, int6
     plan->side = side_mark;
     plan->next = 0;
     if (!listing_run(plan->rt, side, stage, plan, &listed, err)) {
-        return error_wrap(err, "list the ids of the %s", side->chroma.role);
+        const char *which = plan->pair->is_one_of_many ? plan->pair->collection : "";
+        return error_wrap(err, "list the ids of the %s%s%s", side->chroma.role,
+                          which[0] != '\0' ? " of collection " : "", which);
     }
     *distinct = listed.distinct;
-    log_event(LOG_INFO, "plan.listed", LOG_TEXT("side", side->chroma.role),
-              LOG_NUMBER("ids", listed.distinct));
+    if (plan->pair->is_one_of_many) {
+        log_event(LOG_INFO, "plan.listed", LOG_TEXT("collection", plan->pair->collection),
+                  LOG_TEXT("side", side->chroma.role), LOG_NUMBER("ids", listed.distinct));
+    } else {
+        log_event(LOG_INFO, "plan.listed", LOG_TEXT("side", side->chroma.role),
+                  LOG_NUMBER("ids", listed.distinct));
+    }
     if (listed.listed > listed.distinct) {
         return tell_duplicates(plan, side, listed.listed - listed.distinct, err);
     }
@@ -88,7 +96,7 @@ static bool select_part(struct plan *plan, int64_t *ids, struct error *err)
     }
     bool ok =
         asked(plan,
-              ledger_plan_select(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+              ledger_plan_select(&plan->rt->ledger, plan->job->job_id, plan->pair->collection_no,
                                  plan->epoch, runtime_answer_fn, &answer, err),
               &answer, err);
     if (ok) {
@@ -106,7 +114,7 @@ static bool stage_prior(struct plan *plan, struct error *err)
     struct answer answer = {0};
     bool ok =
         asked(plan,
-              ledger_plan_prior(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+              ledger_plan_prior(&plan->rt->ledger, plan->job->job_id, plan->pair->collection_no,
                                 plan->epoch, runtime_answer_fn, &answer, err),
               &answer, err);
     answer_deinit(&answer);
@@ -116,7 +124,7 @@ static bool stage_prior(struct plan *plan, struct error *err)
 static bool cut(struct plan *plan, struct error *err)
 {
     int64_t records = option_number(plan->rt->options, "batch-records");
-    int64_t ceiling = plan->job->target.limits.max_batch_records;
+    int64_t ceiling = plan->pair->target.limits.max_batch_records;
     int64_t from = 0;
     bool more = true;
     bool ok = true;
@@ -126,7 +134,7 @@ static bool cut(struct plan *plan, struct error *err)
     while (ok && more) {
         struct answer answer = {0};
         ok = asked(plan,
-                   ledger_plan_cut(&plan->rt->ledger, plan->job->job_id, plan->job->collection_no,
+                   ledger_plan_cut(&plan->rt->ledger, plan->job->job_id, plan->pair->collection_no,
                                    plan->epoch, from, records, CUT_BATCHES, runtime_answer_fn,
                                    &answer, err),
                    &answer, err);
@@ -145,16 +153,16 @@ static bool close_plan(struct plan *plan, int64_t source_ids, int64_t target_ids
     struct answer answer = {0};
     bool ok = asked(plan,
                     ledger_plan_close(&plan->rt->ledger, plan->job->job_id,
-                                      plan->job->collection_no, plan->epoch, source_ids, target_ids,
-                                      runtime_answer_fn, &answer, err),
+                                      plan->pair->collection_no, plan->epoch, source_ids,
+                                      target_ids, runtime_answer_fn, &answer, err),
                     &answer, err);
     if (ok) {
         bool nothing = span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("nothing"));
         out->outcome = nothing ? PLAN_NOTHING : PLAN_READY;
         out->source_ids = source_ids;
         out->is_by_target = pg_bool(answer.rows, 0, "is_by_target");
-        plan->job->n_planned = pg_i64(answer.rows, 0, "planned");
-        plan->job->n_skipped = pg_i64(answer.rows, 0, "skipped");
+        plan->pair->n_planned = pg_i64(answer.rows, 0, "planned");
+        plan->pair->n_skipped = pg_i64(answer.rows, 0, "skipped");
         if (span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("refused"))) {
             ok = error_set(err, ERROR_REJECTED, "%s", pg_cstr(answer.rows, 0, "reason"));
         }
@@ -167,9 +175,9 @@ static bool make(struct plan *plan, bool is_first, struct plan_result *out, stru
 {
     int64_t source_ids = 0;
     int64_t target_ids = 0;
-    return list_side(plan, 's', &plan->job->source, &source_ids, err) &&
+    return list_side(plan, 's', &plan->pair->source, &source_ids, err) &&
            select_part(plan, &source_ids, err) &&
-           list_side(plan, 't', &plan->job->target, &target_ids, err) &&
+           list_side(plan, 't', &plan->pair->target, &target_ids, err) &&
            (is_first || stage_prior(plan, err)) && cut(plan, err) &&
            close_plan(plan, source_ids, target_ids, out, err);
 }
@@ -181,7 +189,7 @@ static bool try_once(struct plan *plan, struct plan_result *out, bool *again, st
     struct runtime *rt = plan->rt;
     bool ok = runtime_set_patience(rt, PATIENCE_MS, err) &&
               asked(plan,
-                    ledger_plan_take(&rt->ledger, plan->job->job_id, plan->job->collection_no,
+                    ledger_plan_take(&rt->ledger, plan->job->job_id, plan->pair->collection_no,
                                      runtime_answer_fn, &answer, err),
                     &answer, err);
     bool is_complete = ok && pg_bool(answer.rows, 0, "is_complete");
@@ -236,14 +244,32 @@ static bool run(struct plan *plan, struct plan_result *out, struct error *err)
     }
 }
 
+/* One pair; what it amounts to is added to *out. */
+static bool plan_pair(struct runtime *rt, struct job *job, struct pair *pair,
+                      struct plan_result *out, struct error *err)
+{
+    struct plan plan = {.rt = rt, .job = job, .pair = pair};
+    struct plan_result one = {.outcome = PLAN_READY};
+    if (!run(&plan, &one, err)) {
+        return false;
+    }
+    out->outcome = one.outcome;
+    out->is_by_target = out->is_by_target || one.is_by_target;
+    out->source_ids = one.source_ids < 0 ? -1 : out->source_ids + one.source_ids;
+    out->n_planned += pair->n_planned;
+    out->n_skipped += pair->n_skipped;
+    return true;
+}
+
 bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, struct error *err)
 {
-    struct plan plan = {.rt = rt, .job = job};
     struct error usual = {0};
 
     *out = (struct plan_result){.outcome = PLAN_READY};
-    if (!run(&plan, out, err)) {
-        return false;
+    for (size_t i = 0; i < job->pair_count && out->outcome == PLAN_READY; i++) {
+        if (!plan_pair(rt, job, &job->pairs[i], out, err)) {
+            return false;
+        }
     }
     runtime_waits(rt, "");
     if (!runtime_set_patience(rt, 0, &usual) &&

@@ -1,5 +1,5 @@
 /*
- * Planning a job: PROTOCOL §1. Lists both ends, joins them in the ledger, cuts batches, closes the plan. Nothing is
+ * Planning a job, one pair after the other: PROTOCOL §1. Lists both ends, joins them in the ledger, cuts batches, closes the plan. Nothing is
  * exported before; a plan that was cut short is discarded and made again.
  */
 #ifndef PRODUCER_PLAN_H
@@ -16,6 +16,7 @@ struct plan_result {
     enum plan_outcome outcome;
     bool is_by_target;  /* what the target has was taken for moved: earlier jobs were purged */
     int64_t source_ids; /* 0 when the plan was there already, -1 when another producer made it */
+    int64_t n_planned, n_skipped; /* of all its pairs, as far as they were planned now */
 };
 
 /* Plans, or waits while another producer does. ERROR_REJECTED: the job has failed, because records exist at the target

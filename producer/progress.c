@@ -174,7 +174,11 @@ static enum exit_code conclude_succeeded(const struct progress *p)
 
 enum exit_code progress_conclude(const struct job *job, const struct progress *p)
 {
-    printf("%" PRId64 " of %" PRId64 " records verified\n", p->verified, p->planned);
+    printf("%" PRId64 " of %" PRId64 " records verified", p->verified, p->planned);
+    if (job->pair_count > 1) {
+        printf(" in %zu collections", job->pair_count);
+    }
+    putchar('\n');
     switch (p->state) {
     case JOB_SUCCEEDED:
         return conclude_succeeded(p);

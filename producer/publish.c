@@ -11,7 +11,7 @@ static void fill_envelope(const struct exporter *exporter, const struct cargo *c
 {
     *out = (struct envelope){.ledger = exporter->rt->ledger.uuid,
                              .job_id = exporter->job->job_id,
-                             .collection_no = exporter->job->collection_no,
+                             .collection_no = cargo->pair->collection_no,
                              .batch_no = cargo->batch_no,
                              .export_rev = cargo->rev,
                              .records = cargo->operations,
@@ -19,7 +19,7 @@ static void fill_envelope(const struct exporter *exporter, const struct cargo *c
     struct batch_header header = {.job_id = out->job_id,
                                   .batch_no = out->batch_no,
                                   .export_rev = out->export_rev,
-                                  .target = exporter->job->target.collection.uuid};
+                                  .target = cargo->pair->target.collection.uuid};
     batch_idempotency_key(&header, &cargo->sha256, &out->idempotency_key);
 }
 

@@ -59,6 +59,13 @@ static void take_in(struct exporter *exporter, const struct pg_rows *rows, int r
         return; /* cannot be: we asked for no more than are free; the lease ends by itself */
     }
     struct cargo *cargo = &exporter->cargo[slot];
+    cargo->pair = job_pair(exporter->job, pg_i64(rows, row, "collection_no"));
+    if (cargo->pair == NULL) {
+        error_set(&err, ERROR_BUG, "job %s has a batch of no collection of its",
+                  exporter->job->name);
+        exporter_note_failure(exporter, &err);
+        return; /* the lease ends by itself */
+    }
     cargo->batch_no = pg_i64(rows, row, "batch_no");
     cargo->fence = pg_i64(rows, row, "fence");
     cargo->rev = pg_i64(rows, row, "export_rev");

@@ -78,7 +78,7 @@ static void on_answer(void *ctx, const struct http_answer *answer, const struct 
     struct error why = *err;
     if (why.kind == ERROR_NONE) {
         if (!fetch_encode(exporter, cargo, answer->body, &why) && why.kind == ERROR_FORMAT) {
-            error_wrap(&why, "source %s", exporter->job->source.chroma.address.base);
+            error_wrap(&why, "source %s", cargo->pair->source.chroma.address.base);
         }
     } else if (why.kind == ERROR_LIMIT && cargo->ids.count > 1) {
         why.kind = ERROR_TOO_LARGE; /* the answer itself */
@@ -124,8 +124,8 @@ void fetch_start(struct exporter *exporter, size_t slot)
         buf_init(&fetch->body, LIMIT_REQUEST_BODY);
         (void)fetch_write_get(cargo, 0, cargo->ids.count, &fetch->body);
         if (buf_check(&fetch->body, "a request for records", &err)) {
-            cargo->request = chroma_get_records(&exporter->job->source.chroma,
-                                                &exporter->job->source.collection.uuid,
+            cargo->request = chroma_get_records(&cargo->pair->source.chroma,
+                                                &cargo->pair->source.collection.uuid,
                                                 buf_span(&fetch->body), 0, on_answer, fetch, &err);
         }
     }

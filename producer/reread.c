@@ -119,8 +119,10 @@ static bool check_batch(struct runtime *rt, struct job *job, const struct pg_row
     struct ids ids = {0};
     struct reading reading = {.ids = &ids};
     int64_t batch_no = pg_i64(row, 0, "batch_no");
+    struct pair *pair = job_pair(job, pg_i64(row, 0, "collection_no"));
     bool ok = ids_read(&ids, pg_text(row, 0, "ids"), err) &&
-              read_patiently(rt, &job->target, &reading, err);
+              (pair != NULL || error_set(err, ERROR_BUG, "it is of no collection of the job")) &&
+              read_patiently(rt, &pair->target, &reading, err);
     if (ok) {
         bool is_same = strcmp(reading.sha256, pg_cstr(row, 0, "sha256")) == 0;
         ok = settle(rt, job, batch_no, pg_i64(row, 0, "export_rev"), is_same, err);

@@ -109,7 +109,7 @@ static bool is_well_formed(struct exporter *exporter, const struct question *que
                        "the record came without a vector"); /* among others it shifts theirs */
     }
     if (ok && has_vector) {
-        exporter_note_good(exporter, set.records[0].id);
+        exporter_note_good(exporter, exporter->cargo[question->slot].pair, set.records[0].id);
     }
     arena_reset(&exporter->arena);
     return ok;
@@ -159,7 +159,7 @@ static void on_answer(void *ctx, const struct http_answer *answer, const struct 
     }
     cargo->request = NULL;
     if (why.kind == ERROR_NONE && !is_well_formed(exporter, question, answer->body, &why)) {
-        error_wrap(&why, "source %s", exporter->job->source.chroma.address.base);
+        error_wrap(&why, "source %s", cargo->pair->source.chroma.address.base);
     }
     enum read_answer verdict = judge(exporter, search, question, &why);
     read_search_answer(&search->core, verdict, answer->retry_after_ms, clock_boottime_ms());
@@ -172,12 +172,13 @@ out:
 /* ---- questions ---- */
 
 /* One that was read before, then whatever stands at the beginning, the middle, the end. */
-static void write_control(struct buf *out, const struct exporter *exporter, size_t probe)
+static void write_control(struct buf *out, const struct exporter *exporter, const struct pair *pair,
+                          size_t probe)
 {
-    int64_t planned = exporter->job->n_planned > 0 ? exporter->job->n_planned : 1;
+    int64_t planned = pair->n_planned > 0 ? pair->n_planned : 1;
+    struct span id = exporter_good_id(exporter, pair);
     const int64_t offsets[READ_SEARCH_PROBES] = {0, 0, planned / 2, planned - 1, planned / 4};
-    if (probe == 0 && exporter->good_id.len > 0) {
-        struct span id = buf_span(&exporter->good_id);
+    if (probe == 0 && id.len > 0) {
         columns_write_get(out, &id, 1);
         return;
     }
@@ -201,12 +202,12 @@ static bool ask(struct exporter *exporter, size_t slot, const struct read_step *
     if (step->kind == READ_STEP_PAGE) {
         (void)fetch_write_get(cargo, step->from, step->count, &question->body);
     } else {
-        write_control(&question->body, exporter, step->probe);
+        write_control(&question->body, exporter, cargo->pair, step->probe);
     }
     if (buf_check(&question->body, "a request for records", err)) {
-        cargo->request = chroma_get_records(&exporter->job->source.chroma,
-                                            &exporter->job->source.collection.uuid,
-                                            buf_span(&question->body), 0, on_answer, question, err);
+        cargo->request =
+            chroma_get_records(&cargo->pair->source.chroma, &cargo->pair->source.collection.uuid,
+                               buf_span(&question->body), 0, on_answer, question, err);
     }
     if (cargo->request == NULL) {
         buf_deinit(&question->body);

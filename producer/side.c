@@ -143,6 +143,19 @@ static bool find_secret(struct side *side, struct runtime *rt, struct error *err
     return true;
 }
 
+static bool set_place(struct side *side, const char *tenant, const char *database,
+                      struct error *err)
+{
+    struct chroma *chroma = &side->chroma;
+    if (strlen(tenant) >= sizeof chroma->tenant || strlen(database) >= sizeof chroma->database) {
+        return error_set(err, ERROR_USAGE, "%s: tenant or database name is longer than %zu bytes",
+                         chroma->role, sizeof chroma->tenant - 1);
+    }
+    snprintf(chroma->tenant, sizeof chroma->tenant, "%s", tenant);
+    snprintf(chroma->database, sizeof chroma->database, "%s", database);
+    return true;
+}
+
 bool side_open(struct side *side, struct runtime *rt, const char *role, const char *url,
                const char *tenant, const char *database, struct error *err)
 {
@@ -157,12 +170,9 @@ bool side_open(struct side *side, struct runtime *rt, const char *role, const ch
     chroma->http = rt->http;
     snprintf(chroma->role, sizeof chroma->role, "%s", role);
     chroma->is_cloud = role_flag(rt->options, role, "cloud");
-    if (strlen(tenant) >= sizeof chroma->tenant || strlen(database) >= sizeof chroma->database) {
-        return error_set(err, ERROR_USAGE, "%s: tenant or database name is longer than %zu bytes",
-                         role, sizeof chroma->tenant - 1);
+    if (!set_place(side, tenant, database, err)) {
+        return false;
     }
-    snprintf(chroma->tenant, sizeof chroma->tenant, "%s", tenant);
-    snprintf(chroma->database, sizeof chroma->database, "%s", database);
     if (!http_parse_address(url, &chroma->address, err)) {
         return error_wrap(err, "--%s", role);
     }
@@ -234,15 +244,38 @@ bool side_count(struct side *side, struct runtime *rt, uint64_t *count, struct e
     return ok;
 }
 
-bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
+bool side_meet(struct side *side, struct runtime *rt, struct error *err)
+{
+    return side_identify(side, rt, err) && side_find_limits(side, rt, err) &&
+           side_find_place(side, rt, err);
+}
+
+bool side_look_up(struct side *side, struct runtime *rt, const char *name, bool *found,
                   struct error *err)
 {
-    if (!side_identify(side, rt, err) || !side_find_limits(side, rt, err) ||
-        !side_find_place(side, rt, err) || !side_find_collection(side, rt, name, found, err)) {
+    if (!side_find_collection(side, rt, name, found, err)) {
         return false;
     }
     bool is_open = *found && (chroma_is_old(&side->chroma) || side->collection.is_space_doubtful);
     return !is_open || side_probe(side, rt, err);
+}
+
+bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
+                  struct error *err)
+{
+    return side_meet(side, rt, err) && side_look_up(side, rt, name, found, err);
+}
+
+bool side_at(struct side *out, const struct side *met, const char *tenant, const char *database,
+             struct error *err)
+{
+    *out = *met;
+    out->has_collection = out->lacks_tenant = out->lacks_database = false;
+    memset(&out->collection, 0, sizeof out->collection);
+    out->has_tenant = out->has_tenant || tenant != NULL;
+    out->has_database = out->has_database || database != NULL;
+    return set_place(out, tenant != NULL ? tenant : met->chroma.tenant,
+                     database != NULL ? database : met->chroma.database, err);
 }
 
 bool side_create(struct side *side, struct runtime *rt, struct span body, struct error *err)

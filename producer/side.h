@@ -26,6 +26,13 @@ MUST_CHECK bool side_open(struct side *side, struct runtime *rt, const char *rol
 /* Asks the server what it is and for the collection of that name. A collection that is not there: *found = false. */
 MUST_CHECK bool side_resolve(struct side *side, struct runtime *rt, const char *name, bool *found,
                              struct error *err);
+/* The two halves of that: the server, then one collection. */
+MUST_CHECK bool side_meet(struct side *side, struct runtime *rt, struct error *err);
+MUST_CHECK bool side_look_up(struct side *side, struct runtime *rt, const char *name, bool *found,
+                             struct error *err);
+/* Another place of a server that has been met: *out is a side of its own, to be closed. NULL: as it is in met. */
+MUST_CHECK bool side_at(struct side *out, const struct side *met, const char *tenant,
+                        const char *database, struct error *err);
 /* The steps of it, for who looks at each; in this order. An address that is no Chroma may fail only at the second. */
 MUST_CHECK bool side_identify(struct side *side, struct runtime *rt, struct error *err);
 MUST_CHECK bool side_find_limits(struct side *side, struct runtime *rt, struct error *err);

@@ -9,15 +9,15 @@
 #include "app/log.h"
 #include "base/limits.h"
 
-static enum chroma_index_kind kind_of(const struct job *job)
+static enum chroma_index_kind kind_of(const struct pair *pair)
 {
-    return chroma_index_kind_of(&job->target.chroma);
+    return chroma_index_kind_of(&pair->target.chroma);
 }
 
-static bool check_fit(const struct job *job, struct error *err)
+static bool check_fit(const struct pair *pair, struct error *err)
 {
-    const struct chroma_collection *source = &job->source.collection;
-    const struct chroma_collection *target = &job->target.collection;
+    const struct chroma_collection *source = &pair->source.collection;
+    const struct chroma_collection *target = &pair->target.collection;
     if (uuid_equal(&source->uuid, &target->uuid)) {
         return error_set(err, ERROR_USAGE,
                          "source and target are the same collection (%s): name another --target or "
@@ -43,169 +43,174 @@ static bool check_fit(const struct job *job, struct error *err)
 }
 
 /* A target that was made like such a source is doubtful too, and as long as it is empty nothing can be measured there. */
-static void settle_doubt(struct job *job)
+static void settle_doubt(struct pair *pair)
 {
-    struct chroma_collection *target = &job->target.collection;
-    if (target->is_space_doubtful && job->source.collection.metadata_is_idle) {
+    struct chroma_collection *target = &pair->target.collection;
+    if (target->is_space_doubtful && pair->source.collection.metadata_is_idle) {
         target->is_space_doubtful = false;
         target->metadata_is_idle = true;
-        target->space = job->source.collection.space;
+        target->space = pair->source.collection.space;
     }
 }
 
-static void say(const char *what, const struct fidelity *fidelity, size_t first)
+static void say(const struct pair *pair, const char *what, size_t first)
 {
+    const struct fidelity *fidelity = &pair->fidelity;
     struct buf lines;
     if (fidelity->count + fidelity->more == first) {
         return;
     }
     buf_init(&lines, LIMIT_CONTROL_DOCUMENT);
     fidelity_write_lines(fidelity, first, &lines);
+    if (pair->is_one_of_many) {
+        fprintf(stderr, "collection \"%s\" of %s/%s: ", pair->collection,
+                pair->source.chroma.tenant, pair->source.chroma.database);
+    }
     fprintf(stderr, "%s (setting: source -> target)\n%s", what, buf_cstr(&lines));
     buf_deinit(&lines);
 }
 
-static bool resolve_again(struct job *job, struct runtime *rt, struct error *err)
+static bool resolve_again(struct pair *pair, struct runtime *rt, struct error *err)
 {
-    char name[sizeof job->target.collection.name];
+    char name[sizeof pair->target.collection.name];
     bool found = false;
-    snprintf(name, sizeof name, "%s", job->target.collection.name);
-    return side_resolve(&job->target, rt, name, &found, err) &&
+    snprintf(name, sizeof name, "%s", pair->target.collection.name);
+    return side_resolve(&pair->target, rt, name, &found, err) &&
            (found || error_set(err, ERROR_NOT_FOUND, "target %s: collection \"%s\" is gone again",
-                               job->target.chroma.address.base, name));
+                               pair->target.chroma.address.base, name));
 }
 
 /* The second of the two requests, if there is anything for it. */
-static bool put_metadata(struct job *job, struct runtime *rt, struct error *err)
+static bool put_metadata(struct pair *pair, struct runtime *rt, struct error *err)
 {
     struct buf metadata;
     bool is_needed = false;
     buf_init(&metadata, LIMIT_CONTROL_DOCUMENT);
     bool ok =
-        chroma_metadata_body(&job->source.collection, chroma_index_kind_of(&job->target.chroma),
+        chroma_metadata_body(&pair->source.collection, chroma_index_kind_of(&pair->target.chroma),
                              &metadata, &is_needed, err);
     if (ok && is_needed) {
-        ok = side_put_metadata(&job->target, rt, buf_span(&metadata), err) &&
-             resolve_again(job, rt, err);
-        settle_doubt(job);
+        ok = side_put_metadata(&pair->target, rt, buf_span(&metadata), err) &&
+             resolve_again(pair, rt, err);
+        settle_doubt(pair);
     }
     buf_deinit(&metadata);
     return ok;
 }
 
 /* What exists may be what an earlier run left unfinished. */
-bool target_complete(struct job *job, struct runtime *rt, struct error *err)
+bool target_complete(struct pair *pair, struct runtime *rt, struct error *err)
 {
-    const struct chroma_collection *source = &job->source.collection;
-    const struct chroma_collection *target = &job->target.collection;
-    settle_doubt(job);
-    if (!fidelity_compare(source, target, kind_of(job), &job->fidelity, err)) {
+    const struct chroma_collection *source = &pair->source.collection;
+    const struct chroma_collection *target = &pair->target.collection;
+    settle_doubt(pair);
+    if (!fidelity_compare(source, target, kind_of(pair), &pair->fidelity, err)) {
         return false;
     }
-    if (!job->fidelity.is_unfinished) {
+    if (!pair->fidelity.is_unfinished) {
         return true;
     }
     log_event(LOG_WARN, "target.completed", LOG_TEXT("collection", target->name),
               LOG_TEXT("why", "its metadata lacks the hnsw: keys of the source, and nothing else"));
-    return put_metadata(job, rt, err) &&
-           fidelity_compare(source, target, kind_of(job), &job->fidelity, err);
+    return put_metadata(pair, rt, err) &&
+           fidelity_compare(source, target, kind_of(pair), &pair->fidelity, err);
 }
 
-static void note_space(struct job *job)
+static void note_space(struct pair *pair)
 {
-    const struct chroma_collection *source = &job->source.collection;
+    const struct chroma_collection *source = &pair->source.collection;
     char claimed[96];
     char gets[32];
     if (source->metadata_is_idle) {
         snprintf(claimed, sizeof claimed, "(the metadata says another, its queries measure \"%s\")",
                  space_name(source->space));
         snprintf(gets, sizeof gets, "\"%s\"", space_name(source->space));
-        fidelity_note(&job->fidelity, "space", claimed, gets);
+        fidelity_note(&pair->fidelity, "space", claimed, gets);
     }
 }
 
-bool target_look(struct job *job, bool exists, struct error *err)
+bool target_look(struct pair *pair, struct error *err)
 {
-    const struct chroma_collection *source = &job->source.collection;
-    if (!exists) {
-        if (!fidelity_expect(source, kind_of(job), &job->fidelity, err)) {
+    const struct chroma_collection *source = &pair->source.collection;
+    if (!pair->target_exists) {
+        if (!fidelity_expect(source, kind_of(pair), &pair->fidelity, err)) {
             return false;
         }
-        note_space(job);
-        say("the target collection will not be like its source in everything", &job->fidelity, 0);
+        note_space(pair);
+        say(pair, "the target collection will not be like its source in everything", 0);
         return true;
     }
-    settle_doubt(job);
-    if (!check_fit(job, err) ||
-        !fidelity_compare(source, &job->target.collection, kind_of(job), &job->fidelity, err)) {
+    settle_doubt(pair);
+    if (!check_fit(pair, err) ||
+        !fidelity_compare(source, &pair->target.collection, kind_of(pair), &pair->fidelity, err)) {
         return false;
     }
-    if (!job->fidelity.is_unfinished) {
-        say("the target collection exists, and stays otherwise", &job->fidelity, 0);
+    if (!pair->fidelity.is_unfinished) {
+        say(pair, "the target collection exists, and stays otherwise", 0);
     }
     return true;
 }
 
-static bool create(struct job *job, struct runtime *rt, const char *name, struct error *err)
+static bool create(struct pair *pair, struct runtime *rt, const char *name, struct error *err)
 {
     struct buf body;
     buf_init(&body, LIMIT_CONTROL_DOCUMENT);
-    bool ok = side_make_place(&job->target, rt, err) &&
-              chroma_create_body(&job->source.collection, name, kind_of(job), &body, err) &&
-              side_create(&job->target, rt, buf_span(&body), err);
+    bool ok = side_make_place(&pair->target, rt, err) &&
+              chroma_create_body(&pair->source.collection, name, kind_of(pair), &body, err) &&
+              side_create(&pair->target, rt, buf_span(&body), err);
     buf_deinit(&body);
     return ok;
 }
 
 /* What the server made of it is looked at too: what it changed by itself nobody could foresee. */
-static bool compare_created(struct job *job, struct error *err)
+static bool compare_created(struct pair *pair, struct error *err)
 {
     struct fidelity found;
-    size_t known = job->fidelity.count;
-    if (!fidelity_compare(&job->source.collection, &job->target.collection, kind_of(job), &found,
+    size_t known = pair->fidelity.count;
+    if (!fidelity_compare(&pair->source.collection, &pair->target.collection, kind_of(pair), &found,
                           err)) {
         return false;
     }
-    if (fidelity_add(&job->fidelity, &found) > 0) {
-        say("the server has made the target collection otherwise than asked", &job->fidelity,
-            known);
+    if (fidelity_add(&pair->fidelity, &found) > 0) {
+        say(pair, "the server has made the target collection otherwise than asked", known);
     }
     return true;
 }
 
 /* What a rehearsal may remove is what it has made itself. */
-static bool refuse_scratch(const struct job *job, const char *name, struct error *err)
+static bool refuse_scratch(const struct pair *pair, struct error *err)
 {
     return error_set(err, ERROR_USAGE,
                      "target %s: collection \"%s\" exists: a rehearsal makes one of its own; leave "
                      "--target-collection out or give another (one that was interrupted goes on "
                      "with ferry-producer resume JOB)",
-                     job->target.chroma.address.base, name);
+                     pair->target.chroma.address.base, pair->target_name);
 }
 
-bool target_prepare(struct job *job, struct runtime *rt, const char *name, bool exists,
-                    struct error *err)
+bool target_prepare(struct pair *pair, struct runtime *rt, struct error *err)
 {
-    if (exists && job->selection.is_part) {
-        return refuse_scratch(job, name, err);
+    const char *name = pair->target_name;
+    if (pair->target_exists && pair->is_scratch) {
+        return refuse_scratch(pair, err);
     }
-    if (exists) {
-        return target_complete(job, rt, err);
+    if (pair->target_exists) {
+        return target_complete(pair, rt, err);
     }
-    if (create(job, rt, name, err)) {
-        return put_metadata(job, rt, err) && compare_created(job, err);
+    if (create(pair, rt, name, err)) {
+        return put_metadata(pair, rt, err) && compare_created(pair, err);
     }
     if (err->kind != ERROR_CONFLICT) {
         return false;
     }
-    if (job->selection.is_part) {
+    if (pair->is_scratch) {
         error_clear(err);
-        return refuse_scratch(job, name, err);
+        return refuse_scratch(pair, err);
     }
     error_clear(err); /* another producer has created it in this moment */
-    return side_resolve(&job->target, rt, name, &exists, err) &&
-           (exists || error_set(err, ERROR_UNAVAILABLE,
-                                "target %s: collection \"%s\" comes and goes: run again",
-                                job->target.chroma.address.base, name)) &&
-           target_look(job, true, err) && target_complete(job, rt, err);
+    return side_resolve(&pair->target, rt, name, &pair->target_exists, err) &&
+           (pair->target_exists ||
+            error_set(err, ERROR_UNAVAILABLE,
+                      "target %s: collection \"%s\" comes and goes: run again",
+                      pair->target.chroma.address.base, name)) &&
+           target_look(pair, err) && target_complete(pair, rt, err);
 }

@@ -1,5 +1,5 @@
 /*
- * The target collection of a job: checked, told of, made when it is not there, and completed when its making was cut
+ * The target collection of a pair: checked, told of, made when it is not there, and completed when its making was cut
  * short. Everything that can be refused or told is, before anything is written.
  */
 #ifndef PRODUCER_TARGET_H
@@ -8,12 +8,11 @@
 #include "producer/job.h"
 
 /* Both ends are resolved. ERROR_REJECTED: the target exists and does not fit. Else what it does not get as it is, or has
- * otherwise, is left in job->fidelity, and people are told (stderr). Writes nothing to any server. */
-MUST_CHECK bool target_look(struct job *job, bool exists, struct error *err);
+ * otherwise, is left in pair->fidelity, and people are told (stderr). Writes nothing to any server. */
+MUST_CHECK bool target_look(struct pair *pair, struct error *err);
 /* After target_look(): makes or completes it. */
-MUST_CHECK bool target_prepare(struct job *job, struct runtime *rt, const char *name, bool exists,
-                               struct error *err);
+MUST_CHECK bool target_prepare(struct pair *pair, struct runtime *rt, struct error *err);
 /* Completes it, for a job that is resumed. */
-MUST_CHECK bool target_complete(struct job *job, struct runtime *rt, struct error *err);
+MUST_CHECK bool target_complete(struct pair *pair, struct runtime *rt, struct error *err);
 
 #endif

@@ -22,6 +22,8 @@
 /* Inflated to compressed, beyond the first MiB; more: poison. Base64 of constant vectors compresses well. */
 #define LIMIT_INFLATE_RATIO 200u
 
+#define LIMIT_JOB_COLLECTIONS 1000u /* moved by one job; more: usage error */
+
 /* -- HTTP -- */
 #define LIMIT_RESPONSE         (160u * MIB) /* an answer in memory; 300 x 4096 dims is 20 MB */
 #define LIMIT_ERROR_BODY       (2u * KIB)   /* of a refusal's body, kept for the message */

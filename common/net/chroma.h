@@ -111,6 +111,9 @@ struct http_request *chroma_get_collection(struct chroma *chroma, const char *na
 /* One page. A server before 0.4.20 knows no pages and answers all of them. */
 struct http_request *chroma_list_collections(struct chroma *chroma, uint64_t offset, uint32_t limit,
                                              chroma_answer_fn *fn, void *ctx, struct error *err);
+/* One page of the databases of the tenant, from 0.6.3 on; others refuse (ERROR_USAGE, without a request). */
+struct http_request *chroma_list_databases(struct chroma *chroma, uint64_t offset, uint32_t limit,
+                                           chroma_answer_fn *fn, void *ctx, struct error *err);
 /* Is there such a tenant, such a database? ERROR_NOT_FOUND, or whatever else an old server says of it. */
 struct http_request *chroma_look_tenant(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
                                         struct error *err);

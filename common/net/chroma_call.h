@@ -36,6 +36,8 @@ void chroma_call_version(struct chroma_call *call, enum chroma_api api);
 void chroma_call_preflight(struct chroma_call *call);
 void chroma_call_collections(struct chroma_call *call);
 void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit); /* of them */
+/* Behind any of these that has no query yet, or one. */
+void chroma_call_add_page(struct chroma_call *call, uint64_t offset, uint32_t limit);
 void chroma_call_identity(struct chroma_call *call);
 void chroma_call_place(struct chroma_call *call, bool is_database);  /* else: the tenant */
 void chroma_call_places(struct chroma_call *call, bool is_database); /* where they are made */

@@ -10,7 +10,8 @@
 #include "net/chroma_call.h"
 #include "net/chroma_internal.h"
 
-#define ALL "*"
+#define ALL                     "*"
+#define FIRST_TO_LIST_DATABASES 6003 /* 0.6.3 */
 
 static struct http_request *look(struct chroma *chroma, bool is_database, chroma_done_fn *fn,
                                  void *ctx, struct error *err)
@@ -39,6 +40,30 @@ struct http_request *chroma_look_database(struct chroma *chroma, chroma_done_fn 
                                           struct error *err)
 {
     return look(chroma, true, fn, ctx, err);
+}
+
+struct http_request *chroma_list_databases(struct chroma *chroma, uint64_t offset, uint32_t limit,
+                                           chroma_answer_fn *fn, void *ctx, struct error *err)
+{
+    if (chroma->api == CHROMA_API_V1 ||
+        (chroma->version.number != 0 && chroma->version.number < FIRST_TO_LIST_DATABASES)) {
+        error_set(err, ERROR_USAGE, "%s %s: Chroma %s does not list its databases: name each",
+                  chroma->role, chroma->address.base, chroma->version.text);
+        return NULL;
+    }
+    struct chroma_call *call = chroma_call_new(chroma, ctx, err);
+
+    if (!call) {
+        return NULL;
+    }
+    call->finish = chroma_call_finish_answer;
+    call->fn.answer = fn;
+    chroma_call_places(call, true);
+    chroma_call_add_page(call, offset, limit);
+    return chroma_call_send(
+        call,
+        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
+        err);
 }
 
 static struct http_request *create(struct chroma *chroma, bool is_database, chroma_done_fn *fn,

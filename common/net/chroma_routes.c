@@ -101,9 +101,13 @@ void chroma_call_collections(struct chroma_call *call)
 void chroma_call_page(struct chroma_call *call, uint64_t offset, uint32_t limit)
 {
     chroma_call_collections(call);
+    chroma_call_add_page(call, offset, limit);
+}
+
+void chroma_call_add_page(struct chroma_call *call, uint64_t offset, uint32_t limit)
+{
     buf_printf(&call->url, "%climit=%" PRIu32 "&offset=%" PRIu64,
-               strchr(routes[ROUTE_COLLECTIONS][call->chroma->api], '?') ? '&' : '?', limit,
-               offset);
+               strchr(buf_cstr(&call->url), '?') ? '&' : '?', limit, offset);
 }
 
 void chroma_call_identity(struct chroma_call *call)

@@ -206,10 +206,13 @@ MUST_CHECK bool ledger_sweep_candidates(struct ledger *ledger, int64_t job_id, p
 /* The view job_status, of one job or (NULL) all; column json: each row whole. */
 MUST_CHECK bool ledger_job_status(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                                   struct error *err);
+/* The view collection_status, of one job; column json: each row whole. */
+MUST_CHECK bool ledger_collection_status(struct ledger *ledger, const char *job, pg_done_fn *fn,
+                                         void *ctx, struct error *err);
 /* Answers id (printable) and message of one record that was rejected as a mismatch. */
 MUST_CHECK bool ledger_first_mismatch(struct ledger *ledger, int64_t job_id, pg_done_fn *fn,
                                       void *ctx, struct error *err);
-/* Answers at most one verified batch that must be read again (§8): batch_no, export_rev, sha256 of its verification (hex)
+/* Answers at most one verified batch that must be read again (§8): batch_no, collection_no, export_rev, sha256 of its verification (hex)
  * and ids, those that were verified, as ledger_claim_exports answers them. */
 MUST_CHECK bool ledger_reread_next(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
                                    struct error *err);

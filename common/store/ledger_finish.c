@@ -115,7 +115,8 @@ bool ledger_reread_next(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, v
     struct statement st;
     statement_begin(
         &st,
-        "SELECT b.batch_no, b.export_rev, encode(b.readback_sha256, 'hex') AS sha256,"
+        "SELECT b.batch_no, b.collection_no, b.export_rev, encode(b.readback_sha256, 'hex') AS "
+        "sha256,"
         " (SELECT string_agg(encode(u.id, 'hex'), ',' ORDER BY u.ord)"
         "  FROM unnest(i.ids) WITH ORDINALITY u (id, ord)"
         "  WHERE NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = b.job_id"
@@ -179,6 +180,16 @@ bool ledger_job_status(struct ledger *ledger, const char *job, pg_done_fn *fn, v
     statement_begin(&st,
                     "SELECT s.*, row_to_json(s) AS json FROM ferry.job_status s"
                     " WHERE $1::text IS NULL OR s.job_id = ferry.find_job($1) ORDER BY s.job_id");
+    statement_text(&st, job);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_collection_status(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
+                              struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT s.*, row_to_json(s) AS json FROM ferry.collection_status s"
+                         " WHERE s.job_id = ferry.find_job($1) ORDER BY s.collection_no");
     statement_text(&st, job);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }

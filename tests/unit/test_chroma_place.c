@@ -46,6 +46,30 @@ static void an_identity_names_tenant_and_database(void **state)
     }
 }
 
+/* chroma-legacy: 0.6.3 is the first; an unknown 1.x is asked. */
+static void old_servers_are_not_asked_for_their_databases(void **state)
+{
+    static const struct {
+        enum chroma_api api;
+        struct chroma_version version;
+    } rows[] = {
+        {CHROMA_API_V1, {4024, "0.4.24"}},
+        {CHROMA_API_V1, {5015, "0.5.15"}},
+        {CHROMA_API_V2, {5023, "0.5.23"}},
+        {CHROMA_API_V2, {6002, "0.6.2"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma chroma = {.role = "source", .api = rows[i].api, .version = rows[i].version};
+        struct error err = {0};
+        assert_null(chroma_list_databases(&chroma, 0, 100, NULL, NULL, &err));
+        assert_int_equal(err.kind, ERROR_USAGE);
+        assert_non_null(strstr(err.message, rows[i].version.text));
+        assert_non_null(strstr(err.message, "does not list its databases"));
+    }
+}
+
 static void many_databases_are_told_in_one_line(void **state)
 {
     char body[4096];
@@ -101,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_identity_names_tenant_and_database),
+        cmocka_unit_test(old_servers_are_not_asked_for_their_databases),
         cmocka_unit_test(many_databases_are_told_in_one_line),
         cmocka_unit_test(what_is_no_identity_is_refused),
         cmocka_unit_test(a_server_may_be_said_to_be_cloud),
