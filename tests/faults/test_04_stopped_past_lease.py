@@ -98,8 +98,12 @@ class Lane:
         taken = [step for step in steps if step["state"] == "claimed" and step["owner"] != victim["owner"]]
         assert taken, "batch %d was not taken over: %s" % (claim["batch_no"], steps)
         self.takeovers.append(taken[0]["at"] - stopped)
-        counted = [step for step in steps if step["owner"] == victim["owner"] and step["fence"] == claim["fence"]]
-        if not counted:
+        # A renewal may have been on its way when it was stopped; behind the takeover nothing of the old claim counts.
+        counted = [step for step in steps if step["fence"] == claim["fence"]
+                   and (step["at"] > taken[0]["at"] or step["state"] != "claimed")]
+        if counted:
+            print("not fenced: %s of %s, stopped at %.3f: %s" % (claim, victim, stopped, steps))
+        else:
             self.fenced += 1
 
     def run(self):
