@@ -89,7 +89,7 @@ def test_a_retry_after_of_three_thousand_years(world, score):
     """Is believed for five minutes, which is said; then it is tried again, with one batch."""
     world.fill(60, dimension=8)
     world.setup()
-    world.consumers()
+    consumer, = world.consumers()
     said = []
 
     def handle(request, forward):
@@ -104,8 +104,10 @@ def test_a_retry_after_of_three_thousand_years(world, score):
     wait, = world.sql("SELECT extract(epoch FROM retry_at - now())::float8 AS seconds FROM ferry.target_collections")
     assert 200 < wait["seconds"] <= 331 and "429" in waits["waits_for"] and waits["waits_since"] is not None, (wait, waits)
     wait_for(lambda: "left alone for" in job.err, LIMIT, "the program that follows says it, too")
-    if not FULL:  # the time has passed, as far as the ledger is concerned
+    if not FULL:  # the time has passed, as far as the ledger is concerned, and a consumer that comes now
         world.sql("UPDATE ferry.target_collections SET retry_at = now()")
+        consumer.stop(LIMIT)
+        world.consumers()
     world.faults_end(LIMIT)
     job.status = job.wait(LIMIT)
     figure = "Retry-After of 10^11 s: waited %.0f s in sight, exit %d" % (wait["seconds"], job.status)
