@@ -133,8 +133,8 @@ enum delivery_action_kind {
     ACTION_BLOCK_JOB, /* the job needs a person: the slot's last error says why, and it was the same for `probed`
                          records, each alone; comes before its ACTION_PARK */
     ACTION_ABORT, /* the claim is over: cancel the slot's request or letters; no event may follow for it */
-    ACTION_RELEASE, /* stopping: give the claim back at once (sent as above) */
-    ACTION_POISON,  /* note the event (reason); the row stays untouched */
+    ACTION_RELEASE, /* stopping: give the claim back at once; sent: a request that was not answered may be on its way */
+    ACTION_POISON,      /* note the event (reason); the row stays untouched */
     ACTION_ACKNOWLEDGE, /* the message is done: watermark, then the bus; generation, partition, offset */
     ACTION_DROP,        /* forget the slot's message and memory; it is free now */
 };

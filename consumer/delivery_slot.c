@@ -175,7 +175,10 @@ void delivery_leave_behind(struct delivery_core *core, size_t slot)
         delivery_act(core, ACTION_ABORT, slot);
     }
     if (core->slots[slot].fence != 0) {
-        delivery_act(core, ACTION_RELEASE, slot);
+        struct delivery_action *release = delivery_act(core, ACTION_RELEASE, slot);
+        release->sent =
+            core->slots[slot].is_doubtful || state == DELIVERY_UPSERTING ||
+            state == DELIVERY_DELETING; /* what was answered is not on its way any more */
     }
     core->left_behind++;
     delivery_drop(core, slot);

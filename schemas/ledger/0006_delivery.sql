@@ -90,7 +90,7 @@ BEGIN
                 v_outcome := 'busy'; v_reason := 'all write slots of the target are taken';
             ELSE
                 v_outcome := 'claimed';
-                v_took_over := b.state = 'claimed';
+                v_took_over := b.state = 'claimed' AND b.owner IS NOT NULL;
                 UPDATE ferry.batches x SET state = 'claimed', owner = p_worker, fence = v_fence, claimed_at = now(),
                         lease_until = now() + p_lease, deliveries = x.deliveries + 1,
                         must_reread = x.must_reread OR v_took_over,
@@ -148,8 +148,9 @@ BEGIN
         UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
                 payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL,
                 last_error = p_cause,
-                must_reread = b.must_reread OR m.sent OR (b.state = 'claimed' AND m.fence = 0),
-                quiet_until = ferry.quiet_after(b.quiet_until, m.sent OR (b.state = 'claimed' AND m.fence = 0), p_lease)
+                must_reread = b.must_reread OR m.sent OR (b.state = 'claimed' AND m.fence = 0 AND b.owner IS NOT NULL),
+                quiet_until = ferry.quiet_after(b.quiet_until,
+                    m.sent OR (b.state = 'claimed' AND m.fence = 0 AND b.owner IS NOT NULL), p_lease)
             WHERE b.job_id = m.job AND b.batch_no = m.batch AND b.export_rev = m.rev
               AND (CASE WHEN m.fence <> 0 THEN b.state = 'claimed' AND b.fence = m.fence
                    ELSE encode(b.payload_sha256, 'hex') = m.sha
@@ -263,7 +264,8 @@ BEGIN
 END
 $$;
 
--- A consumer that stops gives its claims back at once: the next one takes over without waiting for the lease.
+-- A consumer that stops gives its claims back at once: the next one goes on without waiting for the lease. Such a claim has no owner, and
+-- ended regularly; p_sent: but a request of it may still be on its way.
 CREATE FUNCTION ferry.release_claims(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_fence bigint[],
                                      p_sent boolean[])
 RETURNS TABLE (job_id bigint, batch_no bigint) LANGUAGE plpgsql AS $$
@@ -277,7 +279,7 @@ BEGIN
         WHERE b.state = 'claimed' AND b.fence = r.fence
         ORDER BY b.job_id, b.batch_no FOR UPDATE OF b
     )
-    UPDATE ferry.batches b SET lease_until = now() - interval '1 ms', must_reread = b.must_reread OR mine.sent,
+    UPDATE ferry.batches b SET owner = NULL, lease_until = now() - interval '1 ms', must_reread = b.must_reread OR mine.sent,
         quiet_until = ferry.quiet_after(b.quiet_until, mine.sent, p_lease)
     FROM mine WHERE b.job_id = mine.job_id AND b.batch_no = mine.batch_no
     RETURNING b.job_id, b.batch_no;

@@ -50,8 +50,8 @@ BEGIN
     ), swept AS (
         UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
             payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL, last_error = p_cause,
-            must_reread = b.must_reread OR b.state = 'claimed',
-            quiet_until = ferry.quiet_after(b.quiet_until, b.state = 'claimed', ferry.lease_of(p_worker))
+            must_reread = b.must_reread OR (b.state = 'claimed' AND b.owner IS NOT NULL),
+            quiet_until = ferry.quiet_after(b.quiet_until, b.state = 'claimed' AND b.owner IS NOT NULL, ferry.lease_of(p_worker))
         FROM lost WHERE b.job_id = p_job AND b.batch_no = lost.batch_no
         RETURNING b.batch_no
     ), noted AS (

@@ -263,6 +263,9 @@ def test_a_claim_given_back_is_taken_over_at_once(ledger, consumer, messages, se
     assert batch["must_reread"] is sent and (batch["quiet_until"] is not None) is sent
     assert ledger.slots() == 0
     assert outcome(ledger, ledger.worker("consumer"), message) == "claimed"
+    taken = ledger.batch(message.job, 1)
+    assert (taken["must_reread"], taken["quiet_until"]) == (sent, batch["quiet_until"]), "it ended by its own fence"
+    assert ledger.all("SELECT 1 FROM ferry.events WHERE kind = 'batch.taken_over'") == []
 
 
 # --- §4 --------------------------------------------------------------------------------------------------------------

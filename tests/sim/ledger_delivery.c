@@ -61,7 +61,7 @@ static void claim(struct statement *st)
         tally.busy++;
         return;
     }
-    bool took_over = row->state == ROW_CLAIMED;
+    bool took_over = row->state == ROW_CLAIMED && row->worker != 0;
     tally.takeovers += took_over;
     row->state = ROW_CLAIMED;
     row->worker = st->worker;
@@ -90,7 +90,8 @@ static void park(struct statement *st)
                            ? row->state == ROW_CLAIMED && row->fence == st->fence
                            : row->sha == st->sha && (row->state != ROW_CLAIMED || is_dead);
         if (is_ours) {
-            bool is_irregular = st->sent || (row->state == ROW_CLAIMED && st->fence == 0);
+            bool is_irregular =
+                st->sent || (row->state == ROW_CLAIMED && st->fence == 0 && row->worker != 0);
             st->matched = true;
             row->state = ROW_PLANNED;
             row->rev++;
@@ -174,6 +175,7 @@ static void release(const struct statement *st)
     struct row *row = &ledger.rows[st->batch];
 
     if (row->state == ROW_CLAIMED && row->fence == st->fence) {
+        row->worker = 0;
         row->lease_until = sim_now - 1;
         row->must_reread = row->must_reread || st->sent;
         ledger_irregular(row, st->sent);

@@ -67,7 +67,7 @@ static void replan(struct statement *st)
         MUST(!kafka_may_come(st->held[i].batch, row->rev, row->partition, row->offset),
              "batch %lld rev %lld is swept although its message may still come",
              (long long)st->held[i].batch, (long long)row->rev);
-        bool was_claimed = row->state == ROW_CLAIMED;
+        bool was_claimed = row->state == ROW_CLAIMED && row->worker != 0;
         row->state = ROW_PLANNED;
         row->rev++;
         row->sha = 0;
