@@ -29,7 +29,7 @@ LINES = {
     15: "rebalance storm", 16: "simulator", 17: "planted bugs", 18: "fuzz", 19: "sanitizers, leaks", 20: "soak",
     21: "hostile topic", 22: "secrets",
 }
-ELSEWHERE = (16, 17, 18, 19, 21)  # lines that other suites show
+ELSEWHERE = (12, 16, 17, 18, 19, 21)  # lines that other suites show
 
 
 class Card:
@@ -84,6 +84,14 @@ def run(name, command, seconds, **env):
 
 
 # --- lines of other suites -------------------------------------------------------------------------------------------
+
+def poison(card, ci):
+    status, said = run("poison", pytest("e2e", "-n", JOBS, "--dist", "loadfile", "-k", "test_refusals or test_limits", "-m",
+                                        "not alone" + (" and not slow" if ci else "")), 2400)
+    tests = re.search(r"(\d+) passed", said)
+    card.score(12, "40 bad of 12000: %s tests of refusals and limits passed" % (tests.group(1) if tests else "no"),
+               "exactly 40 rejects with their reason, 11960 verified", status == 0 and tests is not None)
+
 
 def simulator(card, ci):
     count = 20000 if ci else 100000
@@ -181,7 +189,7 @@ def main():
     card = Card(OUT / "scorecard.jsonl")
     if card.path.exists():
         card.path.unlink()
-    for line, show in zip(ELSEWHERE, (simulator, mutants, fuzz, sanitizers, hostile)):
+    for line, show in zip(ELSEWHERE, (poison, simulator, mutants, fuzz, sanitizers, hostile)):
         if line in lines:
             start = time.monotonic()
             show(card, options.ci)

@@ -1,0 +1,144 @@
+"""Line 20: twenty minutes of a steady load, and every ten seconds something goes wrong. Afterwards the programs that lived through all
+of it hold no more memory and no more descriptors than in the beginning, and what is unverified is young. FERRY_SOAK_SECONDS says how long."""
+
+import os
+import signal
+import statistics
+import threading
+import time
+
+import pytest
+
+from proxy import Answer, Drop
+from world import DONE, check, dice, sized, wait_for
+
+SECONDS = float(os.environ.get("FERRY_SOAK_SECONDS") or sized(0, 1200))
+EVERY, WARM_UP = 10, 0.2
+BATCH, BATCHES_A_SECOND = 20, 8
+YOUNG = 60
+TARGET = "RSS below +1 MB/min, descriptors flat, oldest unverified below 60 s"
+OWN = ("kafka",) if SECONDS else ()
+pytestmark = pytest.mark.skipif(not SECONDS, reason="FERRY_FAULTS=full")
+
+
+@pytest.fixture(scope="module")
+def services(shared_services, own, postgres):
+    return postgres.services(dict(shared_services, **own.addresses()))
+
+
+class Pace:
+    """A target that takes so many batches a second, however many ask it; and that is out of order for a while when it is told so."""
+
+    def __init__(self):
+        self.lock, self.next, self.answer = threading.Lock(), 0, None
+
+    def __call__(self, request, forward):
+        if request.verb != "upsert":
+            return forward(request)
+        with self.lock:
+            self.next = max(self.next + 1 / BATCHES_A_SECOND, time.monotonic())
+            until = self.next
+        time.sleep(max(0, until - time.monotonic()))
+        how = self.answer
+        if how == "503":
+            return Answer(503, b"<html>no backend</html>", "text/html")
+        answer = forward(request)
+        if how == "lost":
+            raise Drop()
+        return answer
+
+
+class Gauge:
+    """Memory and descriptors of a process."""
+
+    def __init__(self, process):
+        self.process, self.samples = process, []
+
+    def read(self):
+        with open("/proc/%d/statm" % self.process.pid) as statm:
+            rss = int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        self.samples.append((time.monotonic(), rss, len(os.listdir("/proc/%d/fd" % self.process.pid))))
+
+    def warm(self):
+        return self.samples[int(len(self.samples) * WARM_UP):]
+
+    def slope(self):
+        """Bytes a minute, by least squares."""
+        times, sizes = [at / 60 for at, _, _ in self.warm()], [rss for _, rss, _ in self.warm()]
+        x, y = statistics.mean(times), statistics.mean(sizes)
+        return sum((a - x) * (b - y) for a, b in zip(times, sizes)) / sum((a - x) ** 2 for a in times)
+
+    def more_descriptors(self):
+        """In the last quarter than in the first, by the median."""
+        counts = [count for _, _, count in self.warm()]
+        quarter = max(1, len(counts) // 4)
+        return statistics.median(counts[-quarter:]) - statistics.median(counts[:quarter])
+
+
+class Trouble:
+    KINDS = ("cut", "restart", "503", "lost", "kill", "stop", "broker")
+
+    def __init__(self, world, own, postgres, pace, victim):
+        self.world, self.own, self.postgres, self.pace, self.victim = world, own, postgres, pace, victim
+
+    def make(self, kind):
+        if kind == "cut":
+            self.postgres.terminate_backends()
+        elif kind == "restart":
+            self.postgres.stop("immediate")
+            self.postgres.start()
+        elif kind == "kill":
+            self.victim.kill()
+            self.victim, = self.world.consumers(1)
+        elif kind == "broker":
+            self.own.kill("kafka")
+            self.own.up("kafka")
+        else:
+            self.begin(kind)
+            time.sleep(3)
+            self.end()
+
+    def begin(self, kind):
+        if kind == "stop":
+            self.victim.popen.send_signal(signal.SIGSTOP)
+        else:
+            self.pace.answer = kind
+
+    def end(self):
+        self.pace.answer = None
+        self.victim.popen.send_signal(signal.SIGCONT)
+
+
+def test_twenty_minutes(world, own, postgres, score):
+    chance, pace = dice(), Pace()
+    world.env["FERRY_LEASE"] = "5s"
+    world.front.handler = pace
+    world.fill(int((SECONDS + 2 * YOUNG) * BATCH * BATCHES_A_SECOND), dimension=8, arrays=False)
+    world.setup()
+    steady, victim = world.consumers(2)
+    migrate = world.start_migrate(batch_records=BATCH, job="soak")
+    wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 300, "the first verified records")
+    gauges = {"producer": Gauge(migrate), "consumer": Gauge(steady)}
+    trouble, begin, made = Trouble(world, own, postgres, pace, victim), time.monotonic(), 0
+    while time.monotonic() < begin + SECONDS and migrate.alive and steady.alive:
+        if time.monotonic() > begin + made * EVERY:
+            trouble.make(chance.choice(Trouble.KINDS))
+            made += 1
+        for gauge in gauges.values():
+            gauge.read()
+        time.sleep(1)
+    assert migrate.alive, migrate.err
+    assert steady.alive, steady.err
+    time.sleep(min(YOUNG, SECONDS))
+    row, = world.sql("SELECT coalesce(extract(epoch FROM oldest_unverified), 0)::float8 AS seconds FROM ferry.job_status")
+    world.front.handler = lambda request, forward: forward(request)
+    world.faults_end(within=900)
+    assert migrate.wait(900) == DONE, migrate.err
+    check.everything(world)
+    slopes = {name: gauge.slope() / 1e6 for name, gauge in gauges.items()}
+    more = {name: gauge.more_descriptors() for name, gauge in gauges.items()}
+    figure = "%.0f min, %d faults: %s; oldest unverified %.0f s" % (SECONDS / 60, made, ", ".join(
+        "%s %+.2f MB/min, %+d descriptors" % (name, slopes[name], more[name]) for name in gauges), row["seconds"])
+    passed = max(slopes.values()) < 1 and max(more.values()) <= 3 and row["seconds"] < YOUNG
+    score(20, figure, TARGET, passed)
+    assert passed, figure
