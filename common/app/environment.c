@@ -1,7 +1,7 @@
 /*
- * Reads .env files for the option table and for secrets. A line is refused rather than guessed at: what a shell, a
- * compose file and we would read differently is an error here, so that one file means the same everywhere.
- * Deliberately no expansion, no escapes, no values over several lines, and nothing is put into the process environment.
+ * Reads .env files for the option table and for secrets, as python-dotenv reads them, which Chroma's own clients and servers
+ * use; where it would take another value than the text shows (${NAME}), or several lines for one, a line is refused rather
+ * than guessed at. Nothing is expanded, and nothing is put into the process environment.
  */
 #include "app/environment.h"
 
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 struct variable { /* both point into the text */
     const char *name;
@@ -51,34 +52,63 @@ static bool is_line_end(char *at)
     return *rest == '\0' || (*rest == '#' && rest > at);
 }
 
-/* Ends the value at its quote, or at the blank before a comment. Returns what is wrong, or NULL. */
-static const char *parse_value(char *at, const char **value)
+/* What a backslash and this character mean between such quotes; 0: just what they are. */
+static char unescape(char quote, char c)
 {
-    if (*at == '\'' || *at == '"') {
-        char *close = strchr(at + 1, *at);
-        if (close == NULL) {
+    static const char written[] = "\\'\"abfnrtv";
+    static const char meant[] = "\\'\"\a\b\f\n\r\t\v";
+    const char *found = c != '\0' ? strchr(quote == '"' ? written : "\\'", c) : NULL;
+    return found == NULL ? '\0' : quote == '"' ? meant[found - written] : c;
+}
+
+/* Decoded where it stands: it never grows. */
+static const char *parse_quoted(char *at, const char **value)
+{
+    char quote = *at;
+    char *out = at;
+    char *in = at + 1;
+    for (; *in != quote; in++) {
+        char meant = *in == '\\' ? unescape(quote, in[1]) : '\0';
+        if (*in == '\0') {
             return "the quote is not closed";
         }
-        if (!is_line_end(close + 1)) {
-            return "there is text behind the closing quote";
-        }
-        *close = '\0';
-        *value = at + 1;
-        return NULL;
+        in += meant != '\0';
+        *out++ = meant != '\0' ? meant : *in;
     }
+    if (!is_line_end(in + 1)) {
+        return "there is text behind the closing quote";
+    }
+    *out = '\0';
+    *value = at;
+    return NULL;
+}
+
+/* Ends the value at its quote, or before the blanks in front of a comment or the line's end. */
+static const char *parse_value(char *at, const char **value)
+{
     char *end = at;
-    while (*end != '\0' && !is_blank(*end)) {
-        if (*end == '\'' || *end == '"') {
-            return "a value that holds a quote must stand in the other kind of quotes";
-        }
-        end++;
+    at = skip_blanks(at);
+    if (*at == '\'' || *at == '"') {
+        return parse_quoted(at, value);
     }
-    if (!is_line_end(end)) {
-        return "a value that holds spaces must stand in quotes";
+    for (end = at; *end != '\0' && !(is_blank(*end) && *skip_blanks(end) == '#'); end++) {
+    }
+    if (*at == '#' && is_blank(at[-1])) { /* nothing but a comment */
+        end = at;
+    }
+    while (end > at && is_blank(end[-1])) {
+        end--;
     }
     *end = '\0';
     *value = at;
     return NULL;
+}
+
+/* Others would put another variable's value there. */
+static bool has_reference(const char *value)
+{
+    const char *at = strstr(value, "${");
+    return at != NULL && strchr(at, '}') != NULL;
 }
 
 /* *name stays NULL for a line without a variable. Returns what is wrong (never the text, it may be a secret), or NULL. */
@@ -97,33 +127,60 @@ static const char *parse_line(char *line, const char **name, const char **value)
     while (is_name_byte(*end)) {
         end++;
     }
-    if (end == at || *end != '=' || (*at >= '0' && *at <= '9')) {
+    char *equals = skip_blanks(end);
+    if (end == at || *equals != '=' || (*at >= '0' && *at <= '9')) {
         return "expected KEY=value";
     }
-    const char *problem = parse_value(end + 1, value);
+    const char *problem = parse_value(equals + 1, value);
     if (problem != NULL) {
         return problem;
+    }
+    if (has_reference(*value)) {
+        return "${…} is not expanded here: write the value out";
     }
     *end = '\0';
     *name = at;
     return NULL;
 }
 
+/* What no text file has; NULL: it is text. */
+static const char *find_junk(const char *line, const char *end)
+{
+    while (line < end) {
+        size_t len = utf8_sequence((const uint8_t *)line, (const uint8_t *)end);
+        if (len == 0) {
+            return "bytes that are no UTF-8";
+        }
+        if (*line == '\0') {
+            return "a NUL byte";
+        }
+        if (((unsigned char)*line < ' ' && *line != '\t') || *line == 0x7f) {
+            return "a control character";
+        }
+        line += len;
+    }
+    return NULL;
+}
+
 static bool parse_text(struct environment *environment, struct error *err)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* editors put it in front; it says nothing */
     char *at = (char *)environment->text.ptr;
     char *end = at + environment->text.len; /* every line ends with a newline */
+    if (end - at > (ptrdiff_t)sizeof(mark) - 1 && memcmp(at, mark, sizeof(mark) - 1) == 0) {
+        at += sizeof(mark) - 1;
+    }
     for (size_t number = 1; at < end; number++) {
         char *stop = memchr(at, '\n', (size_t)(end - at));
         char *next = stop + 1;
         if (stop > at && stop[-1] == '\r') {
             stop--;
         }
-        *stop = '\0';
         const char *name = NULL;
         const char *value = NULL;
-        const char *problem = "a NUL byte";
-        if (strlen(at) == (size_t)(stop - at)) {
+        const char *problem = find_junk(at, stop);
+        *stop = '\0';
+        if (problem == NULL) {
             problem = parse_line(at, &name, &value);
         }
         if (problem != NULL) {

@@ -1,4 +1,4 @@
-/* The .env file, read strictly and never expanded. Programs ask option_environment(); only environment_load is for others. */
+/* The .env file, read as python-dotenv does, but never expanded. Programs ask option_environment(); only environment_load is for others. */
 #ifndef APP_ENVIRONMENT_H
 #define APP_ENVIRONMENT_H
 
@@ -10,7 +10,8 @@
 
 struct environment; /* opaque, heap; wiped when freed, because it may hold secrets */
 
-/* KEY=value lines, with `export `, '…' or "…", and # comments. ERROR_USAGE names file and line, never the value.
+/* KEY=value lines, with `export `, '…' or "…" and backslashes in them, and # comments. ERROR_USAGE names file and line, never
+ * the value: what is no text, a quote that is not closed, and ${…}.
  * must_exist false: no such file, or a directory of that name, gives an empty environment. */
 MUST_CHECK bool environment_read(const char *path, bool must_exist, struct environment **out,
                                  struct error *err);

@@ -170,9 +170,23 @@ static bool check_flag(const char *where, const char *text, int64_t *number, str
     return refuse(where, "true or false", text, err);
 }
 
+/* It would end a header line, a log line or a line of a file that it gets into. */
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool option_check(const struct option_row *row, const char *where, const char *text,
                   int64_t *number, struct error *err)
 {
+    if (has_control(text)) {
+        return error_set(err, ERROR_USAGE, "%s: a line break or another control character", where);
+    }
     switch (row->type) {
     case OPTION_TEXT:
     case OPTION_LIST:

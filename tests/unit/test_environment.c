@@ -60,15 +60,47 @@ static void quotes_hold_everything_but_themselves(void **state)
     check_value("A='two words'\n", "A", "two words");
     check_value("A=\"two words\"  # and a comment\n", "A", "two words");
     check_value("A='say \"no\"'\n", "A", "say \"no\"");
-    check_value("A=\"it's $HOME and `x` and \\n\"\n", "A", "it's $HOME and `x` and \\n");
+    check_value("A=\"it's $HOME and `x`\"\n", "A", "it's $HOME and `x`");
     check_value("A=''\n", "A", "");
     check_value("A='# no comment'\n", "A", "# no comment");
+}
+
+/* What python-dotenv makes of them: tests/e2e/test_env_file.py asks it. */
+static void backslashes_mean_what_dotenv_means(void **state)
+{
+    (void)state;
+    check_value("A=\"a\\n\\t\\\"b\\\\\"\n", "A", "a\n\t\"b\\");
+    check_value("A=\"a\\xb\"\n", "A", "a\\xb");
+    check_value("A='a\\n\\'b\\\\'\n", "A", "a\\n'b\\");
+    check_value("A=a\\nb\n", "A", "a\\nb");
+}
+
+static void values_without_quotes_end_with_the_line(void **state)
+{
+    (void)state;
+    check_value("A=two words\n", "A", "two words");
+    check_value("A = two  words  # and a comment\n", "A", "two  words");
+    check_value("A=it's \"so\"\n", "A", "it's \"so\"");
+    check_value("A=a#b # c\n", "A", "a#b");
+    check_value("A =\t'q' \n", "A", "q");
+    check_value("A=\xd0\x9f\xf0\x9f\x8e\xb2\n", "A", "\xd0\x9f\xf0\x9f\x8e\xb2");
+}
+
+static void a_byte_order_mark_says_nothing(void **state)
+{
+    (void)state;
+    check_value("\xef\xbb\xbfqA=1\nB=2\n", "B", "2");
+    check_value("\xef\xbb\xbf"
+                "A=1\r\n",
+                "A", "1");
+    check_value("\xef\xbb\xbf", "A", NULL);
 }
 
 static void nothing_is_expanded(void **state)
 {
     (void)state;
-    check_value("B=1\nA=$B-${B}\\t\n", "A", "$B-${B}\\t");
+    check_value("B=1\nA=$B-{B}\n", "A", "$B-{B}");
+    check_value("B=1\nA=${B\n", "A", "${B");
 }
 
 static void comments_stand_apart_from_values(void **state)
@@ -91,15 +123,27 @@ static void the_last_of_two_lines_counts(void **state)
 static void malformed_lines_are_refused_without_their_text(void **state)
 {
     static const char *const lines[] = {
-        "hunter2",           "=hunter2",
-        "A hunter2",         "A =hunter2",
-        "A= hunter2",        "9A=hunter2",
-        "A-B=hunter2",       "A='hunter2",
-        "A=\"hunter2",       "A='hunter2'x",
-        "A='hunter2'#x",     "A=hunter2 hunter2",
-        "A=hunt'er2",        "A=hunt\"er2\"",
-        "export hunter2",    "export=A=hunter2 x",
-        "A=\"hunt\\\"er2\"", "\357\273\277A=hunter2",
+        "hunter2",
+        "=hunter2",
+        "A hunter2",
+        "9A=hunter2",
+        "A-B=hunter2",
+        "A='hunter2",
+        "A=\"hunter2",
+        "A='hunter2'x",
+        "A='hunter2'#x",
+        "A=\"hunt\"er2\"",
+        "export hunter2",
+        "A=${hunter2}",
+        "A='x${hunter2:-y}'",
+        "A=hunter2\rB=1",
+        "A=hunter2\x01",
+        "A=hunter2\x7f",
+        "A=hunter2\xff",
+        "hunter2\xc3",
+        "\x7f\x45LF\x02\x01hunter2",
+        "\xef\xbb\xbf"
+        "A=hunter2",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
@@ -204,6 +248,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(lines_become_variables),
         TEST(quotes_hold_everything_but_themselves),
+        TEST(backslashes_mean_what_dotenv_means),
+        TEST(values_without_quotes_end_with_the_line),
+        TEST(a_byte_order_mark_says_nothing),
         TEST(nothing_is_expanded),
         TEST(comments_stand_apart_from_values),
         TEST(the_last_of_two_lines_counts),
