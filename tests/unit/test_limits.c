@@ -100,7 +100,8 @@ static void a_file_can_be_the_profile(void **state)
     assert_string_equal(limits.profile.name, "mine");
     assert_int_equal(most(QUOTA_ID_BYTES), 9);
     assert_int_equal(most(QUOTA_DOCUMENT_BYTES), QUOTA_UNLIMITED);
-    refuse("\"chroma-clod\" is neither a known profile (none, chroma-before-1, chroma-cloud) nor a file",
+    refuse("\"chroma-clod\" is neither a known profile (none, chroma-before-1, chroma-cloud) nor a "
+           "file",
            ARGUMENTS("--target-profile", "chroma-clod"));
     refuse("--target-profile", ARGUMENTS("--target-profile", "."));
 }
