@@ -426,5 +426,15 @@ def last_line(text):
     return lines[-1].strip() if lines else ""
 
 
+def mixed(count, dimension):
+    """Records with everything that a Chroma since 1.0 can hold."""
+    for place, record in enumerate(corpus.records(count, dimension)):
+        if place % 23 == 5:
+            record["document"] = "\u2603 \U0001F600 \\ \" /\r\n\t" + "x" * place
+        if place % 29 == 7:
+            record["metadata"] = dict(record["metadata"] or {}, least=-2**63, most=2**63 - 1, flat=1e16, yes=True, empty="", nul="a\0b")
+        yield record
+
+
 def fresh_uuid():
     return str(uuid.uuid4())

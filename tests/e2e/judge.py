@@ -128,8 +128,9 @@ def connect(url, tenant, database, token=None, authority=None):
     """authority: the file of the CA that is trusted, if another than the system's."""
     parts = urllib.parse.urlsplit(url)
     more = {"settings": chromadb.Settings(chroma_server_ssl_verify=authority)} if authority else {}
+    host = "[%s]" % parts.hostname if ":" in parts.hostname else parts.hostname  # the client puts it into a URL as it is
     return chromadb.HttpClient(
-        host=parts.hostname, port=parts.port or (443 if parts.scheme == "https" else 80), ssl=parts.scheme == "https",
+        host=host, port=parts.port or (443 if parts.scheme == "https" else 80), ssl=parts.scheme == "https",
         tenant=tenant, database=database, headers={"X-Chroma-Token": token} if token else None, **more)
 
 

@@ -29,16 +29,16 @@ def library():
     return sorted(folder.glob("chroma-*"))[-1]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def free_port(host="127.0.0.1"):
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
         return listener.getsockname()[1]
 
 
 class OwnChroma:
-    def __init__(self, folder):
-        self.folder = folder
-        self.port = free_port()
-        self.url = "http://127.0.0.1:%d" % self.port
+    def __init__(self, folder, host="127.0.0.1"):
+        self.folder, self.host = folder, host
+        self.port = free_port(host)
+        self.url = "http://%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
         self.server = Server(self.url)
         self.process = None
 
@@ -56,7 +56,7 @@ class OwnChroma:
         with open(self.folder / "chroma.log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-IB", "-c", MAIN, str(library()), "run", "--path", str(self.folder / "data"),
-                 "--host", "127.0.0.1", "--port", str(self.port)],
+                 "--host", self.host, "--port", str(self.port)],
                 env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         ferry.wait_for(self.answers, 60, "a Chroma of one's own")
 

@@ -4,7 +4,9 @@ import socket
 
 import pytest
 
-from ferry import DONE
+import judge
+from ferry import DONE, LIGHT, load, mixed
+from own_chroma import OwnChroma
 from proxy import Answer, Proxy
 
 PREFIX = "/gw/old%20chroma"
@@ -18,11 +20,45 @@ def behind_a_prefix(request, forward):
     return forward(request)
 
 
-def test_both_servers_on_ipv6_behind_a_prefix(ferry):
+@pytest.fixture
+def ipv6():
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip("no IPv6 on this machine: %s" % error)
+
+
+def check_moved(ferry, server, records, **variables):
+    """Everything moves out of the server that the variables name; the judge asks it directly."""
+    ferry.setup()
+    ferry.consumers()
+    process = ferry.migrate(env=variables)
+    assert process.status == DONE, process.err
+    verdict = judge.judge(server.url, ferry.target.url, ferry.name)
+    assert verdict.equal and verdict.source_count == verdict.target_count == records, str(verdict)
+
+
+def test_a_collection_of_everything_moves_from_a_chroma_on_ipv6(ferry, ipv6, tmp_path):
+    with OwnChroma(tmp_path / "chroma", "::1") as chroma:
+        load.put(chroma.server, load.ensure(chroma.server, ferry.name, 384, "cosine", LIGHT), mixed(2000, 384))
+        assert chroma.url.startswith("http://[::1]:")
+        check_moved(ferry, chroma, 2000, FERRY_SOURCE=chroma.url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style, sent", [("bearer", "Bearer t-0815"), ("basic", "Basic dTpw")])
+def test_a_collection_of_everything_moves_from_behind_a_token_proxy(ferry, style, sent):
+    """As 1.x is guarded, which knows no credentials itself."""
+    def guard(request, forward):
+        return forward(request) if request.headers.get("Authorization") == sent else Answer(401, b"<html>401</html>", "text/html")
+
+    load.put(ferry.source, load.ensure(ferry.source, ferry.name, 384, "ip", LIGHT), mixed(2000, 384))
+    with Proxy(ferry.source.url, guard) as gate:
+        secret = {"FERRY_SOURCE_TOKEN": "t-0815"} if style == "bearer" else {"FERRY_SOURCE_USER": "u", "FERRY_SOURCE_PASSWORD": "p"}
+        check_moved(ferry, ferry.source, 2000, FERRY_SOURCE=gate.url, FERRY_SOURCE_AUTH=style, **secret)
+
+
+def test_both_servers_on_ipv6_behind_a_prefix(ferry, ipv6):
     ferry.fill(40)
     ferry.setup()
     with Proxy(ferry.source.url, behind_a_prefix, "::1") as source, Proxy(ferry.target.url, behind_a_prefix, "::1") as target:

@@ -8,7 +8,7 @@ import pytest
 
 import judge
 from cloud import KEY, MOST, Cloud
-from ferry import DONE, NEEDS_PERSON, USAGE, corpus, load
+from ferry import DONE, NEEDS_PERSON, USAGE, corpus, load, mixed
 from proxy import Answer
 from test_bad_input import refused
 
@@ -78,13 +78,6 @@ def test_the_stand_in_lets_ten_pass_at_a_time(ferry, cloud, verb, body):
 
 # --- the ferry --------------------------------------------------------------------------------------------------------
 
-def mixed(count=RECORDS):
-    for place, record in enumerate(corpus.records(count, DIMENSION)):
-        if place % 23 == 5:
-            record["document"] = "\u2603 \U0001F600 \\ \" /\r\n\t" + "x" * place
-        yield record
-
-
 def check_equal(source, target, count=RECORDS):
     verdict = judge.judge_collections(source, target)
     assert verdict.equal and verdict.source_count == verdict.target_count == count, str(verdict)
@@ -120,7 +113,7 @@ def test_a_collection_of_everything_moves_into_cloud_and_out_again(ferry, cloud)
     there = ferry.source.ask("POST", ferry.source.base, {
         "name": ferry.name, "metadata": {"title": "a \"tome\"", "pages": 2**53 + 1, "weight": 1.0, "hnsw:space": "cosine"},
         "configuration": {"hnsw": {"space": "cosine", "ef_construction": 20}, "embedding_function": function}})
-    load.put(ferry.source, there, mixed())
+    load.put(ferry.source, there, mixed(RECORDS, DIMENSION))
     ferry.setup()
     env = cloud.env("TARGET")
     throttled(cloud, ("upsert", "get"), 6, "1")
