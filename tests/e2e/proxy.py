@@ -78,7 +78,7 @@ class Answer:
 
 
 class Proxy:
-    def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None):
+    def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None, idle=None):
         self.handler = handler
         self.early = None   # called with the request and its length before its body is read: an Answer, then close; or None
         self.requests = []  # (verb or path, status)
@@ -106,6 +106,7 @@ class Proxy:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+            timeout = idle  # seconds that a connection may be silent before it is closed without a word
 
             def serve(self):
                 length = int(self.headers.get("Content-Length") or 0)

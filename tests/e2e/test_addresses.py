@@ -1,13 +1,15 @@
 """Servers whose address is not just a name and a port."""
 
 import socket
+import threading
+import time
 
 import pytest
 
 import judge
 from ferry import DONE, LIGHT, load, mixed
 from own_chroma import OwnChroma
-from proxy import Answer, Proxy
+from proxy import Answer, Drop, Proxy
 
 PREFIX = "/gw/old%20chroma"
 
@@ -18,6 +20,36 @@ def behind_a_prefix(request, forward):
         return Answer(404, b"<html>no such service</html>", "text/html")
     request.path = request.path[len(PREFIX):]
     return forward(request)
+
+
+def test_servers_that_keep_no_connection_for_long(ferry):
+    """As old servers' uvicorn does after 5 s: what is idle is closed without a word, in between requests and while one arrives."""
+    ferry.fill(900)
+    ferry.setup()
+    gone = []
+
+    def pausing(request, forward):
+        time.sleep(0.3 if request.verb in ("upsert", "get") else 0)  # so that the other side is idle for longer than it may be
+        return forward(request)
+
+    def hasty(request, forward):
+        if request.verb and len(gone) < 12 and hasattr(connection, "answered"):
+            gone.append(request.verb)  # the second of its connection: too late
+            raise Drop()
+        connection.answered = True
+        return pausing(request, forward)
+
+    connection = threading.local()  # each has a thread of its own
+    with Proxy(ferry.source.url, pausing, idle=0.1) as source, Proxy(ferry.target.url, hasty, idle=0.25) as target:
+        consumer, = ferry.consumers(env={"FERRY_TARGET": target.url})
+        process = ferry.migrate(source=source.url, target=target.url, batch_records=60)
+        assert process.status == DONE, process.err
+    ferry.assert_equal()
+    assert len(gone) >= 6, gone
+    for one in (process, consumer):
+        assert "level=warn" not in one.err and "level=error" not in one.err, one.err
+    rows = ferry.sql("SELECT exports, deliveries, last_error FROM ferry.batches")
+    assert len(rows) == 15 and all(row == {"exports": 1, "deliveries": 1, "last_error": None} for row in rows), rows
 
 
 @pytest.fixture

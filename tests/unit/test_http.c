@@ -313,6 +313,37 @@ static void a_connection_the_server_has_closed_meanwhile_is_replaced(void **stat
     assert_int_equal(loopback_connections(world->server), 3);
 }
 
+/* As a server whose patience ends in the moment in which the next request arrives: it closes with bytes unread. */
+static void resets_the_second(struct loopback_peer *peer, unsigned nth, const void *ctx)
+{
+    struct loopback_request request;
+
+    (void)ctx;
+    if (loopback_take(peer, &request)) {
+        loopback_answer(peer, 200, "", "hello");
+    }
+    if (nth < 2 && loopback_read_head(peer, &request)) {
+        loopback_reset(peer);
+    }
+}
+
+static void a_connection_that_ends_as_it_is_used_again_is_replaced(void **state)
+{
+    struct world *world = *state;
+    static char large[1u << 20];
+
+    memset(large, ' ', sizeof large);
+    serve(world, resets_the_second, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        struct span bodies[] = {SPAN_LITERAL("{}"), {(const uint8_t *)large, sizeof large}};
+        struct outcome outcome =
+            ask(world, (struct http_call){.method = "POST", .body = bodies[i % 2]});
+
+        assert_answered(&outcome, 200, "hello");
+    }
+    assert_int_equal(loopback_connections(world->server), 3);
+}
+
 static void requests_run_side_by_side(void **state)
 {
     struct world *world = *state;
@@ -1067,6 +1098,7 @@ int main(void)
         HTTP_TEST(other_methods_carry_a_body_or_none),
         HTTP_TEST(a_connection_is_used_again),
         HTTP_TEST(a_connection_the_server_has_closed_meanwhile_is_replaced),
+        HTTP_TEST(a_connection_that_ends_as_it_is_used_again_is_replaced),
         HTTP_TEST(requests_run_side_by_side),
         HTTP_TEST(a_chunked_answer_is_put_together),
         HTTP_TEST(an_empty_answer_is_an_answer),
