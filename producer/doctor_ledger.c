@@ -15,9 +15,6 @@ static const char question[] =
     "SELECT current_setting('server_version_num')::bigint AS number,"
     " current_setting('server_version') AS version, current_user::text AS role,"
     " pg_is_in_recovery() AS is_standby,"
-    " coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_tls,"
-    " coalesce(inet_server_addr() <<= '127.0.0.0/8'::inet OR inet_server_addr() = '::1'::inet,"
-    " true) AS is_local,"
     " (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms,"
     " to_regnamespace('ferry') IS NOT NULL AS has_schema,"
     " has_database_privilege(current_database(), 'CREATE') AS may_create,"
@@ -54,15 +51,15 @@ static void look_version(struct doctor *doctor, const struct pg_rows *rows)
                 is_standby ? ", a standby, which takes no writes" : "");
 }
 
-static void look_tls(struct doctor *doctor, const struct pg_rows *rows)
+static void look_tls(struct doctor *doctor)
 {
-    bool is_tls = pg_bool(rows, 0, "is_tls");
-    bool is_local = pg_bool(rows, 0, "is_local");
-    checkup_add(&doctor->checkup, area, "tls", is_tls || is_local ? CHECK_OK : CHECK_WARNING,
-                is_tls || is_local ? "" : "set PGSSLMODE=verify-full and PGSSLROOTCERT", "%s",
-                is_tls     ? "encrypted"
-                : is_local ? "none, the server is on this machine"
-                           : "none: ids and error messages travel in the clear");
+    enum pg_link link = pg_link_of(doctor->rt.ledger.pg);
+    bool is_bare = link == PG_LINK_IN_CLEAR;
+    checkup_add(&doctor->checkup, area, "tls", is_bare ? CHECK_WARNING : CHECK_OK,
+                is_bare ? "set PGSSLMODE=verify-full and PGSSLROOTCERT" : "", "%s",
+                link == PG_LINK_ENCRYPTED ? "encrypted"
+                : is_bare                 ? "none: ids and error messages travel in the clear"
+                                          : "none, the server is on this machine");
 }
 
 static void look_rights(struct doctor *doctor, const struct pg_rows *rows)
@@ -143,7 +140,7 @@ void doctor_ledger(struct doctor *doctor)
     }
     int64_t took_ms = clock_wall_ms() - before_ms;
     look_version(doctor, answer.rows);
-    look_tls(doctor, answer.rows);
+    look_tls(doctor);
     look_clock(doctor, pg_i64(answer.rows, 0, "now_ms") - before_ms - took_ms / 2, took_ms);
     look_rights(doctor, answer.rows);
     answer_deinit(&answer);

@@ -20,6 +20,10 @@ const struct option_row doctor_rows[] = {
     TARGET_PLACE,
     ROWS_COLLECTION(false, "Collection", "look at this collection too, on both sides"),
     ROWS_BUS(false, "bootstrap brokers", "lines PROPERTY=VALUE for the Kafka client"),
+    ROW_FLAG(
+        "deep", NULL, "Kafka",
+        "send a message of 4 MiB through a topic that is made for it, read it back, and delete "
+        "that topic; without it nothing is written anywhere"),
     ROW_LEASE_AS(ROW_LEASE_HELP "; only shown"),
     ROW_JSON("Output", "checks, settings and exit code as one JSON object, for programs"),
 };
@@ -59,7 +63,8 @@ const struct command commands_to_look[] = {
       "One line for each check: ok, warning, fail or skipped, what was found and what to do; then "
       "every setting and where it was set, secrets masked. Goes on after a fail, and writes "
       "nothing "
-      "to any server. Ends with 0 when nothing fails, else with 2, 3 or 4 by the worst.",
+      "to any server, unless --deep is given. Ends with 0 when nothing fails, else with 2, 3 or 4 "
+      "by the worst.",
       "  ferry-producer doctor\n"
       "  ferry-producer doctor --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
       "docs --json\n",

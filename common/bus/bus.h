@@ -161,6 +161,23 @@ struct bus_position {  /* of the sweep's question: can this message still come? 
 MUST_CHECK bool topic_positions(const struct bus_settings *settings, struct bus_position *out,
                                 size_t max, size_t *count, uint32_t timeout_ms, struct error *err);
 
+struct bus_about {
+    int brokers;
+    char version[40]; /* "3.9"; "": not told */
+};
+MUST_CHECK bool bus_look(const struct bus_settings *settings, uint32_t timeout_ms,
+                         struct bus_about *out, struct error *err);
+
+struct bus_trip {
+    char topic[300]; /* of its own: settings->topic and a random number */
+    int64_t took_ms; /* until it was back */
+    char left[512];  /* why that topic could not be deleted, or "": it is gone */
+};
+/* Makes a topic, sends a message of so many bytes that no compression makes smaller, reads it back, deletes the topic.
+ * timeout_ms: of each of these. False: it did not come back whole; *out is valid all the same. */
+MUST_CHECK bool bus_round_trip(const struct bus_settings *settings, size_t bytes,
+                               uint32_t timeout_ms, struct bus_trip *out, struct error *err);
+
 const char *bus_library_version(void);
 bool bus_check_brokers(const char *brokers,
                        struct error *err); /* "host:port[,…]" well-formed: ERROR_USAGE */

@@ -172,9 +172,22 @@ static bool register_worker(struct runtime *rt, struct error *err)
     return ok;
 }
 
+static void warn_in_clear(const struct runtime *rt)
+{
+    if (pg_link_of(rt->ledger.pg) == PG_LINK_IN_CLEAR) {
+        log_event(LOG_WARN, "ledger.in_clear", LOG_TEXT("ledger", pg_where(rt->ledger.pg)),
+                  LOG_TEXT("reason", "ids and messages travel to another machine without TLS: set "
+                                     "PGSSLMODE=verify-full and PGSSLROOTCERT"));
+    }
+}
+
 bool runtime_connect(struct runtime *rt, enum runtime_stage stage, struct error *err)
 {
-    return runtime_wait_for_ledger(rt, err) && (stage < RUNTIME_CHECKED || check_schema(rt, err)) &&
+    if (!runtime_wait_for_ledger(rt, err)) {
+        return false;
+    }
+    warn_in_clear(rt);
+    return (stage < RUNTIME_CHECKED || check_schema(rt, err)) &&
            (stage < RUNTIME_REGISTERED || register_worker(rt, err));
 }
 

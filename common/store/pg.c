@@ -139,6 +139,30 @@ const char *pg_where(const struct pg *pg)
     return pg->where;
 }
 
+/* By the address that was connected to: a name may lead anywhere. */
+static bool is_here(const PGconn *conn)
+{
+    const char *host = PQhost(conn);
+    const char *address = PQhostaddr(conn);
+
+    if (host != NULL && (host[0] == '/' || host[0] == '@')) {
+        return true;
+    }
+    return address != NULL &&
+           (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || address[0] == '\0');
+}
+
+enum pg_link pg_link_of(const struct pg *pg)
+{
+    if (pg->conn == NULL || pg->state != PG_READY) {
+        return PG_LINK_LOCAL;
+    }
+    if (PQsslInUse(pg->conn) != 0 || PQgssEncInUse(pg->conn) != 0) {
+        return PG_LINK_ENCRYPTED;
+    }
+    return is_here(pg->conn) ? PG_LINK_LOCAL : PG_LINK_IN_CLEAR;
+}
+
 size_t pg_queue_length(const struct pg *pg)
 {
     return pg->queued + (pg->running == NULL ? 0 : 1);

@@ -70,6 +70,13 @@ const char *pg_trouble(const struct pg *pg);
  * missing database or role, a malformed setting. It is then not tried again, and every statement answers with that. */
 bool pg_connect_refused(const struct pg *pg, struct error *err);
 const char *pg_where(const struct pg *pg); /* "HOST:PORT/DATABASE" as far as known */
+/* How the connection travels, as this side knows it; of one that is not there, as one on this machine. */
+enum pg_link {
+    PG_LINK_LOCAL,     /* a socket, or loopback */
+    PG_LINK_ENCRYPTED, /* by TLS or GSSAPI */
+    PG_LINK_IN_CLEAR,
+};
+enum pg_link pg_link_of(const struct pg *pg);
 size_t pg_queue_length(const struct pg *pg);
 const char *pg_library_version(void);
 

@@ -107,6 +107,29 @@ def test_missing_topic(healthy):
     assert "ferry.atlantis" in said and "setup" in said and status == USAGE
 
 
+def test_kafka_down(healthy):
+    port = closed_port()
+    said, status = only_fail(healthy, ("kafka", "brokers"), "--brokers", "127.0.0.1:%d" % port)
+    assert str(port) in said and "start Kafka" in said and status == UNAVAILABLE
+
+
+def test_topic_that_forgets_early(healthy):
+    healthy.dead_letters.alter("retention.ms", 60000)
+    said, status = only_fail(healthy, ("kafka", "dead letters"))
+    assert "retention.ms is 60000" in said and "kafka-configs" in said and status == USAGE
+
+
+def test_a_round_trip_of_full_size_through_a_topic_of_its_own(healthy):
+    status, findings, _ = doctor(healthy, "--deep")
+    found = findings["kafka", "round trip"]
+    assert status == DONE and found["state"] == "ok" and "4194304 bytes came back" in found["found"], found
+    assert healthy.topic.count() == 0 and healthy.dead_letters.count() == 0
+    topics = healthy.topic.admin().list_topics(timeout=20).topics
+    assert not [name for name in topics if name.startswith(healthy.topic.name + ".doctor-")]
+    version = findings["kafka", "version"]
+    assert version["state"] == "ok" and "1 brokers, Kafka 3." in version["found"], version
+
+
 def test_topic_too_small(healthy):
     healthy.topic.alter("max.message.bytes", 1000000)
     said, status = only_fail(healthy, ("kafka", "topic"))
@@ -120,6 +143,34 @@ def test_missing_schema_and_rights(healthy):
     healthy.sql("DROP SCHEMA ferry CASCADE")
     said, status = only_fail(healthy, ("postgresql", "schema"))
     assert healthy.database in said and "ferry-producer setup" in said and status == USAGE
+
+
+def test_a_schema_of_another_version(healthy):
+    newest = healthy.sql("SELECT max(version) AS version FROM ferry.schema_migrations")[0]["version"]
+    healthy.sql("INSERT INTO ferry.schema_migrations (version, name, sha256) VALUES (%s, 'of_tomorrow', 'x')", newest + 1)
+    said, status = only_fail(healthy, ("postgresql", "schema"))
+    assert str(newest + 1) in said and str(newest) in said and status == USAGE
+    healthy.sql("DELETE FROM ferry.schema_migrations WHERE version >= %s", newest)
+    said, status = only_fail(healthy, ("postgresql", "schema"))
+    assert "ferry-producer setup" in said and status == USAGE
+
+
+def test_a_role_that_may_not_connect(healthy):
+    healthy.sql('REVOKE CONNECT ON DATABASE "%s" FROM PUBLIC' % healthy.database)
+    healthy.sql("CREATE ROLE e2e_stranger_%s LOGIN" % healthy.database)
+    try:
+        said, status = only_fail(healthy, ("postgresql", "connection"), env={"PGUSER": "e2e_stranger_" + healthy.database})
+        assert "permission denied for database" in said and status != DONE
+    finally:
+        healthy.sql("DROP ROLE e2e_stranger_%s" % healthy.database)
+
+
+def test_a_proxy_that_is_down(healthy):
+    port = closed_port()
+    said, status = only_fail(healthy, ("source", "version"), "--source", "http://chroma.test:8000",
+                             env={"http_proxy": "http://me:hunter2@127.0.0.1:%d" % port})
+    assert "no connection to the proxy 127.0.0.1:%d (http_proxy)" % port in said and "hunter2" not in said
+    assert status == UNAVAILABLE
 
 
 def test_wrong_pgport(healthy):
