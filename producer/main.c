@@ -22,7 +22,7 @@ static void print_commands(FILE *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
         for (const struct command *command = tables[i]; command->name != NULL; command++) {
-            fprintf(out, "  %-11s %s\n", command->name, command->summary);
+            fprintf(out, "  %-14s %s\n", command->name, command->summary);
         }
     }
 }
@@ -34,9 +34,10 @@ static void print_usage(FILE *out)
           "Usage: ferry-producer COMMAND [options]\n\nCommands:\n",
           out);
     print_commands(out);
-    fputs("\nOptions:\n  --help     this text, or a command's own: ferry-producer COMMAND --help\n"
-          "  --version  versions of the program and its libraries\n\nExit status:\n",
-          out);
+    fputs(
+        "\nOptions:\n  --help        this text, or a command's own: ferry-producer COMMAND --help\n"
+        "  --version     versions of the program and its libraries\n\nExit status:\n",
+        out);
     fputs(exit_code_help(), out);
 }
 
