@@ -1,9 +1,10 @@
 """Line 7, without the broker's fault: the topic is deleted and stays away for a while, its retention takes what nobody has read, and
 it takes smaller messages than before."""
 
+import subprocess
+import sys
 import time
 
-import confluent_kafka
 import pytest
 
 from ferry import NEEDS_PERSON, last_line
@@ -43,12 +44,20 @@ def end(world, score, job, what, passed=True):
     check.everything(world)
 
 
+# In a process of its own: with confluent-kafka 2.12 the one that has called delete_records may fall over any time later.
+FORGET = """import sys
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
+admin = AdminClient({"bootstrap.servers": sys.argv[1]})
+for future in admin.delete_records([TopicPartition(sys.argv[2], int(n), OFFSET_END) for n in sys.argv[3:]]).values():
+    future.result(60)
+"""
+
+
 def test_retention_takes_what_nobody_has_read(world, score, published):
-    places = [confluent_kafka.TopicPartition(world.topic.name, number, confluent_kafka.OFFSET_END)
-              for number in world.topic.partitions()]
-    admin = world.topic.admin()  # its futures live as long as it does
-    for future in admin.delete_records(places).values():
-        future.result(60)
+    subprocess.run([sys.executable, "-c", FORGET, world.topic.brokers, world.topic.name, *map(str, world.topic.partitions())],
+                   timeout=LIMIT)
+    assert world.topic.count() == 0
     world.faults_end(LIMIT)
     world.consumers(2)
     wait_for(lambda: sum(map(len, swept(world).values())) >= BATCHES, LIMIT, "the sweep has found all of them")
