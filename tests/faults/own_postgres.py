@@ -31,9 +31,10 @@ def programs():
 
 
 class OwnPostgres:
-    """settings: lines of postgresql.conf. folder: where its data goes (a new one, of the user that the server runs as)."""
+    """settings: lines of postgresql.conf. folder: where its data goes (a new one, of the user that the server runs as). env: what
+    the server finds in its environment, too."""
 
-    def __init__(self, folder=None, **settings):
+    def __init__(self, folder=None, env=None, **settings):
         self.bin = programs()
         # The server does not run as root, and its user cannot enter pytest's folders.
         self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.geteuid() == 0 else []
@@ -44,6 +45,7 @@ class OwnPostgres:
         self.port = free_port()
         self.settings = dict({"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "30",
                               "shared_buffers": "32MB"}, **settings)
+        self.env = dict({"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **(env or {}))
         self.process = None
 
     def services(self, services):
@@ -89,7 +91,7 @@ class OwnPostgres:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*self.user, str(self.bin / "postgres"), "-D", str(self.data)], cwd="/", stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL,
-                                            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+                                            env=self.env)
         ferry.wait_for(self.answers, seconds, "a PostgreSQL of one's own")
 
     @property

@@ -1,7 +1,9 @@
 """Line 9: the disk that PostgreSQL's data is on has no space left, for a while: work waits, goes on when there is space again, and
-nobody is told. Needs to be allowed to mount a small file system in memory."""
+nobody is told. The disk is a small file system in memory; where none may be mounted, the server is made to believe that it is full."""
 
 import os
+import pathlib
+import shutil
 import subprocess
 import tempfile
 import time
@@ -14,29 +16,6 @@ from world import DONE, check, sized, wait_for
 
 TARGET = "job waits, goes on, equality"
 SMALL = {"max_wal_size": "24MB", "min_wal_size": "8MB"}
-
-
-@pytest.fixture(scope="module")
-def disk():
-    folder = tempfile.mkdtemp(prefix="ferry-disk-")  # not one of pytest's, which the server's user cannot enter
-    try:
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "none", folder], stderr=subprocess.DEVNULL).returncode:
-            pytest.skip("no file system may be mounted here")
-        yield folder
-        subprocess.run(["umount", "-l", folder], check=True)
-    finally:
-        os.rmdir(folder)
-
-
-@pytest.fixture(scope="module")
-def small(disk):
-    with OwnPostgres(disk, **SMALL) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def services(shared_services, small):
-    return small.services(shared_services)
 
 
 class Ballast:
@@ -57,8 +36,50 @@ class Ballast:
 
     def __exit__(self, *_):
         os.remove(self.path)
+        time.sleep(0.5)
         if not self.server.alive:
             self.server.start()
+
+
+class Pretence(Ballast):
+    """Where no file system may be mounted: the server is made to find none (full.c)."""
+
+    def __init__(self, server, path):
+        self.server, self.path = server, path
+
+    def __enter__(self):
+        self.path.touch()
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """Of the user that the server runs as, which cannot enter those of pytest."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ferry-disk-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def small(folder):
+    disk = folder / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "none", str(disk)], stderr=subprocess.DEVNULL).returncode == 0:
+        with OwnPostgres(disk, **SMALL) as server:
+            server.fill = Ballast(server)
+            yield server
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+        return
+    library, flag = folder / "full.so", folder / "full"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(pathlib.Path(__file__).with_name("full.c"))], check=True)
+    with OwnPostgres(disk, {"LD_PRELOAD": str(library), "FAULTS_FULL": str(flag)}, **SMALL) as server:
+        server.fill = Pretence(server, flag)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def services(shared_services, small):
+    return small.services(shared_services)
 
 
 def test_no_space_while_batches_are_delivered(world, small, score):
@@ -75,7 +96,7 @@ def test_no_space_while_batches_are_delivered(world, small, score):
     wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 60, "the first verified records")
     waited = 0
     for _ in range(sized(1, 4)):
-        with Ballast(small):
+        with small.fill:
             complaint = "No space left on device"
             wait_for(lambda: complaint in small.log.read_text(errors="replace")[waited:], 60, "the server has no space")
             time.sleep(sized(3, 8))
@@ -103,7 +124,7 @@ def test_no_space_while_the_job_is_planned(world, small, score):
     with Proxy(world.source.url, hold) as proxy:
         migrate = world.start_migrate(source=proxy.url, batch_records=100, job="planning")
         wait_for(lambda: gate.waiting, 60, "the listing of the source")
-        with Ballast(small):
+        with small.fill:
             gate.open()
             wait_for(lambda: "No space left" in migrate.err, 60, "it says what it waits for")
             time.sleep(sized(1, 20))

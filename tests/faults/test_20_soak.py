@@ -17,13 +17,12 @@ EVERY, WARM_UP = 10, 0.2
 BATCH, BATCHES_A_SECOND = 20, 8
 YOUNG = 60
 TARGET = "RSS below +1 MB/min, descriptors flat, oldest unverified below 60 s"
-OWN = ("kafka",) if SECONDS else ()
 pytestmark = pytest.mark.skipif(not SECONDS, reason="FERRY_FAULTS=full")
 
 
 @pytest.fixture(scope="module")
-def services(shared_services, own, postgres):
-    return postgres.services(dict(shared_services, **own.addresses()))
+def services(shared_services, postgres):
+    return postgres.services(shared_services)
 
 
 class Pace:
@@ -76,10 +75,10 @@ class Gauge:
 
 
 class Trouble:
-    KINDS = ("cut", "restart", "503", "lost", "kill", "stop", "broker")
+    KINDS = ("cut", "restart", "503", "lost", "kill", "stop")
 
-    def __init__(self, world, own, postgres, pace, victim):
-        self.world, self.own, self.postgres, self.pace, self.victim = world, own, postgres, pace, victim
+    def __init__(self, world, postgres, pace, victim):
+        self.world, self.postgres, self.pace, self.victim = world, postgres, pace, victim
 
     def make(self, kind):
         if kind == "cut":
@@ -90,9 +89,6 @@ class Trouble:
         elif kind == "kill":
             self.victim.kill()
             self.victim, = self.world.consumers(1)
-        elif kind == "broker":
-            self.own.kill("kafka")
-            self.own.up("kafka")
         else:
             self.begin(kind)
             time.sleep(3)
@@ -109,7 +105,7 @@ class Trouble:
         self.victim.popen.send_signal(signal.SIGCONT)
 
 
-def test_twenty_minutes(world, own, postgres, score):
+def test_twenty_minutes(world, postgres, score):
     chance, pace = dice(), Pace()
     world.env["FERRY_LEASE"] = "5s"
     world.front.handler = pace
@@ -119,7 +115,7 @@ def test_twenty_minutes(world, own, postgres, score):
     migrate = world.start_migrate(batch_records=BATCH, job="soak")
     wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 300, "the first verified records")
     gauges = {"producer": Gauge(migrate), "consumer": Gauge(steady)}
-    trouble, begin, made = Trouble(world, own, postgres, pace, victim), time.monotonic(), 0
+    trouble, begin, made = Trouble(world, postgres, pace, victim), time.monotonic(), 0
     while time.monotonic() < begin + SECONDS and migrate.alive and steady.alive:
         if time.monotonic() > begin + made * EVERY:
             trouble.make(chance.choice(Trouble.KINDS))
