@@ -109,7 +109,7 @@ def test_twenty_minutes(world, postgres, score):
     chance, pace = dice(), Pace()
     world.env["FERRY_LEASE"] = "5s"
     world.front.handler = pace
-    world.fill(int((SECONDS + 2 * YOUNG) * BATCH * BATCHES_A_SECOND), dimension=8, arrays=False)
+    world.fill(int((SECONDS + min(YOUNG, SECONDS) + 30) * BATCH * BATCHES_A_SECOND), dimension=8, arrays=False)
     world.setup()
     steady, victim = world.consumers(2)
     migrate = world.start_migrate(batch_records=BATCH, job="soak")
@@ -118,7 +118,9 @@ def test_twenty_minutes(world, postgres, score):
     trouble, begin, made = Trouble(world, postgres, pace, victim), time.monotonic(), 0
     while time.monotonic() < begin + SECONDS and migrate.alive and steady.alive:
         if time.monotonic() > begin + made * EVERY:
-            trouble.make(chance.choice(Trouble.KINDS))
+            kind = chance.choice(Trouble.KINDS)
+            print("%4.0f s  %s" % (time.monotonic() - begin, kind), flush=True)
+            trouble.make(kind)
             made += 1
         for gauge in gauges.values():
             gauge.read()
