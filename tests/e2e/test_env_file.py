@@ -23,6 +23,13 @@ FIXED = [
 ]
 
 
+@pytest.fixture
+def ferry(module_ferry):
+    """One world for all of them: nothing is ever written into it but this file."""
+    yield module_ferry
+    (module_ferry.folder / ".env").unlink(missing_ok=True)
+
+
 def shown(ferry, content):
     """{name: value} as the program has read them."""
     (ferry.folder / ".env").write_bytes(content)
