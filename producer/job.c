@@ -169,8 +169,12 @@ bool job_look(struct job *job, struct runtime *rt, struct error *err)
 
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
 {
-    return job_look(job, rt, err) && each_pair(job, rt, step_limits, err) &&
-           each_pair(job, rt, step_target, err) && job_hand_over(job, rt, err);
+    if (!job_look(job, rt, err)) {
+        return false;
+    }
+    job->waits_for_others = option_flag(rt->options, "queue");
+    return each_pair(job, rt, step_limits, err) && each_pair(job, rt, step_target, err) &&
+           job_hand_over(job, rt, err);
 }
 
 void job_close(struct job *job)

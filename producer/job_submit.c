@@ -1,6 +1,7 @@
 /* Handing a job to the ledger: the submission as JSON, and what it answers; see job.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "format/json_write.h"
@@ -8,7 +9,9 @@
 #include "producer/job_limits.h"
 #include "producer/landing.h"
 
-#define PATIENCE_MS (5 * 60 * 1000)
+#define PATIENCE_MS    (5 * 60 * 1000)
+#define ASK_AGAIN_MS   500
+#define SQLSTATE_LATER "FE005" /* another job is at work there */
 #define PAIR_BYTES                                                                                 \
     (64u * KIB) /* of one pair in a submission: names, and what its target does not get */
 
@@ -122,17 +125,47 @@ static bool take_answer(struct job *job, const struct pg_rows *rows, struct erro
     return true;
 }
 
+static void holds_nothing(void *ctx, struct runtime_holdings *held)
+{
+    (void)ctx;
+    (void)held;
+}
+
+/* One job at a time writes into a collection. True: some time has gone by, ask again. */
+static bool has_waited(const struct job *job, struct runtime *rt, bool *is_told, struct error *err)
+{
+    if (!job->waits_for_others || strcmp(err->sqlstate, SQLSTATE_LATER) != 0) {
+        return false;
+    }
+    if (!*is_told) {
+        char *advice = strstr(err->message, ": run again"); /* is for who does not wait */
+        if (advice != NULL) {
+            *advice = '\0';
+        }
+        fprintf(stderr, "waits in the queue: %s\n", err->message);
+        runtime_waits(rt, err->message);
+        if (!runtime_heartbeat(rt, holds_nothing, NULL, NULL, err)) {
+            return false;
+        }
+        *is_told = true;
+    }
+    error_clear(err);
+    return runtime_sleep(rt, ASK_AGAIN_MS, err);
+}
+
 /* A submission whose answer was lost finds its own job the second time, as one that goes on. */
-static bool ask_to_submit(struct runtime *rt, struct span submission, struct answer *answer,
-                          struct error *err)
+static bool ask_to_submit(const struct job *job, struct runtime *rt, struct span submission,
+                          struct answer *answer, struct error *err)
 {
     int64_t since_ms = 0;
+    bool is_told = false;
     bool ok;
     do {
         answer_deinit(answer);
         ok = ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
              runtime_await_answer(rt, answer, err);
-    } while (!ok && runtime_asks_again(rt, &since_ms, err));
+    } while (!ok && (runtime_asks_again(rt, &since_ms, err) || has_waited(job, rt, &is_told, err)));
+    runtime_waits(rt, "");
     return ok;
 }
 
@@ -150,7 +183,7 @@ bool job_hand_over(struct job *job, struct runtime *rt, struct error *err)
     write_submission(&submission, job, rt);
     bool ok = buf_check(&submission, "the submission", err) && wait_for_landing(job, rt, err) &&
               be_patient(job, rt, PATIENCE_MS, err) &&
-              ask_to_submit(rt, buf_span(&submission), &answer, err) &&
+              ask_to_submit(job, rt, buf_span(&submission), &answer, err) &&
               be_patient(job, rt, 0, err) && take_answer(job, answer.rows, err);
     answer_deinit(&answer);
     buf_deinit(&submission);

@@ -18,11 +18,11 @@
         .help = "how long a server is waited for that answers, but with errors (500) only"         \
     }
 #define LIMITS                                                                                     \
-    ROW_TEXT(                                                                                      \
-        "target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                     \
-        "what the target accepts: none, chroma-cloud, or a file of the same form; by itself "      \
-        "chroma-cloud for Chroma Cloud, chroma-before-1 for a server before 1.0, else none. Records "   \
-        "are checked before they are sent"),                                                       \
+    ROW_TEXT("target-profile", "FERRY_TARGET_PROFILE", "NAME|FILE", NULL, "Limits",                \
+             "what the target accepts: none, chroma-cloud, or a file of the same form; by itself " \
+             "chroma-cloud for Chroma Cloud, chroma-before-1 for a server before 1.0, else none. " \
+             "Records "                                                                            \
+             "are checked before they are sent"),                                                  \
         LIST("limit", "FERRY_LIMITS", "NAME=N,…", "Limits",                                        \
              "another value for a limit, or none; may be given several times"),                    \
         LIST("on-limit", "FERRY_ON_LIMIT", "POLICY,…", "Limits",                                   \
@@ -89,6 +89,9 @@ static const struct option_row migrate_rows[] = {
     CHOICE,
     ROW_TEXT("job", NULL, "NAME", NULL, "Job",
              "name of the job, else COLLECTION-YYYYMMDD-N, or all-YYYYMMDD-N"),
+    ROW_FLAG("queue", "FERRY_QUEUE", "Job",
+             "where another job is writing into the target collection, wait for its end; else that "
+             "ends with 3"),
     ENDS,
     WORK,
     ROWS_BUS(false, "bootstrap brokers; required, but for --dry-run", ROW_KAFKA_CONFIG_HELP),

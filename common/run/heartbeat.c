@@ -88,11 +88,13 @@ void runtime_waits(struct runtime *rt, const char *what)
 bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,
                        runtime_renewed_fn *renewed, void *ctx, struct error *err)
 {
+    bool is_beating = rt->holdings != NULL;
+
     rt->holdings = holdings;
     rt->renewed = renewed;
     rt->ctx = ctx;
     rt->next_renewal_ms = 0;
-    return loop_every(rt->loop, HEARTBEAT_PERIOD_MS, beat, rt, err);
+    return is_beating || loop_every(rt->loop, HEARTBEAT_PERIOD_MS, beat, rt, err);
 }
 
 int64_t runtime_lease_deadline_ms(const struct runtime *rt, int64_t started_ms)

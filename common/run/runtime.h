@@ -77,7 +77,8 @@ enum runtime_stage {
 };
 /* Waits for the ledger: LIMIT_CONNECT_MS, then ERROR_UNAVAILABLE. */
 MUST_CHECK bool runtime_connect(struct runtime *rt, enum runtime_stage stage, struct error *err);
-/* From now on the worker's row and claims are renewed every third of a lease. renewed may be NULL. */
+/* From now on the worker's row and claims are renewed every third of a lease. renewed may be NULL. Called again:
+ * somebody else's holdings. */
 MUST_CHECK bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,
                                   runtime_renewed_fn *renewed, void *ctx, struct error *err);
 /* For who has callbacks at work while it waits with runtime_await; ctx is the heartbeat's. */

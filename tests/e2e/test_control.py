@@ -77,6 +77,25 @@ def test_after_a_cancel_the_next_job_waits_for_what_is_on_its_way(ready):
     assert unknown.status == USAGE and last_line(unknown.err).startswith("ferry-producer pause: there is no job named nobody")
 
 
+def test_a_second_job_into_a_collection_is_refused_or_waits_by_choice(ready):
+    other = ready.name + "-other"
+    ready.fill(40, name=other, arrays=False, seed=7)
+    first = ready.start_migrate(batch_records=20, job="first")
+    wait_for(lambda: ready.jobs() and ready.job("first")["state"] == "running", what="the first job runs")
+    refused = ready.migrate(other, target_collection=ready.name)
+    assert refused.status == UNAVAILABLE, refused.err
+    assert "job first is writing into this target collection: run again when it has ended" in last_line(refused.err)
+    second = ready.start("ferry-producer", *ready.migrate_arguments(other, target_collection=ready.name, job="second"), "--queue")
+    wait_for(lambda: "waits in the queue: job first is writing into this target collection\n" in second.err, what="it says so")
+    wait_for(lambda: any("job first is writing" in (row["waits_for"] or "") for row in ready.sql(
+        "SELECT waits_for FROM ferry.worker_status")), what="it can be seen in the ledger")
+    assert [row["job"] for row in ready.jobs()] == ["first"]
+    ready.consumers()
+    assert first.wait() == DONE and second.wait() == DONE, second.err
+    assert "40 of 40 records verified" in second.out.splitlines()
+    assert [row["state"] for row in ready.jobs()] == ["succeeded", "succeeded"]
+
+
 def test_in_a_repair_pausing_waits_in_sight(ferry):
     ferry.env["FERRY_LEASE"] = "4s"
     fill_for_repairs(ferry)
