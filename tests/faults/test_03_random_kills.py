@@ -1,10 +1,10 @@
 """Line 3: two producers and two consumers, one of which is killed again and again, at any moment, and started anew, with other
 flags; then everything is killed at once, and the job goes on from the ledger alone."""
 
-import threading
 import time
 
 from ferry import DONE, TooLate
+from pace import Share
 from world import check, dice, sized, wait_for
 
 RECORDS, BATCH = sized(2000, 20000), 20
@@ -13,36 +13,10 @@ AT_WORK = 0.4  # of the kills come only when the target has been written to sinc
 REDONE = 2.0  # times the records of the job, exported or delivered
 
 
-class Pace:
-    """Lets the target take in only as much as the kills are far, so that all of them meet a job at work."""
-
-    def __init__(self, batches, kills):
-        self.batches, self.kills, self.killed = batches, kills, 0
-        self.seen, self.open, self.lock = set(), False, threading.Condition()
-
-    def handle(self, request, forward):
-        if request.verb == "upsert":
-            with self.lock:
-                self.seen.add(request.json()["ids"][0])
-                while not self.open and len(self.seen) > self.batches * (self.killed + 2) / (self.kills + 2):
-                    self.lock.wait(1)
-        return forward(request)
-
-    def another(self):
-        with self.lock:
-            self.killed += 1
-            self.lock.notify_all()
-
-    def end(self):
-        with self.lock:
-            self.open = True
-            self.lock.notify_all()
-
-
 def test_killed_again_and_again(world, score):
     chance = dice("random kills")
-    pace = Pace(RECORDS // BATCH, KILLS)
-    world.front.handler = pace.handle
+    world.front.handler = share = Share(RECORDS // BATCH, KILLS)
+    arrived = 0
     world.fill(RECORDS, dimension=8)
     world.setup()
 
@@ -57,9 +31,8 @@ def test_killed_again_and_again(world, score):
     wait_for(lambda: world.jobs(), what="a job")
     for number in range(KILLS):
         if chance.random() < AT_WORK:  # else a group that always waits for its dead would never be met at work
-            before = len(pace.seen)
             try:
-                wait_for(lambda: len(pace.seen) > before, 15)
+                wait_for(lambda: share.arrived > arrived, 15)
             except TooLate:
                 pass
         time.sleep(chance.uniform(0.01, 1.0))  # not for anything: any moment will do
@@ -67,14 +40,15 @@ def test_killed_again_and_again(world, score):
         kind, start, victim = living[index]
         assert victim.alive, "%s: %s" % (victim.name, victim.err)
         victim.kill()
-        pace.another()
+        arrived = share.arrived
+        share.another()
         living[index] = (kind, start, start())
         if number % 25 == 12:
             world.check_now()
     job = world.job()
     assert job["state"] == "running" and RECORDS / 10 < job["verified"] < RECORDS, job
     world.kill(*(process for _, _, process in living))
-    pace.end()
+    share.end()
     world.faults_end(within=sized(90, 600))
     world.consumers(3)
     resumed = world.resume(world.job()["job"], "--batch-records", "300", "--source-concurrency", "4", seconds=sized(120, 600))

@@ -3,6 +3,7 @@ does anything about it: the programs go on by themselves, and say what they wait
 
 import time
 
+from pace import Steady
 from world import DONE, check, dice, sized, wait_for
 
 OWN = ("kafka",)
@@ -16,6 +17,7 @@ def test_the_broker_is_killed_and_comes_back(world, own, score):
     chance, seen, longest = dice("moments"), [], 0
     world.fill(RECORDS, dimension=8)
     world.setup()
+    world.front.handler = Steady(40)
     consumers = world.consumers(2)
     job = world.start_migrate(batch_records=BATCH, job="broker")
     for number in range(1, KILLS + 1):

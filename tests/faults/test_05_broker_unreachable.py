@@ -4,6 +4,7 @@ for whom; then it goes on by itself."""
 import signal
 import time
 
+from pace import Steady
 from world import DONE, check, sized, wait_for
 
 OWN = ("kafka",)
@@ -17,6 +18,7 @@ LIMIT = 300
 def test_a_broker_that_says_nothing(world, own, score):
     world.fill(RECORDS, dimension=8)
     world.setup()
+    world.front.handler = Steady(40)
     consumers = world.consumers(2)
     job = world.start_migrate(batch_records=BATCH, job="silent")
     world.wait_for_verified(RECORDS // 4, "silent", LIMIT)

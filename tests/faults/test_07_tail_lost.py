@@ -4,6 +4,7 @@ deleted and made again while a job runs. The ledger knows what was published and
 import pytest
 
 import segments
+from pace import Steady
 from world import DONE, check, dice, sized, wait_for
 
 OWN = ("kafka",)
@@ -23,6 +24,7 @@ def begun(world):
     world.setup()
     job = world.start_migrate(batch_records=BATCH, job="tail")
     wait_for(lambda: (world.job("tail") or {}).get("published") == BATCHES * BATCH, LIMIT, "everything is published")
+    world.front.handler = Steady(20)
     world.consumers(2, env=LITTLE)
     world.wait_for_verified(BATCHES * BATCH // 3, "tail", LIMIT)
     return job

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ferry import NEEDS_PERSON, last_line
+from pace import Steady
 from proxy import Gate, Proxy
 from world import DONE, check, sized, wait_for
 
@@ -66,6 +67,7 @@ def test_retention_takes_what_nobody_has_read(world, score, published):
 
 
 def test_a_topic_that_is_away_for_a_while(world, score, published):
+    world.front.handler = Steady(10)
     world.consumers(2)
     world.wait_for_verified(BATCH, "topic", LIMIT)
     world.topic.delete()

@@ -12,6 +12,7 @@ import pytest
 
 from own_postgres import OwnPostgres
 from proxy import Gate, Proxy
+from steady_job import SteadyJob
 from world import DONE, check, sized, wait_for
 
 TARGET = "job waits, goes on, equality"
@@ -83,31 +84,16 @@ def services(shared_services, small):
 
 
 def test_no_space_while_batches_are_delivered(world, small, score):
-    def slowly(request, forward):
-        if request.verb == "upsert":
-            time.sleep(0.1)
-        return forward(request)
-    world.env["FERRY_LEASE"] = "3s"
-    world.front.handler = slowly
-    world.fill(sized(1000, 3000))
-    world.setup()
-    consumers = world.consumers(2)
-    migrate = world.start_migrate(batch_records=20, job="full")
-    wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 60, "the first verified records")
-    waited = 0
+    job, waited = SteadyJob(world, sized(1000, 3000)), 0
     for _ in range(sized(1, 4)):
         with small.fill:
             complaint = "No space left on device"
             wait_for(lambda: complaint in small.log.read_text(errors="replace")[waited:], 60, "the server has no space")
             time.sleep(sized(3, 8))
         waited = len(small.log.read_text(errors="replace"))
-        assert migrate.alive, migrate.err
-    world.faults_end(within=120)
-    assert migrate.wait(180) == DONE, migrate.err
-    for consumer in consumers:
-        assert consumer.alive, consumer.err
-    check.everything(world)
-    score(9, "full %d times while delivering, %s" % (sized(1, 4), TARGET), TARGET, True)
+        assert job.migrate.alive, job.migrate.err
+    good = job.end()
+    score(9, "full %d times while delivering, %s" % (sized(1, 4), TARGET), TARGET, good)
 
 
 def test_no_space_while_the_job_is_planned(world, small, score):

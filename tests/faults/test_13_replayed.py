@@ -5,6 +5,7 @@ import confluent_kafka
 import pytest
 
 import versions
+from pace import Steady
 from world import DONE, check, sized, wait_for
 
 BATCHES = sized(30, 120)
@@ -42,6 +43,7 @@ def test_offsets_are_moved(world, score, to_end):
     world.setup()
     job = world.start_migrate(source, job="moved", target_collection=world.name, batch_records=BATCH)
     wait_for(lambda: (world.job("moved") or {}).get("published") == count, LIMIT, "everything is published")
+    world.front.handler = Steady(10)
     consumer, = world.consumers()
     world.wait_for_verified(count // 3, "moved", LIMIT)
     consumer.stop(LIMIT)

@@ -3,11 +3,12 @@ in work. No offset may be skipped: that would show as a batch whose message was 
 
 import time
 
+from pace import Share
 from world import DONE, check, dice, sized, wait_for
 
 CHANGES = sized(6, 60)
 EVERY = 2
-RECORDS = CHANGES * sized(60, 300)  # some are left when the last has changed
+RECORDS = CHANGES * sized(60, 300)
 BATCH = 5
 LIMIT = 300
 SKIPPED = "its message was acknowledged without a result"
@@ -15,13 +16,7 @@ SKIPPED = "its message was acknowledged without a result"
 
 def test_workers_come_and_go(world, score):
     chance, workers, changes = dice("workers"), [], []
-    pace = EVERY * CHANGES / (RECORDS / BATCH)
-
-    def handle(request, forward):
-        if request.verb == "upsert":
-            time.sleep(pace)  # so that the job lasts as long as the storm
-        return forward(request)
-    world.front.handler = handle
+    world.front.handler = share = Share(RECORDS // BATCH, CHANGES)
     world.fill(RECORDS, dimension=8)
     world.setup()
     workers += world.consumers(2)
@@ -29,6 +24,7 @@ def test_workers_come_and_go(world, score):
     wait_for(lambda: (world.job("storm") or {}).get("verified"), LIMIT, "it has begun")
     for _ in range(CHANGES):
         began = time.monotonic()
+        share.another()
         alive = [worker for worker in workers if worker.alive]
         how = "comes" if len(alive) < 2 else "goes" if len(alive) > 4 else chance.choice(["comes", "goes", "killed"])
         changes.append(how)
@@ -40,6 +36,7 @@ def test_workers_come_and_go(world, score):
             chance.choice(alive).popen.terminate()
         time.sleep(max(0, EVERY - (time.monotonic() - began)))
     during = world.job("storm")["verified"]
+    share.end()
     world.faults_end(LIMIT)
     if not any(worker.alive for worker in workers):
         workers += world.consumers()

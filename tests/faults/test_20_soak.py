@@ -4,11 +4,12 @@ of it hold no more memory and no more descriptors than in the beginning, and wha
 import os
 import signal
 import statistics
-import threading
 import time
 
 import pytest
 
+from front import pass_on
+from pace import Steady
 from proxy import Answer, Drop
 from world import DONE, check, dice, sized, wait_for
 
@@ -25,20 +26,14 @@ def services(shared_services, postgres):
     return postgres.services(shared_services)
 
 
-class Pace:
-    """A target that takes so many batches a second, however many ask it; and that is out of order for a while when it is told so."""
+class Weather:
+    """What becomes of the writes: the target is out of order for a while when it is told so."""
 
     def __init__(self):
-        self.lock, self.next, self.answer = threading.Lock(), 0, None
+        self.answer = None
 
     def __call__(self, request, forward):
-        if request.verb != "upsert":
-            return forward(request)
-        with self.lock:
-            self.next = max(self.next + 1 / BATCHES_A_SECOND, time.monotonic())
-            until = self.next
-        time.sleep(max(0, until - time.monotonic()))
-        how = self.answer
+        how = self.answer if request.verb == "upsert" else None
         if how == "503":
             return Answer(503, b"<html>no backend</html>", "text/html")
         answer = forward(request)
@@ -77,8 +72,8 @@ class Gauge:
 class Trouble:
     KINDS = ("cut", "restart", "503", "lost", "kill", "stop")
 
-    def __init__(self, world, postgres, pace, victim):
-        self.world, self.postgres, self.pace, self.victim = world, postgres, pace, victim
+    def __init__(self, world, postgres, weather, victim):
+        self.world, self.postgres, self.weather, self.victim = world, postgres, weather, victim
 
     def make(self, kind):
         if kind == "cut":
@@ -98,24 +93,24 @@ class Trouble:
         if kind == "stop":
             self.victim.popen.send_signal(signal.SIGSTOP)
         else:
-            self.pace.answer = kind
+            self.weather.answer = kind
 
     def end(self):
-        self.pace.answer = None
+        self.weather.answer = None
         self.victim.popen.send_signal(signal.SIGCONT)
 
 
 def test_twenty_minutes(world, postgres, score):
-    chance, pace = dice(), Pace()
+    chance, weather = dice(), Weather()
     world.env["FERRY_LEASE"] = "5s"
-    world.front.handler = pace
+    world.front.handler = Steady(BATCHES_A_SECOND, weather)
     world.fill(int((SECONDS + min(YOUNG, SECONDS) + 30) * BATCH * BATCHES_A_SECOND), dimension=8, arrays=False)
     world.setup()
     steady, victim = world.consumers(2)
     migrate = world.start_migrate(batch_records=BATCH, job="soak")
     wait_for(lambda: (world.job() or {"verified": 0})["verified"] > 0, 300, "the first verified records")
     gauges = {"producer": Gauge(migrate), "consumer": Gauge(steady)}
-    trouble, begin, made = Trouble(world, postgres, pace, victim), time.monotonic(), 0
+    trouble, begin, made = Trouble(world, postgres, weather, victim), time.monotonic(), 0
     while time.monotonic() < begin + SECONDS and migrate.alive and steady.alive:
         if time.monotonic() > begin + made * EVERY:
             kind = chance.choice(Trouble.KINDS)
@@ -129,7 +124,7 @@ def test_twenty_minutes(world, postgres, score):
     assert steady.alive, steady.err
     time.sleep(min(YOUNG, SECONDS))
     row, = world.sql("SELECT coalesce(extract(epoch FROM oldest_unverified), 0)::float8 AS seconds FROM ferry.job_status")
-    world.front.handler = lambda request, forward: forward(request)
+    world.front.handler = pass_on
     world.faults_end(within=900)
     assert migrate.wait(900) == DONE, migrate.err
     check.everything(world)
