@@ -36,11 +36,21 @@ class Card:
     """Figures, from the scenarios (FERRY_SCORES) and from here."""
 
     def __init__(self, path):
-        self.path, self.seconds, self.failures = path, {}, {}
+        self.path, self.seconds, self.failures, self.told = path, {}, {}, 0
 
     def score(self, line, figure, target, passed):
         with open(self.path, "a") as file:
             file.write(json.dumps({"line": line, "figure": figure, "target": target, "passed": passed}) + "\n")
+
+    def entries(self):
+        return [json.loads(text) for text in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def tell(self):
+        """Says the figures that are new."""
+        entries = self.entries()
+        for entry in entries[self.told:]:
+            print("%s  line %d: %s" % (time.strftime("%H:%M"), entry["line"], entry["figure"]), flush=True)
+        self.told = len(entries)
 
     def fail(self, line, why):
         self.failures.setdefault(line, []).append(why)
@@ -50,10 +60,8 @@ class Card:
 
     def rows(self, lines):
         scores = {}
-        if self.path.exists():
-            for text in self.path.read_text().splitlines():
-                entry = json.loads(text)
-                scores.setdefault(entry["line"], []).append(entry)
+        for entry in self.entries():
+            scores.setdefault(entry["line"], []).append(entry)
         for line in sorted(lines or set(scores) | set(self.failures)):
             own, why = scores.get(line, []), self.failures.get(line, [])
             figures = list(dict.fromkeys(entry["figure"] for entry in own)) + why
@@ -71,22 +79,24 @@ def table(card, lines):
     return failed
 
 
-def run(name, command, seconds, **env):
+def run(card, name, command, seconds, **env):
     """Its output goes to a file; returns (status, output)."""
-    log = OUT / ("scorecard-%s.log" % name)
-    with open(log, "wb") as file:
-        try:
-            status = subprocess.run(command, cwd=REPO, env=dict(os.environ, **env), stdin=subprocess.DEVNULL, stdout=file,
-                                    stderr=subprocess.STDOUT, timeout=seconds).returncode
-        except subprocess.TimeoutExpired:
-            status = 124
-    return status, log.read_text(errors="replace")
+    log, end = OUT / ("scorecard-%s.log" % name), time.monotonic() + seconds
+    with open(log, "wb") as file, subprocess.Popen(command, cwd=REPO, env=dict(os.environ, **env), stdin=subprocess.DEVNULL,
+                                                   stdout=file, stderr=subprocess.STDOUT) as process:
+        while process.poll() is None and time.monotonic() < end:
+            card.tell()
+            time.sleep(1)
+        late = process.poll() is None
+        if late:
+            process.kill()
+    return 124 if late else process.returncode, log.read_text(errors="replace")
 
 
 # --- lines of other suites -------------------------------------------------------------------------------------------
 
 def poison(card, ci):
-    status, said = run("poison", pytest("e2e", "-n", JOBS, "--dist", "loadfile", "-k", "test_refusals or test_limits", "-m",
+    status, said = run(card, "poison", pytest("e2e", "-n", JOBS, "--dist", "loadfile", "-k", "test_refusals or test_limits", "-m",
                                         "not alone" + (" and not slow" if ci else "")), 2400)
     tests = re.search(r"(\d+) passed", said)
     card.score(12, "40 bad of 12000: %s tests of refusals and limits passed" % (tests.group(1) if tests else "no"),
@@ -95,14 +105,14 @@ def poison(card, ci):
 
 def simulator(card, ci):
     count = 20000 if ci else 100000
-    status, said = run("simulator", ["build/dev/tests/unit.simulator"], 900, FERRY_SIM_SCHEDULES=str(count), FERRY_SIM_WORKERS=JOBS)
+    status, said = run(card, "simulator", ["build/dev/tests/unit.simulator"], 900, FERRY_SIM_SCHEDULES=str(count), FERRY_SIM_WORKERS=JOBS)
     broken = len(re.findall(r"^\[  FAILED  \]", said, re.M))
     card.score(16, "%d schedules, %s" % (count, "no invariant broken, each ended" if status == 0 else "%d tests failed, status %d" % (
         broken, status)), "0 broken, each ends", status == 0)
 
 
 def mutants(card, ci):
-    status, said = run("mutants", ["tests/mutants/run"], 3000)
+    status, said = run(card, "mutants", ["tests/mutants/run"], 3000)
     caught, escaped = (len(re.findall("^%s " % word, said, re.M)) for word in ("ok", "(?:FAILED|skipped)"))
     card.score(17, "%d of %d planted bugs caught" % (caught, caught + escaped), "all, at least 12",
                status == 0 and escaped == 0 and caught >= 12)
@@ -110,7 +120,7 @@ def mutants(card, ci):
 
 def fuzz(card, ci):
     seconds = 10 if ci else 60
-    status, said = run("fuzz", ["tests/fuzz/run", str(seconds)], 3600)
+    status, said = run(card, "fuzz", ["tests/fuzz/run", str(seconds)], 3600)
     good, bad = (len(re.findall("^%s " % word, said, re.M)) for word in ("ok", "FAILED"))
     runs = sum(int(number) for number in re.findall(r"^ok .*?(\d+) (?:runs|execs|inputs)", said, re.M))
     card.score(18, "%d targets, %d s each, %d crashed%s" % (good + bad, seconds, bad, ", %d inputs" % runs if runs else ""),
@@ -118,14 +128,14 @@ def fuzz(card, ci):
 
 
 def sanitizers(card, ci):
-    status, said = run("sanitizers", ["ctest", "--test-dir", "build/asan", "-L", "^unit$", "-j", JOBS, "--output-on-failure"], 1200)
+    status, said = run(card, "sanitizers", ["ctest", "--test-dir", "build/asan", "-L", "^unit$", "-j", JOBS, "--output-on-failure"], 1200)
     reports = len(re.findall(r"ERROR: (?:Address|Leak)Sanitizer|runtime error:", said))
     found = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", said)
     programs = int(found.group(3)) if found else 0
     path = "%s:%s" % (REPO / "build" / "asan", os.environ["PATH"])
     options = {"ASAN_OPTIONS": "exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1"}
     name = "test_migrate" if ci else "test_migrate or test_kill or test_refusals or test_repair"
-    e2e_status, e2e = run("sanitizers-e2e", pytest("e2e", "-k", name, "-m", "not slow and not alone"), 2400, PATH=path, **options)
+    e2e_status, e2e = run(card, "sanitizers-e2e", pytest("e2e", "-k", name, "-m", "not slow and not alone"), 2400, PATH=path, **options)
     reports += len(re.findall(r"ERROR: (?:Address|Leak)Sanitizer|runtime error:", e2e))
     tests = re.search(r"(\d+) passed", e2e)
     card.score(19, "%d unit programs and %s e2e tests under ASan, UBSan and LSan, %d reports" % (
@@ -134,7 +144,7 @@ def sanitizers(card, ci):
 
 def hostile(card, ci):
     count = 1000 if ci else 10000
-    status, said = run("hostile", pytest("e2e", "-k", "test_hostile"), 2400, FERRY_HOSTILE_MESSAGES=str(count))
+    status, said = run(card, "hostile", pytest("e2e", "-k", "test_hostile"), 2400, FERRY_HOSTILE_MESSAGES=str(count))
     tests = re.search(r"(\d+) passed", said)
     card.score(21, "%d hostile messages, %s tests passed" % (count, tests.group(1) if tests else "no"),
                "0 crashes, 0 writes, all in the dead letters", status == 0 and tests is not None)
@@ -157,7 +167,7 @@ def scenarios(card, lines, ci):
         if xml_file.exists():
             xml_file.unlink()
         marks = ["-m", "alone"] if alone else ["-m", "not alone", "-n", JOBS, "--dist", "loadfile"]
-        status, said = run("alone" if alone else "scenarios", pytest("faults", "--junitxml", str(xml_file), *marks, *chosen), 5400,
+        status, said = run(card, "alone" if alone else "scenarios", pytest("faults", "--junitxml", str(xml_file), *marks, *chosen), 5400,
                            FERRY_SCORES=str(card.path), FERRY_FAULTS="ci" if ci else "full")
         if status not in (0, 5):
             print(said[-20000:])
@@ -194,7 +204,9 @@ def main():
             start = time.monotonic()
             show(card, options.ci)
             card.spent(line, time.monotonic() - start)
+            card.tell()
     scenarios(card, [line for line in lines if line not in ELSEWHERE], options.ci)
+    card.tell()
     failed = table(card, lines)
     print("%d of %d lines pass, %d minutes" % (len(lines) - failed, len(lines), (time.monotonic() - begin) / 60))
     return 1 if failed else 0
