@@ -1,6 +1,7 @@
 """The wall clock of the programs' machine jumps by a day, forwards and backwards, and by ten years. Deadlines are not reckoned by it, and
 leases are the ledger's."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -8,9 +9,10 @@ import subprocess
 
 import pytest
 
+from pace import Steady
 from world import DONE, check, sized, wait_for
 
-DAY = 86400
+HOUR, DAY = 3600, 86400
 pytestmark = pytest.mark.skipif(os.environ.get("FERRY_TEST_PRESET") == "asan" or shutil.which("cc") is None,
                                 reason="sanitizers let nothing be preloaded")
 
@@ -35,6 +37,7 @@ def test_the_programs_clock_jumps(world, tmp_path):
     world.fill(sized(600, 2000))
     world.setup()
     world.env.update(clock.env)
+    world.front.handler = Steady(20)
     consumers = world.consumers(2)
     migrate = world.start_migrate(batch_records=10, job="jumps")
     for number, seconds in enumerate([DAY, -DAY, 3650 * DAY, 0]):
@@ -50,3 +53,16 @@ def test_the_programs_clock_jumps(world, tmp_path):
         del world.env[name]
     world.faults_end()
     check.everything(world)
+
+
+@pytest.mark.parametrize("seconds, level", [(HOUR, "warning"), (-HOUR, "warning"), (0, "ok")])
+def test_doctor_names_a_clock_that_is_wrong(world, tmp_path, seconds, level):
+    clock = Clock(tmp_path)
+    clock.set(seconds)
+    world.fill(3)
+    world.setup()
+    said = world.producer("doctor", "--json", env=clock.env)
+    row, = (row for row in json.loads(said.out)["checks"] if (row["area"], row["check"]) == ("postgresql", "clock"))
+    assert row["state"] == level, said.out + said.err
+    assert abs(float(row["found"].split()[0]) - abs(seconds)) < 30, row
+    assert ("synchronise" in row.get("advice", "")) == (level == "warning"), row
