@@ -12,36 +12,21 @@ import socket
 import struct
 import threading
 
+from listener import Listener
+
 CALL = re.compile(rb"\bferry\.([a-z_]+)\(")
 
 
-class PgFront:
+class PgFront(Listener):
     def __init__(self, port, choose):
+        super().__init__()
         self.upstream, self.choose = port, choose
         self.lost, self.calls = collections.Counter(), collections.Counter()
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
 
-    def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.create_connection(("127.0.0.1", self.upstream))
-            except OSError:
-                client.close()
-                continue
-            Link(self, client, server)
+    def serve(self, client):
+        with socket.create_connection(("127.0.0.1", self.upstream)) as server:
+            Link(self, client, server).run()
 
     def is_to_be_lost(self, function):
         with self.lock:
@@ -57,8 +42,10 @@ class Link:
     def __init__(self, front, client, server):
         self.front, self.client, self.server = front, client, server
         self.is_armed = False
-        for target in (self.from_client, self.from_server):
-            threading.Thread(target=target, daemon=True).start()
+
+    def run(self):
+        threading.Thread(target=self.from_server, daemon=True).start()
+        self.from_client()
 
     def end(self):
         for end in (self.client, self.server):
