@@ -12,13 +12,14 @@ import http.client
 import http.server
 import select
 import socket
-import threading
 import urllib.parse
+
+from listener import HttpListener, HttpServer
 
 PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><p>Ask the helpdesk.</p></body></html>"
 
 
-class ConnectProxy:
+class ConnectProxy(HttpListener):
     def __init__(self, hosts, login=None, refusal=None):
         """refusal: (status, title) for whatever is asked."""
         self.hosts, self.login, self.refusal = hosts, login, refusal
@@ -92,20 +93,6 @@ class ConnectProxy:
             def log_message(self, *_):
                 pass
 
-        class Listener(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_):
-                pass
-
-        self.listener = Listener(("127.0.0.1", 0), Handler)
+        self.listener = HttpServer(("127.0.0.1", 0), Handler)
         self.address = "127.0.0.1:%d" % self.listener.server_address[1]
         self.url = "http://" + self.address
-
-    def __enter__(self):
-        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown()
-        self.listener.server_close()

@@ -6,8 +6,11 @@ connection.
             client.sendall(client.recv(65536))
     with Echo() as server:
         … server.port …
+
+HttpListener is the same for servers made of http.server: they have an HttpServer in self.listener.
 """
 
+import http.server
 import socket
 import threading
 
@@ -41,3 +44,21 @@ class Listener:
 
     def serve(self, client):
         raise NotImplementedError
+
+
+class HttpServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_):  # a killed program's connection, a handshake that failed
+        pass
+
+
+class HttpListener:
+    def __enter__(self):
+        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown()
+        self.listener.server_close()

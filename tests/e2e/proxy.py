@@ -19,6 +19,8 @@ import threading
 import time
 import urllib.parse
 
+from listener import HttpListener, HttpServer
+
 
 class Drop(Exception):
     """Close the connection without an answer; with reset, as a machine that has lost all memory of it."""
@@ -77,7 +79,7 @@ class Answer:
         return "\r\n".join([*lines, *more, "Content-Length: %d\r\n\r\n" % len(self.body)]).encode()
 
 
-class Proxy:
+class Proxy(HttpListener):
     def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None, idle=None):
         self.handler = handler
         self.early = None   # called with the request and its length before its body is read: an Answer, then close; or None
@@ -150,13 +152,8 @@ class Proxy:
             def log_message(self, *_):
                 pass
 
-        class Listener(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 64
+        class Server(HttpServer):
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-
-            def handle_error(self, *_):  # a killed program's connection, a handshake that failed
-                pass
 
             def finish_request(self, request, address):  # in the connection's own thread
                 if tls is None:
@@ -172,16 +169,8 @@ class Proxy:
                         return
                     super().finish_request(safe, address)
 
-        self.listener = Listener((host, 0), Handler)
+        self.listener = Server((host, 0), Handler)
         self.url = "http%s://%s:%d" % ("s" if tls else "", "[%s]" % host if ":" in host else host, self.listener.server_address[1])
-
-    def __enter__(self):
-        threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown()
-        self.listener.server_close()
 
     def count(self, verb):
         return sum(1 for name, _ in self.requests if name == verb)
