@@ -1,33 +1,23 @@
 """Fixtures of the scenarios. The services run already; tests/run starts them and exports where they are."""
 
+import contextlib
+import itertools
 import json
 import os
 import pathlib
-import signal
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import world as world_module  # noqa: E402
+from fixtures import addresses, living, pytest_configure, pytest_runtest_makereport  # noqa: E402, F401
 from own_postgres import OwnPostgres  # noqa: E402
-
-NEEDED = ["FERRY_SOURCE", "FERRY_TARGET", "FERRY_KAFKA_BROKERS", "PGHOST", "PGPORT", "PATH"]
-LIVING = []
-
-
-def pytest_configure(config):
-    # Started in the background, we ignore SIGINT and so would our children; SIGTERM shall run the fixtures' ends.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def shared_services():
-    missing = [name for name in NEEDED if not os.environ.get(name)]
-    if missing:
-        pytest.exit('%s not set: use tests/run, or eval "$(compose/local env)"' % ", ".join(missing), 2)
-    return {name: os.environ[name] for name in NEEDED}
+    return addresses()
 
 
 @pytest.fixture(scope="module")
@@ -53,51 +43,30 @@ def services(shared_services, own):
     return dict(shared_services, **(own.addresses() if own else {}))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """A failing test shows what the programs said."""
-    report = yield
-    if report.failed:
-        for world in LIVING:
-            report.sections.append(("programs of " + world.name, world.logs()))
-    return report
-
-
-def living(services, folder, name):
-    world = world_module.World(services, folder, name)
-    LIVING.append(world)
-    yield world
-    LIVING.remove(world)
-    world.end()
-
-
 @pytest.fixture
 def world(services, tmp_path, request):
-    yield from living(services, tmp_path, request.node.originalname)
+    with living("world", world_module.World(services, tmp_path, request.node.originalname)) as made:
+        yield made
 
 
 @pytest.fixture
 def make_world(services, tmp_path):
     """make_world(name): another one, for scenarios that want several beside each other."""
-    made = []
-
-    def make(name):
-        folder = tmp_path / ("world%d" % len(made))
-        folder.mkdir()
-        made.append(world_module.World(services, folder, name))
-        LIVING.append(made[-1])
-        return made[-1]
-    yield make
-    for world in made:
-        LIVING.remove(world)
-        world.end()
+    numbers = itertools.count()
+    with contextlib.ExitStack() as worlds:
+        def make(name):
+            folder = tmp_path / ("world%d" % next(numbers))
+            folder.mkdir()
+            return worlds.enter_context(living("make_world", world_module.World(services, folder, name)))
+        yield make
 
 
 @pytest.fixture(scope="module")
 def module_world(services, tmp_path_factory, request):
     """For a module whose tests look at one run from several sides, or whose scenarios are many and small."""
     name = request.module.__name__
-    yield from living(services, tmp_path_factory.mktemp(name), name)
+    with living("module_world", world_module.World(services, tmp_path_factory.mktemp(name), name)) as made:
+        yield made
 
 
 @pytest.fixture
