@@ -8,9 +8,8 @@
 #include <cmocka.h>
 
 #include "app/chroma_environment.h"
-#include "app/option.h"
 #include "app/secret.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 #define MOST_VARIABLES 5
 
@@ -292,62 +291,37 @@ static const char *const others[] = {"FERRY_SOURCE",        "FERRY_TARGET",
 
 static int enter(void **state)
 {
-    for (size_t i = 0; i < CHROMA_VARIABLES; i++) {
-        unsetenv(chroma_variable_names[i]);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        unsetenv(others[i]);
-    }
+    unset_variables(chroma_variable_names, CHROMA_VARIABLES);
+    unset_variables(others, ARRAY_LEN(others));
     return temp_dir_enter(state);
 }
 
-static void set(const char *variable, const char *value)
+static struct option_set *parse(const char *first, const char *second)
 {
-    assert_int_equal(setenv(variable, value, 1), 0);
-}
-
-static struct option_set *parse(char *flag, char *value)
-{
-    char *argv[] = {(char[]){"program"}, flag, value};
-    struct error err = {0};
-    struct option_set *options =
-        option_parse(rows, ARRAY_LEN(rows), flag == NULL ? 1 : 3, argv, 0, &err);
-    if (options == NULL) {
-        fail_msg("%s", err.message);
-    }
-    return options;
-}
-
-static void assert_option(const struct option_set *options, const char *name, const char *value,
-                          const char *from)
-{
-    char where[300];
-    assert_text(option_text(options, name), value);
-    option_describe(options, name, where, sizeof where);
-    assert_string_equal(where, from);
+    return read_options(rows, ARRAY_LEN(rows), first, second);
 }
 
 static void flags_win_over_ferry_and_ferry_over_chroma(void **state)
 {
     (void)state;
     temp_dir_write_text(".env", "# Cloud\nCHROMA_API_KEY=k\n\nexport CHROMA_TENANT='t'\n");
-    set("chroma_cloud_database", "d");
+    set_variable("chroma_cloud_database", "d");
     struct option_set *options = parse(NULL, NULL);
-    assert_option(options, "target", CLOUD, ".env line 2 (CHROMA_API_KEY)");
-    assert_option(options, "target-tenant", "t", ".env line 4 (CHROMA_TENANT)");
-    assert_option(options, "target-database", "d", "chroma_cloud_database");
-    assert_option(options, "source", "http://localhost:8000", "default");
+    check_option(options, "target", CLOUD, ".env line 2 (CHROMA_API_KEY)");
+    check_option(options, "target-tenant", "t", ".env line 4 (CHROMA_TENANT)");
+    check_option(options, "target-database", "d", "chroma_cloud_database");
+    check_option(options, "source", "http://localhost:8000", "default");
     option_free(options);
 
-    set("FERRY_TARGET_TENANT", "mine");
-    set("FERRY_SOURCE", "http://old:1");
+    set_variable("FERRY_TARGET_TENANT", "mine");
+    set_variable("FERRY_SOURCE", "http://old:1");
     options = parse(NULL, NULL);
-    assert_option(options, "target-tenant", "mine", "FERRY_TARGET_TENANT");
-    assert_option(options, "source", "http://old:1", "FERRY_SOURCE");
+    check_option(options, "target-tenant", "mine", "FERRY_TARGET_TENANT");
+    check_option(options, "source", "http://old:1", "FERRY_SOURCE");
     option_free(options);
 
-    options = parse((char[]){"--target-tenant"}, (char[]){"flag"});
-    assert_option(options, "target-tenant", "flag", "--target-tenant");
+    options = parse("--target-tenant", "flag");
+    check_option(options, "target-tenant", "flag", "--target-tenant");
     option_free(options);
 }
 
@@ -355,25 +329,22 @@ static void flags_win_over_ferry_and_ferry_over_chroma(void **state)
 static void an_endpoint_of_cloud_is_cloud(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "k");
-    set("CHROMA_TENANT", "t");
-    set("CHROMA_ENDPOINT", "https://cloud.example");
+    set_variable("CHROMA_API_KEY", "k");
+    set_variable("CHROMA_TENANT", "t");
+    set_variable("CHROMA_ENDPOINT", "https://cloud.example");
     struct option_set *options = parse(NULL, NULL);
-    assert_option(options, "target", "https://cloud.example", "CHROMA_ENDPOINT");
+    check_option(options, "target", "https://cloud.example", "CHROMA_ENDPOINT");
     assert_true(option_flag(options, "target-cloud"));
     assert_string_equal(option_server(options, "target"), "https://cloud.example");
     assert_string_equal(option_server(options, "source"), "http://localhost:8000");
     option_free(options);
-    set("FERRY_SOURCE", "http://old:1");
-    options = parse((char[]){"--target"}, (char[]){"http://127.0.0.1:8001"});
+    set_variable("FERRY_SOURCE", "http://old:1");
+    options = parse("--target", "http://127.0.0.1:8001");
     assert_false(option_flag(options, "target-cloud"));
     assert_string_equal(option_server(options, "source"), "http://old:1");
     option_free(options);
-    char *argv[] = {(char[]){"program"}}; /* a table without such rows */
-    struct error err = {0};
     unsetenv("FERRY_SOURCE");
-    options = option_parse(NULL, 0, 1, argv, 0, &err);
-    assert_non_null(options);
+    options = read_options(NULL, 0, NULL, NULL); /* a table without such rows */
     assert_string_equal(option_server(options, "target"), "https://cloud.example");
     assert_string_equal(option_server(options, "source"), "http://localhost:8000");
     option_free(options);
@@ -383,19 +354,19 @@ static void an_endpoint_of_cloud_is_cloud(void **state)
 static void a_tenant_stays_with_its_server(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "k");
-    set("CHROMA_TENANT", "t");
-    set("FERRY_SOURCE", "http://old:1");
-    struct option_set *options = parse((char[]){"--target"}, (char[]){"http://127.0.0.1:8001"});
-    assert_option(options, "target-tenant", "default_tenant", "default");
+    set_variable("CHROMA_API_KEY", "k");
+    set_variable("CHROMA_TENANT", "t");
+    set_variable("FERRY_SOURCE", "http://old:1");
+    struct option_set *options = parse("--target", "http://127.0.0.1:8001");
+    check_option(options, "target-tenant", "default_tenant", "default");
     option_free(options);
     unsetenv("FERRY_SOURCE");
-    char *argv[] = {(char[]){"program"}, (char[]){"--target=http://127.0.0.1:8001"}};
-    struct error err = {0};
-    assert_null(option_parse(rows, ARRAY_LEN(rows), 2, argv, 0, &err)); /* no source beside it */
+    struct error err;
+    /* no source beside it */
+    assert_null(try_options(rows, ARRAY_LEN(rows), "--target=http://127.0.0.1:8001", NULL, &err));
     assert_non_null(strstr(err.message, "missing --source"));
-    options = parse((char[]){"--target"}, (char[]){"https://api.trychroma.com:443"});
-    assert_option(options, "target-tenant", "t", "CHROMA_TENANT");
+    options = parse("--target", "https://api.trychroma.com:443");
+    check_option(options, "target-tenant", "t", "CHROMA_TENANT");
     option_free(options);
 }
 
@@ -403,10 +374,8 @@ static void assert_key(enum secret_role role, const char *origin, const char *he
 {
     struct secret_request request = {.role = role, .origin = origin, .expected_origin = origin};
     struct error err = {0};
-    char *argv[] = {(char[]){"program"}};
     char found[512], style[16];
-    struct option_set *options = option_parse(NULL, 0, 1, argv, 0, &err);
-    assert_non_null(options);
+    struct option_set *options = read_options(NULL, 0, NULL, NULL);
     assert_true(secret_find(options, &request, found, style, &err));
     assert_string_equal(found, header);
     option_free(options);
@@ -415,9 +384,9 @@ static void assert_key(enum secret_role role, const char *origin, const char *he
 static void the_key_goes_to_the_target_only(void **state)
 {
     (void)state;
-    set("chroma_cloud_api_key", "k");
-    set("chroma_cloud_tenant_id", "t");
-    set("CHROMA_HOST", "http://old:9000");
+    set_variable("chroma_cloud_api_key", "k");
+    set_variable("chroma_cloud_tenant_id", "t");
+    set_variable("CHROMA_HOST", "http://old:9000");
     assert_key(SECRET_TARGET, CHROMA_CLOUD_ORIGIN, "X-Chroma-Token: k");
     assert_key(SECRET_SOURCE, "http://old:9000", "");
     assert_key(SECRET_TARGET, "http://old:9000", "");
@@ -425,8 +394,8 @@ static void the_key_goes_to_the_target_only(void **state)
     unsetenv("chroma_cloud_tenant_id");
     assert_key(SECRET_TARGET, "http://old:9000", "X-Chroma-Token: k");
     assert_key(SECRET_TARGET, "http://old:9001", "");
-    set("CHROMA_HOST", "old");
-    set("CHROMA_PORT", "9001");
+    set_variable("CHROMA_HOST", "old");
+    set_variable("CHROMA_PORT", "9001");
     assert_key(SECRET_TARGET, "http://old:9001", "X-Chroma-Token: k");
 }
 
@@ -437,7 +406,7 @@ static void a_wrong_one_is_refused_where_it_matters_only(void **state)
                     (char[]){"--target=http://b:1"}, (char[]){"--target-tenant=t"},
                     (char[]){"--target-database=d"}};
     struct error err = {0};
-    set("CHROMA_PORT", "many");
+    set_variable("CHROMA_PORT", "many");
     struct option_set *options = option_parse(rows, ARRAY_LEN(rows), 5, argv, 0, &err);
     assert_non_null(options);
     option_free(options);

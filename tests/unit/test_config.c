@@ -10,9 +10,8 @@
 
 #include "app/config.h"
 #include "app/link.h"
-#include "app/option.h"
 #include "app/secret.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 #define CLOUD "https://api.trychroma.com:443"
 #define OWN   "http://127.0.0.1:8000"
@@ -24,16 +23,9 @@ static const char *const variables[] = {
 
 static int enter(void **state)
 {
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        unsetenv(variables[i]);
-    }
-    assert_int_equal(setenv("HOME", "/nonexistent", 1), 0);
+    unset_variables(variables, ARRAY_LEN(variables));
+    set_variable("HOME", "/nonexistent");
     return temp_dir_enter(state);
-}
-
-static void set_variable(const char *variable, const char *value)
-{
-    assert_int_equal(setenv(variable, value, 1), 0);
 }
 
 static void check_refused(const char *text, size_t len, const char *message)
@@ -118,32 +110,12 @@ static const struct option_row rows[] = {
 
 static struct option_set *parse(struct error *err, const char *first, const char *second)
 {
-    char *argv[] = {(char[]){"program"}, (char *)(uintptr_t)first, (char *)(uintptr_t)second};
-    *err = (struct error){.kind = ERROR_NONE};
-    return option_parse(rows, ARRAY_LEN(rows),
-                        first == NULL    ? 1
-                        : second == NULL ? 2
-                                         : 3,
-                        argv, 0, err);
+    return try_options(rows, ARRAY_LEN(rows), first, second, err);
 }
 
 static struct option_set *accept(const char *first, const char *second)
 {
-    struct error err;
-    struct option_set *set = parse(&err, first, second);
-    if (set == NULL) {
-        fail_msg("%s", err.message);
-    }
-    return set;
-}
-
-static void check_option(const struct option_set *set, const char *name, const char *value,
-                         const char *from)
-{
-    char where[700];
-    assert_string_equal(option_text(set, name), value);
-    option_describe(set, name, where, sizeof where);
-    assert_string_equal(where, from);
+    return read_options(rows, ARRAY_LEN(rows), first, second);
 }
 
 static void a_name_stands_for_an_address_and_its_place(void **state)
