@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "run/bus_environment.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 #define HIDDEN "hunter2"
 
@@ -24,24 +24,19 @@ static const char *const variables[] = {
 
 static int enter(void **state)
 {
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        unsetenv(variables[i]);
-    }
+    unset_variables(variables, ARRAY_LEN(variables));
     setenv("FERRY_KAFKA_BROKERS", "127.0.0.1:1", 1);
     return temp_dir_enter(state);
 }
 
-static bool read_with(char *flag, struct error *err)
+static bool read_with(const char *flag, struct error *err)
 {
     static const struct option_row rows[] = {
         {.name = "kafka-config", .env = "FERRY_KAFKA_CONFIG", .type = OPTION_TEXT},
         {.name = "kafka-insecure", .env = "FERRY_KAFKA_INSECURE", .type = OPTION_FLAG},
     };
-    char *argv[] = {(char[]){"program"}, flag};
     *err = (struct error){0};
-    struct option_set *options =
-        option_parse(rows, ARRAY_LEN(rows), flag != NULL ? 2 : 1, argv, 0, err);
-    assert_non_null(options);
+    struct option_set *options = read_options(rows, ARRAY_LEN(rows), flag, NULL);
     struct bus_properties *properties = bus_environment_read(options, err);
     bool is_read = properties != NULL;
     bus_properties_free(properties);
@@ -52,7 +47,7 @@ static bool read_with(char *flag, struct error *err)
 static void check_refused(const char *words)
 {
     struct error err;
-    assert_false(read_with((char[]){"--kafka-config=kafka.conf"}, &err));
+    assert_false(read_with("--kafka-config=kafka.conf", &err));
     assert_int_equal(err.kind, ERROR_USAGE);
     if (strstr(err.message, words) == NULL) {
         fail_msg("not said (%s): %s", words, err.message);
@@ -64,7 +59,7 @@ static void check_refused(const char *words)
 static void check_read(void)
 {
     struct error err;
-    if (!read_with((char[]){"--kafka-config=kafka.conf"}, &err)) {
+    if (!read_with("--kafka-config=kafka.conf", &err)) {
         fail_msg("%s", err.message);
     }
 }
@@ -149,7 +144,7 @@ static void insecure_needs_its_switch(void **state)
     temp_dir_write_text("kafka.conf", "ssl.endpoint.identification.algorithm=none\n");
     check_refused("--kafka-insecure");
     setenv("FERRY_KAFKA_CONFIG", "kafka.conf", 1);
-    assert_true(read_with((char[]){"--kafka-insecure"}, &err));
+    assert_true(read_with("--kafka-insecure", &err));
     setenv("FERRY_KAFKA_INSECURE", "true", 1);
     assert_true(read_with(NULL, &err));
 }

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "app/link.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 #define HERE   "http://127.0.0.1:8000"
 #define HIDDEN "hunter2"
@@ -19,9 +19,7 @@ static const char *const variables[] = {
 
 static int enter(void **state)
 {
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        unsetenv(variables[i]);
-    }
+    unset_variables(variables, ARRAY_LEN(variables));
     return temp_dir_enter(state);
 }
 
@@ -35,11 +33,9 @@ static bool find(enum secret_role role, const char *expected, const char *file, 
                  struct found *out)
 {
     struct secret_request request = {.role = role, .origin = HERE, .expected_origin = expected};
-    char *argv[] = {(char[]){"program"}};
     memset(out, 0, sizeof(*out));
     memset(&out->link, '!', sizeof(out->link));
-    out->options = option_parse(NULL, 0, 1, argv, 0, &out->err);
-    assert_non_null(out->options);
+    out->options = read_options(NULL, 0, NULL, NULL);
     return link_find(out->options, &request, file, secret, &out->link, &out->err);
 }
 

@@ -10,7 +10,7 @@
 
 #include "app/option.h"
 #include "app/option_parts.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 static const struct option_row rows[] = {
     {.name = "source",
@@ -63,9 +63,7 @@ static int enter(void **state)
 {
     static const char *const names[] = {"FERRY_SOURCE", "FERRY_SOURCE_RATE", "FERRY_LEASE",
                                         "FERRY_JOB",    "FERRY_EXACT",       "FERRY_OTHER"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        unsetenv(names[i]);
-    }
+    unset_variables(names, ARRAY_LEN(names));
     return temp_dir_enter(state);
 }
 

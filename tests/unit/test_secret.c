@@ -8,7 +8,7 @@
 
 #include "app/secret.h"
 #include "net/http.h"
-#include "support/temp_dir.h"
+#include "support/option_fixture.h"
 
 #define HERE  "http://127.0.0.1:8000"
 #define CLOUD "https://api.trychroma.com:443"
@@ -43,15 +43,8 @@ struct found {
 
 static int enter(void **state)
 {
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        unsetenv(variables[i]);
-    }
+    unset_variables(variables, ARRAY_LEN(variables));
     return temp_dir_enter(state);
-}
-
-static void set(const char *variable, const char *value)
-{
-    assert_int_equal(value != NULL ? setenv(variable, value, 1) : unsetenv(variable), 0);
 }
 
 static bool find(enum secret_role role, const char *origin, const char *expected_origin,
@@ -59,11 +52,9 @@ static bool find(enum secret_role role, const char *origin, const char *expected
 {
     struct secret_request request = {
         .role = role, .origin = origin, .expected_origin = expected_origin};
-    char *argv[] = {(char[]){"program"}};
     memset(out, 0, sizeof(*out));
     memset(out->header, '!', sizeof(out->header));
-    struct option_set *options = option_parse(NULL, 0, 1, argv, 0, &out->err);
-    assert_non_null(options);
+    struct option_set *options = read_options(NULL, 0, NULL, NULL);
     bool ok = secret_find(options, &request, out->header, out->style, &out->err);
     option_free(options);
     return ok;
@@ -101,10 +92,10 @@ static void without_any_variable_there_is_no_secret(void **state)
 static void each_role_has_its_own_token(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "for-source");
+    set_variable("FERRY_SOURCE_TOKEN", "for-source");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "x-chroma-token");
     check(SECRET_TARGET, HERE, HERE, "", "none");
-    set("FERRY_TARGET_TOKEN", "for-target");
+    set_variable("FERRY_TARGET_TOKEN", "for-target");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: for-source", "x-chroma-token");
     check(SECRET_TARGET, HERE, HERE, "X-Chroma-Token: for-target", "x-chroma-token");
 }
@@ -118,7 +109,7 @@ static void a_token_goes_to_its_own_origin_only(void **state)
                                          CLOUD,
                                          ""};
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "hunter2");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2");
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         check(SECRET_SOURCE, others[i], HERE, "", "none");
         check(SECRET_SOURCE, HERE, others[i], "", "none");
@@ -129,9 +120,9 @@ static void a_token_goes_to_its_own_origin_only(void **state)
 static void a_secret_for_another_server_is_not_even_looked_at(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "two\nlines");
-    set("FERRY_SOURCE_TOKEN_FILE", "/there/is/no/such/file");
-    set("FERRY_SOURCE_AUTH", "nonsense");
+    set_variable("FERRY_SOURCE_TOKEN", "two\nlines");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "/there/is/no/such/file");
+    set_variable("FERRY_SOURCE_AUTH", "nonsense");
     check(SECRET_SOURCE, CLOUD, HERE, "", "none");
 }
 
@@ -149,16 +140,16 @@ static void styles_decide_the_header(void **state)
         {"x:\xff\xfe\xfb?>", "Authorization: Basic eDr//vs/Pg=="},
     };
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "abc.def-_~+/=");
-    set("FERRY_SOURCE_AUTH", "x-chroma-token");
+    set_variable("FERRY_SOURCE_TOKEN", "abc.def-_~+/=");
+    set_variable("FERRY_SOURCE_AUTH", "x-chroma-token");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "x-chroma-token");
-    set("FERRY_SOURCE_AUTH", "x-chroma-token");
+    set_variable("FERRY_SOURCE_AUTH", "x-chroma-token");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: abc.def-_~+/=", "x-chroma-token");
-    set("FERRY_SOURCE_AUTH", "bearer");
+    set_variable("FERRY_SOURCE_AUTH", "bearer");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer abc.def-_~+/=", "bearer");
-    set("FERRY_SOURCE_AUTH", "basic");
+    set_variable("FERRY_SOURCE_AUTH", "basic");
     for (size_t i = 0; i < ARRAY_LEN(basic); i++) {
-        set("FERRY_SOURCE_TOKEN", basic[i].token);
+        set_variable("FERRY_SOURCE_TOKEN", basic[i].token);
         check(SECRET_SOURCE, HERE, HERE, basic[i].header, "basic");
     }
 }
@@ -166,11 +157,11 @@ static void styles_decide_the_header(void **state)
 static void none_sends_nothing_whatever_else_is_set(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_AUTH", "none");
-    set("FERRY_SOURCE_TOKEN", "two\nlines");
-    set("FERRY_SOURCE_USER", "me");
-    set("CHROMA_API_KEY", "key");
-    set("CHROMA_HOST", HERE);
+    set_variable("FERRY_SOURCE_AUTH", "none");
+    set_variable("FERRY_SOURCE_TOKEN", "two\nlines");
+    set_variable("FERRY_SOURCE_USER", "me");
+    set_variable("CHROMA_API_KEY", "key");
+    set_variable("CHROMA_HOST", HERE);
     check(SECRET_SOURCE, HERE, HERE, "", "none");
     unsetenv("FERRY_SOURCE_AUTH");
     unsetenv("FERRY_SOURCE_TOKEN");
@@ -181,17 +172,17 @@ static void none_sends_nothing_whatever_else_is_set(void **state)
 static void user_and_password_mean_basic(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_USER", "user");
-    set("FERRY_SOURCE_PASSWORD", "password");
+    set_variable("FERRY_SOURCE_USER", "user");
+    set_variable("FERRY_SOURCE_PASSWORD", "password");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
     check(SECRET_TARGET, HERE, HERE, "", "none");
     check(SECRET_SOURCE, CLOUD, HERE, "", "none");
-    set("FERRY_SOURCE_AUTH", "basic");
+    set_variable("FERRY_SOURCE_AUTH", "basic");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
-    set("FERRY_SOURCE_PASSWORD", "pass:word ");
+    set_variable("FERRY_SOURCE_PASSWORD", "pass:word ");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzOndvcmQg", "basic");
     unsetenv("FERRY_SOURCE_PASSWORD");
-    set("FERRY_SOURCE_PASSWORD_FILE", "password");
+    set_variable("FERRY_SOURCE_PASSWORD_FILE", "password");
     temp_dir_write_text("password", "password\n");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Basic dXNlcjpwYXNzd29yZA==", "basic");
 }
@@ -199,27 +190,27 @@ static void user_and_password_mean_basic(void **state)
 static void a_login_that_could_mean_two_things_is_refused(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_USER", "user");
+    set_variable("FERRY_SOURCE_USER", "user");
     check_refused("FERRY_SOURCE_USER is set without FERRY_SOURCE_PASSWORD or "
                   "FERRY_SOURCE_PASSWORD_FILE");
-    set("FERRY_SOURCE_PASSWORD", "hunter2");
-    set("FERRY_SOURCE_PASSWORD_FILE", "password");
+    set_variable("FERRY_SOURCE_PASSWORD", "hunter2");
+    set_variable("FERRY_SOURCE_PASSWORD_FILE", "password");
     check_refused("FERRY_SOURCE_PASSWORD and FERRY_SOURCE_PASSWORD_FILE are both set: unset one");
-    set("FERRY_SOURCE_PASSWORD", "");
+    set_variable("FERRY_SOURCE_PASSWORD", "");
     temp_dir_write_text("password", "\n");
     unsetenv("FERRY_SOURCE_PASSWORD");
     check_refused("FERRY_SOURCE_PASSWORD_FILE: password is empty");
     unsetenv("FERRY_SOURCE_PASSWORD_FILE");
-    set("FERRY_SOURCE_PASSWORD", "hunter2\n");
+    set_variable("FERRY_SOURCE_PASSWORD", "hunter2\n");
     check_refused("FERRY_SOURCE_PASSWORD holds a line break or another control character");
-    set("FERRY_SOURCE_PASSWORD", "hunter2");
-    set("FERRY_SOURCE_AUTH", "bearer");
+    set_variable("FERRY_SOURCE_PASSWORD", "hunter2");
+    set_variable("FERRY_SOURCE_AUTH", "bearer");
     check_refused("FERRY_SOURCE_USER is set, but FERRY_SOURCE_AUTH is not basic: change one");
     unsetenv("FERRY_SOURCE_AUTH");
-    set("FERRY_SOURCE_USER", "us:er");
+    set_variable("FERRY_SOURCE_USER", "us:er");
     check_refused("FERRY_SOURCE_USER holds a colon: no user name has one");
-    set("FERRY_SOURCE_USER", "user");
-    set("FERRY_SOURCE_TOKEN", "hunter2");
+    set_variable("FERRY_SOURCE_USER", "user");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2");
     check_refused("FERRY_SOURCE_TOKEN and FERRY_SOURCE_USER are both set: unset one");
     unsetenv("FERRY_SOURCE_TOKEN");
     unsetenv("FERRY_SOURCE_USER");
@@ -229,15 +220,15 @@ static void a_login_that_could_mean_two_things_is_refused(void **state)
 static void an_unknown_style_is_refused_without_repeating_it(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "a");
-    set("FERRY_SOURCE_AUTH", "hunter2");
+    set_variable("FERRY_SOURCE_TOKEN", "a");
+    set_variable("FERRY_SOURCE_AUTH", "hunter2");
     check_refused("FERRY_SOURCE_AUTH must be none, x-chroma-token, bearer or basic");
 }
 
 static void a_token_may_stand_in_a_file(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "token");
     temp_dir_write_text("token", "from-file\n");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: from-file", "x-chroma-token");
     temp_dir_write_text("token", "replaced\r\n\n");
@@ -250,11 +241,11 @@ static void a_file_that_holds_no_token_is_refused(void **state)
 {
     static char large[8193];
     (void)state;
-    set("FERRY_SOURCE_TOKEN_FILE", "none");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "none");
     check_refused("FERRY_SOURCE_TOKEN_FILE: there is no file none");
-    set("FERRY_SOURCE_TOKEN_FILE", ".");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", ".");
     check_refused("FERRY_SOURCE_TOKEN_FILE: there is no file .");
-    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "token");
     temp_dir_write_text("token", "\n");
     check_refused("FERRY_SOURCE_TOKEN_FILE: token is empty");
     temp_dir_write_text("token", "hunter2\nhunter2\n");
@@ -274,19 +265,19 @@ static void a_token_that_could_break_the_header_is_refused(void **state)
                                          "hunter2\x7f"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
-        set("FERRY_SOURCE_TOKEN", tokens[i]);
-        set("FERRY_SOURCE_AUTH", "x-chroma-token");
+        set_variable("FERRY_SOURCE_TOKEN", tokens[i]);
+        set_variable("FERRY_SOURCE_AUTH", "x-chroma-token");
         check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
-        set("FERRY_SOURCE_AUTH", "basic");
+        set_variable("FERRY_SOURCE_AUTH", "basic");
         check_refused("FERRY_SOURCE_TOKEN holds a line break or another control character");
     }
-    set("FERRY_SOURCE_AUTH", "bearer");
-    set("FERRY_SOURCE_TOKEN", "hunter2 hunter2");
+    set_variable("FERRY_SOURCE_AUTH", "bearer");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2 hunter2");
     check_refused("FERRY_SOURCE_TOKEN holds a space or a character beyond ASCII");
-    set("FERRY_SOURCE_TOKEN", "hunter2\xc3\xbc");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2\xc3\xbc");
     check_refused("FERRY_SOURCE_TOKEN holds a space or a character beyond ASCII");
-    set("FERRY_SOURCE_AUTH", "basic");
-    set("FERRY_SOURCE_TOKEN", "hunter2");
+    set_variable("FERRY_SOURCE_AUTH", "basic");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2");
     check_refused("FERRY_SOURCE_TOKEN must read user:password for basic authentication");
 }
 
@@ -297,12 +288,12 @@ static void a_header_fits_or_is_refused(void **state)
     (void)state;
     memset(token, 'x', sizeof(token));
     token[511 - strlen("X-Chroma-Token: ")] = '\0';
-    set("FERRY_SOURCE_TOKEN", token);
+    set_variable("FERRY_SOURCE_TOKEN", token);
     assert_true(find(SECRET_SOURCE, HERE, HERE, &found));
     assert_int_equal(strlen(found.header), 511);
     token[511 - strlen("X-Chroma-Token: ")] = 'x';
     token[512 - strlen("X-Chroma-Token: ")] = '\0';
-    set("FERRY_SOURCE_TOKEN", token);
+    set_variable("FERRY_SOURCE_TOKEN", token);
     check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
 }
 
@@ -312,23 +303,23 @@ static void a_token_beyond_the_ceiling_is_refused(void **state)
     (void)state;
     memset(token, 'x', sizeof(token));
     token[sizeof(token) - 1] = '\0';
-    set("FERRY_SOURCE_TOKEN", token);
+    set_variable("FERRY_SOURCE_TOKEN", token);
     check_refused("FERRY_SOURCE_TOKEN is longer than 8192 bytes");
     token[8192] = '\0';
     token[0] = ':';
-    set("FERRY_SOURCE_TOKEN", token);
+    set_variable("FERRY_SOURCE_TOKEN", token);
     check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
-    set("FERRY_SOURCE_AUTH", "basic");
+    set_variable("FERRY_SOURCE_AUTH", "basic");
     check_refused("FERRY_SOURCE_TOKEN is too long: its header line may have 511 bytes");
 }
 
 static void token_and_file_together_are_refused(void **state)
 {
     (void)state;
-    set("FERRY_SOURCE_TOKEN", "hunter2");
-    set("FERRY_SOURCE_TOKEN_FILE", "token");
+    set_variable("FERRY_SOURCE_TOKEN", "hunter2");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "token");
     check_refused("FERRY_SOURCE_TOKEN and FERRY_SOURCE_TOKEN_FILE are both set: unset one");
-    set("FERRY_SOURCE_TOKEN_FILE", "");
+    set_variable("FERRY_SOURCE_TOKEN_FILE", "");
     check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: hunter2", "x-chroma-token");
 }
 
@@ -342,7 +333,7 @@ static void secrets_may_stand_in_the_env_file(void **state)
 static void the_chroma_key_goes_to_chroma_cloud(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_API_KEY", "ck-1");
     check(SECRET_SOURCE, CLOUD, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
     check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
     check(SECRET_TARGET, HERE, HERE, "", "none");
@@ -368,9 +359,9 @@ static const struct {
 static void the_chroma_key_goes_to_the_host_beside_it(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_API_KEY", "ck-1");
     for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
-        set("CHROMA_HOST", hosts[i].host);
+        set_variable("CHROMA_HOST", hosts[i].host);
         check(SECRET_TARGET, hosts[i].origin, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
         check(SECRET_TARGET, "http://elsewhere.example:80", NULL, "", "none");
         check(SECRET_TARGET, CLOUD, NULL, "X-Chroma-Token: ck-1", "x-chroma-token");
@@ -398,9 +389,9 @@ static void the_chroma_key_goes_nowhere_when_the_host_is_malformed(void **state)
     static const char *const origins[] = {"http://chroma.example:80", "https://chroma.example:443",
                                           "http://:80", "https://[::1:443"};
     (void)state;
-    set("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_API_KEY", "ck-1");
     for (size_t i = 0; i < ARRAY_LEN(malformed); i++) {
-        set("CHROMA_HOST", malformed[i]);
+        set_variable("CHROMA_HOST", malformed[i]);
         for (size_t j = 0; j < ARRAY_LEN(origins); j++) {
             check(SECRET_TARGET, origins[j], NULL, "", "none");
         }
@@ -410,9 +401,9 @@ static void the_chroma_key_goes_nowhere_when_the_host_is_malformed(void **state)
 static void the_token_of_a_role_comes_before_the_chroma_key(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "ck-1");
-    set("FERRY_TARGET_TOKEN", "mine");
-    set("FERRY_TARGET_AUTH", "bearer");
+    set_variable("CHROMA_API_KEY", "ck-1");
+    set_variable("FERRY_TARGET_TOKEN", "mine");
+    set_variable("FERRY_TARGET_AUTH", "bearer");
     check(SECRET_TARGET, CLOUD, CLOUD, "Authorization: Bearer mine", "bearer");
     check(SECRET_TARGET, CLOUD, HERE, "X-Chroma-Token: ck-1", "x-chroma-token");
     check(SECRET_SOURCE, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
@@ -432,10 +423,10 @@ static void the_credentials_of_an_own_server_go_there_only(void **state)
         {"a:b", "X-Chroma-Token", "X-Chroma-Token: a:b", "x-chroma-token"},
     };
     (void)state;
-    set("CHROMA_HOST", HERE);
+    set_variable("CHROMA_HOST", HERE);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        set("CHROMA_CUSTOM_AUTH_CREDENTIALS", rows[i].custom);
-        set("CHROMA_AUTH_TOKEN_TRANSPORT_HEADER", rows[i].header);
+        set_variable("CHROMA_CUSTOM_AUTH_CREDENTIALS", rows[i].custom);
+        set_variable("CHROMA_AUTH_TOKEN_TRANSPORT_HEADER", rows[i].header);
         check(SECRET_TARGET, HERE, NULL, rows[i].line, rows[i].style);
         check(SECRET_SOURCE, HERE, HERE, rows[i].line, rows[i].style);
         check(SECRET_TARGET, CLOUD, CLOUD, "", "none");
@@ -447,13 +438,13 @@ static void the_credentials_of_an_own_server_go_there_only(void **state)
 static void cloud_gets_the_key_and_the_source_beside_it_the_token(void **state)
 {
     (void)state;
-    set("CHROMA_API_KEY", "ck-1");
-    set("CHROMA_TENANT", "t");
-    set("CHROMA_HOST", HERE);
-    set("CHROMA_AUTH_TOKEN", "own");
+    set_variable("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_TENANT", "t");
+    set_variable("CHROMA_HOST", HERE);
+    set_variable("CHROMA_AUTH_TOKEN", "own");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
     check(SECRET_TARGET, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
-    set("CHROMA_ENDPOINT", "https://cloud.example");
+    set_variable("CHROMA_ENDPOINT", "https://cloud.example");
     check(SECRET_TARGET, "https://cloud.example:443", NULL, "X-Chroma-Token: ck-1",
           "x-chroma-token");
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
@@ -462,11 +453,11 @@ static void cloud_gets_the_key_and_the_source_beside_it_the_token(void **state)
 static void credentials_without_a_server_go_nowhere(void **state)
 {
     (void)state;
-    set("CHROMA_AUTH_TOKEN", "own");
+    set_variable("CHROMA_AUTH_TOKEN", "own");
     check(SECRET_TARGET, HERE, HERE, "", "none");
     check(SECRET_TARGET, "http://localhost:8000", NULL, "", "none");
-    set("CHROMA_HOST", HERE);
-    set("CHROMA_CLIENT_TYPE", "ephemeral");
+    set_variable("CHROMA_HOST", HERE);
+    set_variable("CHROMA_CLIENT_TYPE", "ephemeral");
     check(SECRET_TARGET, HERE, HERE, "", "none");
 }
 

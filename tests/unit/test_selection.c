@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
 #include "producer/selection.h"
+#include "support/option_fixture.h"
 
 static const struct option_row rows[] = {
     {.name = "sample", .type = OPTION_NUMBER, .min = 1, .max = 1000},
@@ -24,13 +24,9 @@ static const struct option_row rows[] = {
 
 static void check(const char *expected, const char *first, const char *second)
 {
-    const char *argv[] = {"migrate", first, second};
     struct selection selection;
     struct error err = {0};
-    struct option_set *options =
-        option_parse(rows, ARRAY_LEN(rows), 1 + (first != NULL) + (second != NULL),
-                     (char *const *)(uintptr_t)argv, 0, &err);
-    assert_non_null(options);
+    struct option_set *options = read_options(rows, ARRAY_LEN(rows), first, second);
     if (selection_read(&selection, options, 0x100000007, &err)) {
         assert_string_equal(selection.text, expected);
         assert_int_equal(selection.is_part, strcmp(expected, "all") != 0);
