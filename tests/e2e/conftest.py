@@ -3,7 +3,7 @@
 import pytest
 
 from ferry import Ferry
-from fixtures import addresses, living, pytest_configure, pytest_runtest_makereport  # noqa: F401
+from fixtures import addresses, living, pytest_configure, pytest_runtest_makereport, score  # noqa: F401
 
 
 @pytest.fixture(scope="session")

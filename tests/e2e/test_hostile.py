@@ -136,7 +136,7 @@ def test_the_rows_are_as_if_they_had_not_been(attack):
     assert attack.ferry.sql("SELECT * FROM ferry.rejects") == []
 
 
-def test_all_poison_is_in_the_dead_letters_as_it_came(attack):
+def test_all_poison_is_in_the_dead_letters_as_it_came(attack, score):
     fates = attack.fates()
     places = {"%s/%d/%d" % ((attack.ferry.topic.name,) + place): one for place, one in fates.items()}
     letters = {letter.key.decode(): letter for letter in attack.letters}
@@ -145,6 +145,12 @@ def test_all_poison_is_in_the_dead_letters_as_it_came(attack):
     counts = {fate: sum(1 for _, one in places.values() if one == fate) for fate in
               (hostile.POISON, hostile.EITHER, hostile.STALE, hostile.FOREIGN, hostile.COPY)}
     print(counts, len(letters))
+    strange = sum(verb != "upsert" for verb, _, _ in attack.upserts) + len(attack.upserts) - RECORDS // BATCH
+    score(21, "%d hostile messages, %d of %d that are poison in the dead letters, %d others there, %d writes that nobody wanted, consumer %s"
+          % (len(places), len(must & set(letters)), len(must), len(set(letters) - must - may), strange,
+             "ended with %s" % attack.consumer_status if attack.was_alive else "crashed"),
+          "0 crashes, 0 writes, all in the dead letters",
+          attack.was_alive and strange == 0 and must <= set(letters) <= must | may)
     assert must - set(letters) == set() and set(letters) - must - may == set()
     assert len(places) == COUNT and counts[hostile.POISON] > COUNT / 3
     for place, letter in letters.items():

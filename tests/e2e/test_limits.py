@@ -141,10 +141,14 @@ def test_a_dry_run_is_told_to_people_too(world):
     untouched(world)
 
 
-def test_bad_records_are_rejected_before_they_are_published(world):
+def test_bad_records_are_rejected_before_they_are_published(world, score):
     world.setup()
     world.consumers()
     done = world.migrate(source=world.front.url, **CLOUD)
+    job, named = world.job(), {name: row["reason"] for name, row in rejects(world).items()}
+    score(12, "beyond the target's limits: %d of %d records verified, %d rejected, %d of them with the right reason" % (
+        job["verified"], job["planned"], job["rejected"], len(set(named.items()) & set(world.bad.items()))),
+        "exactly 40 rejects with their reason, 11960 verified", job["verified"] == 11960 and named == world.bad)
     assert done.status == REJECTS, done.err
     assert "11960 of 12000 records verified" in done.out
     found = rejects(world)

@@ -171,13 +171,17 @@ def look_at_rejects(ferry, cloud, bad):
     assert max(cost) <= MOST, collections.Counter(cost)
 
 
-def test_40_bad_records_of_8_kinds_among_12000_are_named_and_go_when_repaired(ferry):
+def test_40_bad_records_of_8_kinds_among_12000_are_named_and_go_when_repaired(ferry, score):
     dice = random.Random(20)
     bad = fill(ferry, 12_000, dict(zip(dice.sample(range(12_000), 40), KINDS * 5)))
     ferry.setup()
     with Cloud(ferry.target.url) as cloud:
         ferry.consumers()
         done = ferry.migrate(target=cloud.url, seconds=240)
+        job, named = ferry.job(), {name for name, row in rejects(ferry).items() if row["message"]}
+        score(12, "refused by the target: %d of %d records verified, %d rejected, %d of them with the target's reason" % (
+            job["verified"], job["planned"], job["rejected"], len(named)), "exactly 40 rejects with their reason, 11960 verified",
+            (job["planned"], job["verified"], job["rejected"]) == (12_000, 11_960, 40) and named == set(bad))
         assert done.status == REJECTS, done.err
         look_at_rejects(ferry, cloud, bad)
         cloud.has_quotas = False  # more was bought; the others are mended at the source

@@ -2,8 +2,6 @@
 
 import contextlib
 import itertools
-import json
-import os
 import pathlib
 import sys
 
@@ -11,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import world as world_module  # noqa: E402
-from fixtures import addresses, living, pytest_configure, pytest_runtest_makereport  # noqa: E402, F401
+from fixtures import addresses, living, pytest_configure, pytest_runtest_makereport, score  # noqa: E402, F401
 from own_postgres import OwnPostgres  # noqa: E402
 
 
@@ -67,17 +65,3 @@ def module_world(services, tmp_path_factory, request):
     name = request.module.__name__
     with living("module_world", world_module.World(services, tmp_path_factory.mktemp(name), name)) as made:
         yield made
-
-
-@pytest.fixture
-def score(request):
-    """score(line=5, figure="10 kills, 0 lost", target="0 lost", passed=True): a line of the scorecard. Say it before the
-    assertion that depends on it."""
-    def write(line, figure, target, passed):
-        entry = {"line": line, "test": request.node.name, "figure": figure, "target": target, "passed": bool(passed)}
-        print("scorecard %(line)d: %(figure)s (target: %(target)s)" % entry)
-        path = os.environ.get("FERRY_SCORES")
-        if path:
-            with open(path, "a") as scores:
-                scores.write(json.dumps(entry) + "\n")
-    return write
