@@ -59,19 +59,27 @@ BEGIN
 END
 $$;
 
--- P2, one piece of a listing; an id that comes twice is kept once. Returns how many were new.
-CREATE FUNCTION ferry.plan_add(p_job bigint, p_collection integer, p_epoch bigint, p_side text, p_first bigint, p_ids bytea[])
+-- One piece of a listing, numbered from p_first on; an id that comes twice is kept once. Returns how many were new.
+CREATE FUNCTION ferry.stage_ids(p_job bigint, p_collection integer, p_side text, p_first bigint, p_ids bytea[])
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_new bigint;
 BEGIN
-    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
     INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
         SELECT p_job, p_collection, p_side::"char", p_first + ord - 1, id
         FROM unnest(p_ids) WITH ORDINALITY AS u (id, ord) ORDER BY ord
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_new = ROW_COUNT;
     RETURN v_new;
+END
+$$;
+
+-- P2, one piece of a listing.
+CREATE FUNCTION ferry.plan_add(p_job bigint, p_collection integer, p_epoch bigint, p_side text, p_first bigint, p_ids bytea[])
+RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    RETURN ferry.stage_ids(p_job, p_collection, p_side, p_first, p_ids);
 END
 $$;
 

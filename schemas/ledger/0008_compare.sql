@@ -3,8 +3,6 @@
 -- The end's listings, side 'e' (target) and 'd' (source), staged like the plan's.
 CREATE FUNCTION ferry.finish_add(p_worker uuid, p_job bigint, p_collection integer, p_side text, p_first bigint, p_ids bytea[])
 RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    v_new bigint;
 BEGIN
     PERFORM FROM ferry.jobs WHERE job_id = p_job AND finish_owner = p_worker AND state = 'running' FOR NO KEY UPDATE;
     IF NOT FOUND OR p_side NOT IN ('e', 'd') THEN
@@ -13,12 +11,7 @@ BEGIN
     IF p_first = 0 THEN
         DELETE FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = p_side::"char";
     END IF;
-    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
-        SELECT p_job, p_collection, p_side::"char", p_first + ord - 1, id
-        FROM unnest(p_ids) WITH ORDINALITY AS u (id, ord) ORDER BY ord
-        ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_new = ROW_COUNT;
-    RETURN v_new;
+    RETURN ferry.stage_ids(p_job, p_collection, p_side, p_first, p_ids);
 END
 $$;
 

@@ -376,6 +376,7 @@ COMMENT ON FUNCTION ferry.submit(jsonb) IS 'Makes a job for collection pairs, or
 COMMENT ON FUNCTION ferry.lease_of(uuid) IS 'The lease that a worker uses, as its row shows';
 COMMENT ON FUNCTION ferry.plan_take(uuid,bigint,integer,interval) IS 'P1: takes the plan lease, discarding an older partial plan';
 COMMENT ON FUNCTION ferry.plan_check(bigint,integer,bigint) IS 'Raises when the plan belongs to another producer by now';
+COMMENT ON FUNCTION ferry.stage_ids(bigint,integer,text,bigint,bytea[]) IS 'Stages one piece of a listing, of the plan or of the end; answers how many ids were new';
 COMMENT ON FUNCTION ferry.plan_add(bigint,integer,bigint,text,bigint,bytea[]) IS 'P2: stages one piece of a listing; answers how many ids were new';
 COMMENT ON FUNCTION ferry.plan_select(bigint,integer,bigint) IS 'P2: drops the source ids that a rehearsal leaves out; answers how many are left';
 COMMENT ON FUNCTION ferry.plan_prior(bigint,integer,bigint) IS 'P2: stages what earlier jobs of the pair have verified';
