@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/limits.h"
 #include "net/chroma_call.h"
 #include "net/chroma_internal.h"
 
@@ -39,10 +37,7 @@ struct http_request *chroma_preflight(struct chroma *chroma, chroma_limits_fn *f
     call->finish = finish_preflight;
     call->fn.limits = fn;
     chroma_call_preflight(call);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
+    return chroma_call_ask(call, err);
 }
 
 static void finish_collection(struct chroma_call *call, const struct http_answer *answer,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "net/chroma_internal.h"
 
@@ -111,4 +112,12 @@ struct http_request *chroma_call_send(struct chroma_call *call, struct http_call
         chroma_call_free(call);
     }
     return sent;
+}
+
+struct http_request *chroma_call_ask(struct chroma_call *call, struct error *err)
+{
+    return chroma_call_send(
+        call,
+        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
+        err);
 }

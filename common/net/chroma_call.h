@@ -53,5 +53,7 @@ void chroma_call_finish_answer(struct chroma_call *call, const struct http_answe
  * happens. */
 struct http_request *chroma_call_send(struct chroma_call *call, struct http_call request,
                                       struct error *err);
+/* The same for a GET that any server answers at once: it has LIMIT_CONNECT_MS. */
+struct http_request *chroma_call_ask(struct chroma_call *call, struct error *err);
 
 #endif

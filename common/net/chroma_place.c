@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/limits.h"
 #include "format/json_write.h"
 #include "net/chroma_call.h"
 #include "net/chroma_internal.h"
@@ -24,10 +22,7 @@ static struct http_request *look(struct chroma *chroma, bool is_database, chroma
     call->finish = chroma_call_finish_done;
     call->fn.done = fn;
     chroma_call_place(call, is_database);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
+    return chroma_call_ask(call, err);
 }
 
 struct http_request *chroma_look_tenant(struct chroma *chroma, chroma_done_fn *fn, void *ctx,
@@ -60,10 +55,7 @@ struct http_request *chroma_list_databases(struct chroma *chroma, uint64_t offse
     call->fn.answer = fn;
     chroma_call_places(call, true);
     chroma_call_add_page(call, offset, limit);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
+    return chroma_call_ask(call, err);
 }
 
 static struct http_request *create(struct chroma *chroma, bool is_database, chroma_done_fn *fn,
@@ -170,8 +162,5 @@ struct http_request *chroma_ask_identity(struct chroma *chroma, chroma_identity_
     call->finish = finish_identity;
     call->fn.identity = fn;
     chroma_call_identity(call);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
+    return chroma_call_ask(call, err);
 }

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/limits.h"
 #include "base/number.h"
 #include "net/chroma_call.h"
 #include "net/chroma_internal.h"
@@ -57,10 +55,7 @@ struct http_request *chroma_ask_version(struct chroma *chroma, enum chroma_api a
     call->finish = finish_version;
     call->fn.version = fn;
     chroma_call_version(call, api);
-    return chroma_call_send(
-        call,
-        (struct http_call){.method = "GET", .deadline_ms = clock_boottime_ms() + LIMIT_CONNECT_MS},
-        err);
+    return chroma_call_ask(call, err);
 }
 
 static bool take_part(const char **text, uint32_t *out)
