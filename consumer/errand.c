@@ -62,3 +62,19 @@ void errand_end(struct errand *errand)
     free(errand->records);
     free(errand);
 }
+
+void errand_tell(struct errand *errand, enum delivery_event_kind kind, const char *step,
+                 const struct error *err)
+{
+    struct consumer *consumer = errand->consumer;
+    struct delivery_event event = {.kind = kind,
+                                   .slot = errand->slot,
+                                   .error = err->kind,
+                                   .retry_after_ms = err->retry_after_ms};
+
+    errand_end(errand);
+    if (event.error != ERROR_NONE) {
+        consumer_note_failure(consumer, event.slot, step, err);
+    }
+    consumer_tell(consumer, &event);
+}

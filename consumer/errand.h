@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "consumer/delivery.h"
 #include "net/http.h"
 
 struct consumer;
@@ -40,5 +41,8 @@ void errand_extend(struct errand *errand);
 void errand_abandon(struct consumer *consumer, size_t slot);
 /* In the callback: frees it, and takes it off its slot. */
 void errand_end(struct errand *errand);
+/* The same for one whose answer is no more than its error: the slot hears of that, and a failure of this step is noted. */
+void errand_tell(struct errand *errand, enum delivery_event_kind kind, const char *step,
+                 const struct error *err);
 
 #endif

@@ -5,21 +5,6 @@
 #include "consumer/consumer.h"
 #include "consumer/errand.h"
 
-static void end_with(struct errand *errand, const struct error *err)
-{
-    struct consumer *consumer = errand->consumer;
-    struct delivery_event event = {.kind = EVENT_KNOCK,
-                                   .slot = errand->slot,
-                                   .error = err->kind,
-                                   .retry_after_ms = err->retry_after_ms};
-
-    errand_end(errand);
-    if (event.error != ERROR_NONE) {
-        consumer_note_failure(consumer, event.slot, "knock", err);
-    }
-    consumer_tell(consumer, &event);
-}
-
 static void on_answered(void *ctx, const struct chroma_limits *limits, const struct error *err)
 {
     struct errand *errand = ctx;
@@ -29,7 +14,7 @@ static void on_answered(void *ctx, const struct chroma_limits *limits, const str
     if (errand->is_abandoned) {
         errand_end(errand);
     } else {
-        end_with(errand, err);
+        errand_tell(errand, EVENT_KNOCK, "knock", err);
     }
 }
 
@@ -49,7 +34,7 @@ void knock_start(struct consumer *consumer, size_t slot)
     errand->started_ms = clock_boottime_ms();
     errand->request = chroma_preflight(&target->chroma, on_answered, errand, &err);
     if (errand->request == NULL) {
-        end_with(errand, &err);
+        errand_tell(errand, EVENT_KNOCK, "knock", &err);
         return;
     }
     errand_extend(errand);

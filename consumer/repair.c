@@ -102,21 +102,6 @@ void repair_flush(struct consumer *consumer)
 
 /* ---- deleting ---- */
 
-static void end_with(struct errand *errand, const struct error *err)
-{
-    struct consumer *consumer = errand->consumer;
-    struct delivery_event event = {.kind = EVENT_DELETE,
-                                   .slot = errand->slot,
-                                   .error = err->kind,
-                                   .retry_after_ms = err->retry_after_ms};
-
-    errand_end(errand);
-    if (event.error != ERROR_NONE) {
-        consumer_note_failure(consumer, event.slot, "delete", err);
-    }
-    consumer_tell(consumer, &event);
-}
-
 static void on_deleted(void *ctx, const struct error *err)
 {
     struct errand *errand = ctx;
@@ -125,7 +110,7 @@ static void on_deleted(void *ctx, const struct error *err)
     if (errand->is_abandoned) {
         errand_end(errand);
     } else {
-        end_with(errand, err);
+        errand_tell(errand, EVENT_DELETE, "delete", err);
     }
 }
 
@@ -148,6 +133,6 @@ void repair_delete(struct consumer *consumer, size_t slot)
                                         errand_deadline_ms(errand), on_deleted, errand, &err);
     }
     if (errand->request == NULL) {
-        end_with(errand, &err);
+        errand_tell(errand, EVENT_DELETE, "delete", &err);
     }
 }
