@@ -173,6 +173,24 @@ static void a_migration_that_fails_is_rolled_back_and_named(void **state)
     must_run(pg, three, 2);
 }
 
+/* Drives `pg` until it is in a pg_sleep(); `second` looks. */
+static void drive_into_sleep(struct pg *pg, struct pg *second, const char *pid)
+{
+    int64_t end_ms = clock_boottime_ms() + PATIENCE_MS;
+    struct answer sleeping = {0};
+    char sql[160];
+
+    snprintf(sql, sizeof sql,
+             "SELECT 1 AS v FROM pg_stat_activity WHERE pid = %.10s AND wait_event = 'PgSleep'",
+             pid);
+    while (sleeping.row_count == 0) {
+        assert_true(clock_boottime_ms() < end_ms);
+        drive_for(pg, 20);
+        sleeping = ask(second, sql);
+        assert_string_equal(sleeping.err.message, "");
+    }
+}
+
 static void a_lost_connection_leaves_nothing_half_done(void **state)
 {
     struct pg *pg = *state;
@@ -186,7 +204,7 @@ static void a_lost_connection_leaves_nothing_half_done(void **state)
     must(second, "SELECT 1 AS v");
     slow[1].sql = TABLE("second") "SELECT pg_sleep(10);";
     assert_true(migrate_run_list(pg, slow, take_outcome, &outcome, &err));
-    drive_for(pg, 500);
+    drive_into_sleep(pg, second, pid.text);
     snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%.10s, 5000) AS v", pid.text);
     must_say(second, sql, "t");
     pg_free(second);

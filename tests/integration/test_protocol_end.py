@@ -181,7 +181,7 @@ def not_open(state):
 
 @pytest.mark.parametrize("condition", [
     *(not_open(state) for state in OPEN),
-    "UPDATE ferry.batches SET quiet_until = now() + interval '1 s' WHERE batch_no = 2",
+    "UPDATE ferry.batches SET quiet_until = now() + interval '1 minute' WHERE batch_no = 2",
     "UPDATE ferry.job_collections SET plan_complete_at = NULL",
     "UPDATE ferry.job_collections SET n_planned = n_planned + 1",
     "UPDATE ferry.batches SET state = 'superseded' WHERE batch_no = 2",

@@ -81,7 +81,7 @@ def test_whoever_meets_a_step_under_way_waits_and_is_told_at_once(ledger, produc
         begin = time.monotonic()
         assert not ledger.take_plan(ledger.worker(), job)["is_mine"]
         assert not ledger.submit()["job_state"] == "running"
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4.5, "nobody waits for the lock as long as it may be waited for"
     other.close()
 
 

@@ -129,7 +129,10 @@ def test_workers_that_do_everything_at_once_never_deadlock(ledger, together, pro
     print("seed", seed)
     ledger.run("UPDATE ferry.batches SET lease_until = NULL")
     end = time.monotonic() + 6
-    refused = collections.Counter()
+    refused, all_steps = collections.Counter(), collections.Counter()
+
+    def too_few():
+        return len(all_steps) < 13 or min(all_steps.values()) <= 5
 
     def work(one, number):
         rng, worker = random.Random(seed + number), workers[number]
@@ -231,11 +234,12 @@ def test_workers_that_do_everything_at_once_never_deadlock(ledger, together, pro
 
         kinds = [produce] * 4 + [report] * 2 + [intake] * 4 + [finish] * 4 + [repair, renew] * 2 + [give_up, split, release, park,
                                                                                          sweep, die, rule]
-        while time.monotonic() < end:
+        while time.monotonic() < end or (too_few() and time.monotonic() < end + 60):
             step = rng.choice(kinds)
             try:
                 step()
                 steps[step.__name__] += 1
+                all_steps[step.__name__] += 1
             except psycopg.errors.DeadlockDetected as error:
                 raise AssertionError("deadlock in %s (seed %d): %s" % (step.__name__, seed, error))
             except psycopg.Error as error:
