@@ -81,6 +81,7 @@ class Answer:
 
 class Proxy(HttpListener):
     def __init__(self, upstream="", handler=lambda request, forward: forward(request), host="127.0.0.1", tls=None, idle=None):
+        """idle: seconds that a connection may be silent after an answer before it is closed without a word."""
         self.handler = handler
         self.early = None   # called with the request and its length before its body is read: an Answer, then close; or None
         self.requests = []  # (verb or path, status)
@@ -108,9 +109,16 @@ class Proxy(HttpListener):
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-            timeout = idle  # seconds that a connection may be silent before it is closed without a word
 
             def serve(self):
+                self.connection.settimeout(None)  # a request is under way, however slowly it comes
+                try:
+                    self.answer()
+                finally:
+                    if self.connection.fileno() >= 0:
+                        self.connection.settimeout(idle)
+
+            def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 request = Request(self.command, self.path, dict(self.headers), b"")
                 request.connection = self.connection

@@ -57,13 +57,14 @@ def test_after_a_cancel_the_next_job_waits_for_what_is_on_its_way(ready):
         held.wait()
         cancelled = ready.producer("cancel", "given-up", "--no-wait")
         assert cancelled.status == DONE, cancelled.err
+        there = ready.target_ids()
+        following = ready.start_migrate(batch_records=20)  # now, for what is on its way is waited for only as long as it may be
+        wait_for(lambda: "waits for requests of job given-up, which was cancelled" in following.err, what="it waits")
         assert migrate.wait(30) == NEEDS_PERSON and "job given-up was cancelled; what is verified stays" in migrate.err
         verified, sent = [ready.sql("SELECT %s AS n FROM ferry.job_hold('given-up')" % name)[0]["n"] for name in ("verified", "sent")]
         assert ("nothing is undone: at the target are %d verified records of it, and possibly %d that were sent and not verified"
                 % (verified, sent)) in cancelled.out and sent > 0
-        assert len(ready.target_ids()) <= verified + sent
-        following = ready.start_migrate(batch_records=20)
-        wait_for(lambda: "waits for requests of job given-up, which was cancelled" in following.err, what="it waits")
+        assert len(there) <= verified + sent
         held.gate.open()
         assert following.wait() == DONE, following.err
     assert last_line(following.out) == "%d of %d records verified" % (RECORDS, RECORDS)

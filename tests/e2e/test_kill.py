@@ -43,7 +43,7 @@ class Held:
         self.proxy.__exit__()
 
     def wait(self):
-        wait_for(lambda: self.gate.waiting, 60, "a held %s" % self.verb)
+        wait_for(lambda: self.gate.waiting, 120, "a held %s" % self.verb)
 
 
 def finished(ferry, process, records, job=None):
@@ -189,19 +189,26 @@ def test_a_producer_stopped_in_the_middle_says_how_to_go_on(ready, signum):
 
 # --- several of each -------------------------------------------------------------------------------------------------
 
+def workers(ferry):
+    return ferry.sql("SELECT count(DISTINCT pid) AS n FROM ferry.worker_status")[0]["n"]
+
+
 def test_two_producers_and_two_consumers_share_one_job(ferry):
     ferry.fill(1200)
     ferry.setup()
     ferry.consumers(2)
-    producers = [ferry.start_migrate(batch_records=10) for _ in range(2)]
+    with Held(ferry.source.url, "get", first=1) as held:  # the listing; no record is read before all four are there
+        producers = [ferry.start_migrate(source=held.proxy.url, batch_records=10) for _ in range(2)]
+        held.wait()
+        wait_for(lambda: workers(ferry) == 4, what="two of each")
+        held.gate.open()
+        for producer in producers:
+            producer.status = producer.wait()
     for producer in producers:
-        producer.status = producer.wait()
         assert producer.status == DONE, producer.err
         assert last_line(producer.out) == "1200 of 1200 records verified"
     assert len(ferry.jobs()) == 1
     assert ferry.assert_equal().target_count == 1200
-    owners = ferry.sql("SELECT count(DISTINCT pid) AS n FROM ferry.worker_status")[0]["n"]
-    assert owners == 4
     assert all((row["exports"], row["deliveries"]) == (1, 1) for row in ferry.batches())
     assert ferry.topic.count() == len(ferry.batches()) == 120
 

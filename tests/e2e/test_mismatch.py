@@ -1,6 +1,7 @@
 """A target that does not keep what it was given, on every attempt: the job fails, and the record is named."""
 
 import re
+import threading
 
 import pytest
 
@@ -88,12 +89,14 @@ def test_a_write_that_arrives_late_is_found_before_the_end(ferry):
     """The answer of an upsert is lost, so that nobody knows whether it is still on its way: it comes after the batch was verified."""
     ferry.fill(RECORDS)
     ferry.setup()
-    lost = []
+    lost, arrived = [], threading.Event()
 
     def handle(request, forward):
         if request.verb == "upsert" and WRONG in request.json()["ids"] and not lost:
             lost.append(1)
             raise Drop()
+        if request.verb == "get" and WRONG in (request.json().get("ids") or []) and ferry.job()["verified"] == RECORDS:
+            assert arrived.wait(60)  # the producer's reading before the end: not before there is something to be found
         return forward(request)
     with Proxy(ferry.target.url, handle) as proxy:
         ferry.consumers()
@@ -103,6 +106,7 @@ def test_a_write_that_arrives_late_is_found_before_the_end(ferry):
         assert doubted["state"] == "verified" and migrate.alive
         target = ferry.target.collection(ferry.name)
         ferry.target.records(target, "update", {"ids": [WRONG], "documents": ["what an older request held"]})
+        arrived.set()
         assert migrate.wait() == DONE, migrate.err
     assert lost
     assert last_line(migrate.out) == "90 of 90 records verified"

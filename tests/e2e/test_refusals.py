@@ -305,7 +305,7 @@ def test_a_job_is_not_drained_into_the_rejects(ferry):
     bad = fill(ferry, 1_000, dict(zip(dice.sample(range(1_000), 40), KINDS * 5)))
     ferry.setup()
     with Cloud(ferry.target.url) as cloud:
-        ferry.consumers()
+        ferry.consumers(env={"FERRY_WRITE_LIMIT": "1"})  # so that few are in its hands when it is blocked
         done = ferry.migrate(target=cloud.url, batch_records=50, job="poor")
         assert done.status == NEEDS_PERSON, done.err
         assert "of 1000 records were rejected, more than the 20 allowed" in last_line(done.err)
