@@ -43,18 +43,13 @@ void checkup_fail(struct checkup *checkup, const char *area, const char *name, c
 
 enum exit_code checkup_exit_code(const struct checkup *checkup)
 {
-    static const enum exit_code first_wins[] = {
-        EXIT_BUG,         EXIT_USAGE,    EXIT_UNAVAILABLE, EXIT_NEEDS_PERSON,
-        EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_REJECTS};
-    for (size_t i = 0; i < ARRAY_LEN(first_wins); i++) {
-        for (size_t j = 0; j < checkup->count; j++) {
-            if (checkup->findings[j].state == CHECK_FAIL &&
-                checkup->findings[j].code == first_wins[i]) {
-                return first_wins[i];
-            }
+    enum exit_code code = EXIT_DONE;
+    for (size_t i = 0; i < checkup->count; i++) {
+        if (checkup->findings[i].state == CHECK_FAIL) {
+            code = exit_code_worse(code, checkup->findings[i].code);
         }
     }
-    return EXIT_DONE;
+    return code;
 }
 
 size_t checkup_number(const struct checkup *checkup, enum check_state state)

@@ -178,7 +178,7 @@ static bool keep(struct choice *choice, const struct choice_place *place, const 
     }
     if (choice->count == LIMIT_JOB_COLLECTIONS) {
         return error_set(err, ERROR_USAGE,
-                         "more than %u collections are to be moved: one job takes no more, choose "
+                         "more than %u collections are chosen: one run takes no more, choose "
                          "fewer by --collection, --exclude or --map",
                          LIMIT_JOB_COLLECTIONS);
     }

@@ -75,7 +75,7 @@ bool choice_matches(const char *pattern, const char *text);
 /* A collection that is there; kept when it is chosen. The place's names are whole, never NULL; they are copied. */
 MUST_CHECK bool choice_offer(struct choice *choice, const struct choice_place *place,
                              const char *name, struct error *err);
-/* All have been offered. ERROR_USAGE or ERROR_NOT_FOUND: something that was named matches nothing, nothing is left to move, two
+/* All have been offered. ERROR_USAGE or ERROR_NOT_FOUND: something that was named matches nothing, nothing is left, two
  * go to one, or a name that was made is none that a Chroma takes. */
 MUST_CHECK bool choice_close(struct choice *choice, struct error *err);
 /* What a job of many collections is named after: "all", or the first pattern without its stars. */

@@ -23,7 +23,7 @@ static bool check_all_matched(const struct choice *choice, struct error *err)
         }
     }
     if (choice->count == 0) {
-        return error_set(err, ERROR_NOT_FOUND, "there is no collection to move%s",
+        return error_set(err, ERROR_NOT_FOUND, "no collection is chosen%s",
                          choice->exclude_count > 0 ? ": --exclude leaves none" : "");
     }
     return true;

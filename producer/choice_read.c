@@ -166,7 +166,7 @@ static bool check_together(const struct choice *choice, struct error *err)
     }
     if (wish->is_all && choice->name_count > 0) {
         return error_set(err, ERROR_USAGE,
-                         "--all moves every collection, --collection only those it names: choose "
+                         "--all takes every collection, --collection only those it names: choose "
                          "one");
     }
     if (wish->target_name != NULL && !choice_is_single(choice)) {

@@ -1,6 +1,6 @@
 /*
- * ferry-producer verify: are two collections equal, now? Opens both ends, compares, tells. Needs neither the ledger nor the
- * bus, and reads only.
+ * ferry-producer verify: are two collections equal, now, or all that a migrate would move with the same options? Finds the pairs,
+ * compares, tells. Needs neither the ledger nor the bus, and reads only.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,10 +9,18 @@
 
 #include "app/exit_code.h"
 #include "base/number.h"
+#include "producer/mapping.h"
 #include "producer/options.h"
-#include "producer/verify.h"
+#include "producer/verify_many.h"
+#include "producer/verify_pair.h"
 
 #define SAY_EVERY_MS 2000
+
+struct verifying {
+    struct verify verify;
+    struct job job; /* no more than its sides and pairs */
+    struct mapping mapping;
+};
 
 static bool read_min_recall(const char *text, double *out, struct error *err)
 {
@@ -51,71 +59,23 @@ static bool read_settings(const struct option_set *options, struct verify_settin
            (!out->is_sampled || verify_sample_parse(out->sample_text, &out->sample, err));
 }
 
-static bool open_side(struct verify *v, enum verify_which which, const char *role, const char *name,
-                      struct error *err)
-{
-    struct side *side = &v->sides[which];
-    bool found = false;
-    if (!side_resolve(side, &v->rt, name, &found, err)) {
-        return false;
-    }
-    return found ||
-           error_set(err, ERROR_NOT_FOUND, "%s %s: collection \"%s\" does not exist in %s/%s", role,
-                     side->chroma.address.base, name, side->chroma.tenant, side->chroma.database);
-}
-
-/* A copied data folder keeps its UUIDs, so they alone do not make it the same collection. */
-static bool check_two(const struct verify *v, struct error *err)
-{
-    const struct side *a = &v->sides[VERIFY_SOURCE];
-    const struct side *b = &v->sides[VERIFY_TARGET];
-    if (!uuid_equal(&a->collection.uuid, &b->collection.uuid)) {
-        return true;
-    }
-    if (strcmp(a->chroma.address.base, b->chroma.address.base) == 0) {
-        return error_set(err, ERROR_USAGE,
-                         "source and target are the same collection, \"%s\" of %s",
-                         a->collection.name, a->chroma.address.base);
-    }
-    fprintf(stderr,
-            "verify: both collections have the UUID %s: equality means something only if these are "
-            "two servers\n",
-            a->collection.uuid.text);
-    return true;
-}
-
-static bool open_sides(struct verify *v, const struct option_set *options, struct error *err)
-{
-    const char *name = option_text(options, "collection");
-    const char *target_name = option_text(options, "target-collection");
-    return side_open(&v->sides[VERIFY_SOURCE], &v->rt, "source", NULL, NULL, NULL, err) &&
-           side_open(&v->sides[VERIFY_TARGET], &v->rt, "target", NULL, NULL, NULL, err) &&
-           open_side(v, VERIFY_SOURCE, "source", name, err) &&
-           open_side(v, VERIFY_TARGET, "target", target_name != NULL ? target_name : name, err) &&
-           check_two(v, err);
-}
-
 static void on_say(void *ctx)
 {
     verify_say_progress(ctx, clock_boottime_ms());
 }
 
-static enum exit_code conclude(const struct verify *v)
+/* Asks one thing after the other, so that the first that is wrong is what is said. */
+static bool run_one(struct verify *v, struct job *job, struct mapping *mapping,
+                    enum exit_code *code, struct error *err)
 {
-    bool is_fine = verify_report_differences(&v->report) == 0 && verify_is_same_shape(v) &&
-                   verify_is_recall_enough(v);
-    return is_fine ? EXIT_DONE : EXIT_MISMATCH;
-}
-
-static bool run(struct verify *v, const struct option_set *options, enum exit_code *code,
-                struct error *err)
-{
-    v->started_ms = clock_boottime_ms();
-    if (!read_settings(options, &v->settings, err) ||
-        !runtime_open_without_ledger(&v->rt, options, "producer", err) ||
-        !open_sides(v, options, err) ||
+    const struct option_set *options = v->rt.options;
+    const struct pair *pair = &job->pairs[0];
+    verify_pair_begin(v, job, 0);
+    if (!verify_pair_find(v, VERIFY_SOURCE, pair, 0, NULL, err) ||
+        !mapping_place(mapping, job, &v->rt, err) ||
+        !verify_pair_find(v, VERIFY_TARGET, pair, 0, NULL, err) || !verify_pair_are_two(v, err) ||
         !verify_report_open(&v->report, option_text(options, "combined"), err) ||
-        !loop_every(v->rt.loop, SAY_EVERY_MS, on_say, v, err) || !verify_compare(v, err)) {
+        !verify_compare(v, err)) {
         return false;
     }
     bool lines_are_out = v->report.is_stdout;
@@ -127,36 +87,56 @@ static bool run(struct verify *v, const struct option_set *options, enum exit_co
     } else if (!verify_tell_json(v, stdout, err)) {
         return false;
     }
-    *code = conclude(v);
+    *code = verify_pair_is_fine(v) ? EXIT_DONE : EXIT_MISMATCH;
     return true;
 }
 
-static void end(struct verify *v)
+static bool run(struct verifying *verifying, const struct option_set *options, enum exit_code *code,
+                struct error *err)
 {
-    runtime_close(&v->rt);
-    for (int which = 0; which < VERIFY_SIDES; which++) {
-        verify_spool_close(&v->ids[which]);
-        side_close(&v->sides[which]);
+    struct verify *v = &verifying->verify;
+    struct job *job = &verifying->job;
+    struct mapping *mapping = &verifying->mapping;
+    v->started_ms = clock_boottime_ms();
+    if (!mapping_read(mapping, options, err) || !read_settings(options, &v->settings, err) ||
+        !runtime_open_without_ledger(&v->rt, options, "producer", err) ||
+        !side_open(&job->source, &v->rt, "source", NULL, NULL, NULL, err) ||
+        !side_open(&job->target, &v->rt, "target", NULL, NULL, NULL, err) ||
+        !mapping_find(mapping, job, &v->rt, err) ||
+        !loop_every(v->rt.loop, SAY_EVERY_MS, on_say, v, err)) {
+        return false;
     }
-    verify_queries_deinit(&v->queries);
+    if (job->pair_count == 1) {
+        return run_one(v, job, mapping, code, err);
+    }
+    return mapping_place(mapping, job, &v->rt, err) && verify_many(v, job, code, err);
+}
+
+static void end(struct verifying *verifying)
+{
+    struct verify *v = &verifying->verify;
+    runtime_close(&v->rt);
+    verify_pair_end(v);
     verify_report_deinit(&v->report);
-    free(v);
+    mapping_close(&verifying->mapping);
+    job_close(&verifying->job);
+    free(verifying);
 }
 
 int command_verify(const struct option_set *options)
 {
     struct error err = {0};
-    enum exit_code code = EXIT_BUG;
-    struct verify *v = calloc(1, sizeof *v);
-    if (v == NULL) {
+    enum exit_code code = EXIT_DONE;
+    struct verifying *verifying = calloc(1, sizeof *verifying);
+    if (verifying == NULL) {
         fprintf(stderr, "ferry-producer verify: out of memory\n");
         return EXIT_BUG;
     }
-    v->rt.stop.fd = -1;
-    bool ok = run(v, options, &code, &err);
-    end(v);
+    verifying->verify.rt.stop.fd = -1;
+    bool ok = run(verifying, options, &code, &err);
+    end(verifying);
     if (!ok) {
-        code = exit_code_for(&err);
+        code = exit_code_worse(exit_code_for(&err), code);
         fprintf(stderr, "ferry-producer verify: %s\n",
                 err.kind == ERROR_CANCELLED ? "interrupted: the comparison is not complete; run it "
                                               "again, it begins anew"

@@ -42,15 +42,15 @@
         ROW_TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, group_,             \
                  "its name at the target, if another")
 
-/* Which collections, and where to: choice.h. */
-#define CHOICE                                                                                     \
+/* Which collections, and where to: choice.h. what_: of a collection, "to move". */
+#define CHOICE(what_)                                                                              \
     {.name = "collection",                                                                         \
      .short_name = 'c',                                                                            \
      .env = "FERRY_COLLECTION",                                                                    \
      .type = OPTION_LIST,                                                                          \
      .placeholder = "NAME,…",                                                                      \
      .group = "Collections",                                                                       \
-     .help = "collection to move; several by commas, or given several times; * and ? stand for "   \
+     .help = "collection " what_ "; several by commas, or given several times; * and ? stand for " \
              "any characters, any one"},                                                           \
         ROW_FLAG("all", NULL, "Collections", "every collection of the source's database"),         \
         LIST("exclude", "FERRY_EXCLUDE", "NAME,…", "Collections",                                  \
@@ -58,7 +58,7 @@
         LIST("map", "FERRY_MAP", "FROM=TO,…", "Collections",                                       \
              "where collections go: [[TENANT/]DATABASE/]NAME=[[TENANT/]DATABASE/]NAME, the * of "  \
              "the right is what that of the left stood for; the first that fits decides. Without " \
-             "--collection and --all it also says which are moved"),                               \
+             "--collection and --all it also says which ones"),                                    \
         ROW_TEXT("target-prefix", "FERRY_TARGET_PREFIX", "TEXT", NULL, "Collections",              \
                  "put before every name at the target"),                                           \
         ROW_TEXT("target-collection", "FERRY_TARGET_COLLECTION", "NAME", NULL, "Collections",      \

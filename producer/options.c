@@ -86,7 +86,7 @@ static const struct option_row migrate_rows[] = {
              "make the target's tenant when there is none of that name"),
     ROW_FLAG("create-database", "FERRY_CREATE_DATABASE", "Target",
              "make the target's database when there is none of that name"),
-    CHOICE,
+    CHOICE("to move"),
     ROW_TEXT("job", NULL, "NAME", NULL, "Job",
              "name of the job, else COLLECTION-YYYYMMDD-N, or all-YYYYMMDD-N"),
     ROW_FLAG("queue", "FERRY_QUEUE", "Job",
@@ -189,7 +189,7 @@ static const struct option_row verify_rows[] = {
     READING("requests to each side at a time"),
     ROW_URL("target", "FERRY_TARGET", true, "Target", "the Chroma that is checked; only read"),
     TARGET_PLACE,
-    ROWS_COLLECTION(true, "Comparison", "collection to compare"),
+    CHOICE("to compare"),
     ROW_TEXT(
         "sample", NULL, "P%|N", NULL, "Comparison",
         "compare the content of so many records only, chosen at random; ids are always compared "
@@ -221,7 +221,8 @@ static const struct option_row verify_rows[] = {
         "combined", NULL, "FILE", NULL, "Output",
         "one line per id: = equal, - missing at the target, + extra at the target, * different, "
         "! could not be compared; - is standard output, the summary then goes to standard error"),
-    ROW_JSON("Output", "the result as one JSON object, for programs"),
+    ROW_JSON("Output",
+             "the result as one JSON object, for programs; of several collections an array"),
 };
 
 #define PG_ENVIRONMENT ENVIRONMENT_PG ENVIRONMENT_LOG
@@ -313,23 +314,33 @@ const struct command commands[] = {
       PG_ENVIRONMENT},
      command_status},
     {"verify",
-     "compare two collections now, record by record",
+     "compare collections now, record by record",
      verify_rows,
      ARRAY_LEN(verify_rows),
      0,
-     {"ferry-producer verify --source URL --target URL --collection NAME [options]",
+     {"ferry-producer verify --source URL --target URL --collection NAME | --all | --map FROM=TO "
+      "[options]",
       "Reads both collections and compares ids and content, by the rules of delivery: ends with 0 "
       "when they are equal and with 5 when they are not. Needs neither Kafka nor the ledger, "
       "writes to neither server, and takes no more memory for many records than for few; lists of "
-      "ids go to an unlinked file in TMPDIR.",
+      "ids go to an unlinked file in TMPDIR. Several collections, chosen as for migrate, are "
+      "compared one after the other, and a summary names those that are not equal. One that the "
+      "target does not have is a difference; one that cannot be compared keeps no other one from "
+      "it, and the worst of all is the exit status.",
       "  ferry-producer verify --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
       "docs --combined docs.txt\n"
       "  ferry-producer verify --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
       "docs --sample 5% --queries 100 --json\n"
+      "  ferry-producer verify --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 \\\n"
+      "      --map 'default_tenant/*/*=acme/*/*'\n"
       "\nLines of --combined:\n"
       "  An id with control or line separating characters, or that begins with a double quote,\n"
       "  is written as a JSON string: a line whose third character is \" is to be decoded.\n"
-      "  With --sample, ids that both sides have and that are not in the sample have no line.\n",
+      "  With --sample, ids that both sides have and that are not in the sample have no line.\n"
+      "  Of several collections, a line \"# SOURCE -> TARGET\" stands before those of each; "
+      "another\n"
+      "  one with # follows where the target has no such collection, or the comparison broke "
+      "off.\n",
       TOKEN_ENVIRONMENT "  TMPDIR   where the lists of ids are kept (/tmp)\n" ENVIRONMENT_LOG},
      command_verify},
     {.name = NULL},

@@ -9,7 +9,7 @@ static const struct option_row collections_rows[] = {
     SOURCE_PLACE,
     ROW_URL("target", "FERRY_TARGET", false, "Target", "the same of the target"),
     TARGET_PLACE,
-    CHOICE,
+    CHOICE("to move"),
     ROW_JSON("Output", "one JSON array, for programs"),
 };
 

@@ -1,10 +1,13 @@
 /*
- * One run of ferry-producer verify: two collections read side by side and compared. Neither ledger nor bus; nothing is
- * written to a server. command_verify.c opens and ends it, verify_compare.c walks, verify_tell.c tells.
+ * One run of ferry-producer verify: two collections read side by side and compared, or one such pair after the other.
+ * Neither ledger nor bus; nothing is written to a server. command_verify.c opens and ends it, verify_pair.c finds the two
+ * collections and verify_many.c goes from pair to pair, verify_compare.c walks, verify_tell.c tells.
  */
 #ifndef PRODUCER_VERIFY_H
 #define PRODUCER_VERIFY_H
 
+#include "app/exit_code.h"
+#include "producer/job.h"
 #include "producer/verify_queries.h"
 #include "producer/verify_report.h"
 #include "producer/verify_sample.h"
@@ -28,10 +31,16 @@ struct verify_progress { /* one line every two seconds */
     int64_t started_ms;
 };
 
+#define VERIFY_WHERE 4096 /* room for two places, escaped */
+
 struct verify { /* on the heap: callbacks point into it */
     struct runtime rt;
-    struct side sides[VERIFY_SIDES];
     struct verify_settings settings;
+    /* of the pair under way; verify_pair_begin */
+    size_t number, of; /* which pair; of 1: the only one */
+    char where
+        [VERIFY_WHERE]; /* of several: "TENANT/DATABASE/NAME -> TENANT/DATABASE/NAME", one line; else "" */
+    struct side sides[VERIFY_SIDES];
     struct verify_spool ids[VERIFY_SIDES]; /* as listed at the start */
     enum space space;                      /* that vectors are compared by */
     uint64_t sampled;                      /* source ids whose content is compared */
@@ -56,6 +65,9 @@ bool verify_is_recall_enough(const struct verify *verify);
 /* The result, for people or as one JSON object. */
 void verify_tell(const struct verify *verify, FILE *out);
 MUST_CHECK bool verify_tell_json(const struct verify *verify, FILE *out, struct error *err);
+/* In place of that, of a pair that was not compared to the end. is_absent: because the target has no such collection. */
+MUST_CHECK bool verify_tell_json_why(const struct pair *pair, bool is_absent, const char *why,
+                                     enum exit_code code, FILE *out, struct error *err);
 void verify_say_progress(const struct verify *verify, int64_t now_ms); /* on stderr */
 
 #endif

@@ -116,18 +116,35 @@ static bool fail(const struct verify_report *report, int code, struct error *err
     return false;
 }
 
-static bool write_line(struct verify_report *report, enum verify_mark mark, struct span id,
+/* Frees the line. */
+static bool put_line(const struct verify_report *report, struct buf *line, struct error *err)
+{
+    bool ok = buf_check(line, "a line", err);
+    if (ok && fwrite(line->ptr, line->len, 1, report->file) != 1) {
+        ok = fail(report, errno, err);
+    }
+    buf_deinit(line);
+    return ok;
+}
+
+static bool write_line(const struct verify_report *report, enum verify_mark mark, struct span id,
                        struct error *err)
 {
     struct buf line;
     buf_init(&line, LINE_BYTES + 8);
     verify_write_line(&line, mark, id);
-    bool ok = buf_check(&line, "a line", err);
-    if (ok && fwrite(line.ptr, line.len, 1, report->file) != 1) {
-        ok = fail(report, errno, err);
+    return put_line(report, &line, err);
+}
+
+bool verify_report_remark(struct verify_report *report, const char *text, struct error *err)
+{
+    struct buf line;
+    if (report->file == NULL) {
+        return true;
     }
-    buf_deinit(&line);
-    return ok;
+    buf_init(&line, LINE_BYTES);
+    buf_printf(&line, "# %s\n", text);
+    return put_line(report, &line, err);
 }
 
 static void remember(struct verify_report *report, enum verify_mark mark, struct span id,
@@ -167,14 +184,20 @@ bool verify_report_finish(struct verify_report *report, struct error *err)
     return ok || fail(report, code, err);
 }
 
-void verify_report_deinit(struct verify_report *report)
+void verify_report_next(struct verify_report *report)
 {
-    struct error ignored = {0};
-    (void)!verify_report_finish(report, &ignored);
     for (size_t i = 0; i < report->shown_count; i++) {
         buf_deinit(&report->shown[i].id);
     }
     report->shown_count = 0;
+    memset(report->counts, 0, sizeof report->counts);
+}
+
+void verify_report_deinit(struct verify_report *report)
+{
+    struct error ignored = {0};
+    (void)!verify_report_finish(report, &ignored);
+    verify_report_next(report);
 }
 
 uint64_t verify_report_differences(const struct verify_report *report)

@@ -5,7 +5,7 @@
  * A line is a mark, a space and the id:  = equal   - missing at the target   + extra at the target   * differs
  * ! could not be compared. An id that would not stay on its line, or could be taken for the other form (control or line
  * separating characters, a double quote as its first byte), stands there as a JSON string, so a line whose third byte is
- * a double quote is always to be decoded.
+ * a double quote is always to be decoded. Of several collections, a line "# SOURCE -> TARGET" stands before those of each.
  */
 #ifndef PRODUCER_VERIFY_REPORT_H
 #define PRODUCER_VERIFY_REPORT_H
@@ -49,6 +49,11 @@ MUST_CHECK bool verify_report_open(struct verify_report *report, const char *pat
 MUST_CHECK bool verify_report_id(struct verify_report *report, enum verify_mark mark,
                                  struct span id, const char *field, const char *detail,
                                  struct error *err);
+/* A line "# TEXT" for what follows, or about what came before it; text is one line. */
+MUST_CHECK bool verify_report_remark(struct verify_report *report, const char *text,
+                                     struct error *err);
+/* The next collection: what was found is forgotten, the file goes on. */
+void verify_report_next(struct verify_report *report);
 /* Ends the file: ERROR_IO when not all of it could be written. */
 MUST_CHECK bool verify_report_finish(struct verify_report *report, struct error *err);
 void verify_report_deinit(struct verify_report *report);

@@ -32,7 +32,11 @@ void verify_say_progress(const struct verify *v, int64_t now_ms)
     if (p->doing == NULL) {
         return;
     }
-    fprintf(stderr, "verify: %" PRIu64, p->done);
+    fputs("verify: ", stderr);
+    if (v->of > 1) {
+        fprintf(stderr, "%zu of %zu, %s: ", v->number, v->of, v->where);
+    }
+    fprintf(stderr, "%" PRIu64, p->done);
     if (p->total > 0) {
         fprintf(stderr, " of %" PRIu64, p->total);
     }

@@ -19,17 +19,23 @@ static void write_text(struct buf *out, const char *name, struct span text)
     buf_deinit(&valid);
 }
 
+static void write_place(struct buf *out, enum verify_which which, const struct chroma *chroma,
+                        const char *collection)
+{
+    buf_printf(out, "\"%s\":{", NAMES[which]);
+    write_text(out, "url", span_from_str(chroma->address.base));
+    buf_append_byte(out, ',');
+    write_text(out, "tenant", span_from_str(chroma->tenant));
+    buf_append_byte(out, ',');
+    write_text(out, "database", span_from_str(chroma->database));
+    buf_append_byte(out, ',');
+    write_text(out, "collection", span_from_str(collection));
+}
+
 static void write_side(struct buf *out, const struct verify *v, enum verify_which which)
 {
     const struct side *side = &v->sides[which];
-    buf_printf(out, "\"%s\":{", NAMES[which]);
-    write_text(out, "url", span_from_str(side->chroma.address.base));
-    buf_append_byte(out, ',');
-    write_text(out, "tenant", span_from_str(side->chroma.tenant));
-    buf_append_byte(out, ',');
-    write_text(out, "database", span_from_str(side->chroma.database));
-    buf_append_byte(out, ',');
-    write_text(out, "collection", span_from_str(side->collection.name));
+    write_place(out, which, &side->chroma, side->collection.name);
     buf_printf(out, ",\"uuid\":\"%s\",\"records\":%" PRIu64 ",\"space\":\"%s\",\"dimension\":%u},",
                side->collection.uuid.text, v->ids[which].count, space_name(side->collection.space),
                side->collection.dimension);
@@ -95,6 +101,16 @@ static void write_queries(struct buf *out, const struct verify *v)
     buf_printf(out, ",\"recall_is_enough\":%s},", verify_is_recall_enough(v) ? "true" : "false");
 }
 
+static bool put(struct buf *json, FILE *out, struct error *err)
+{
+    bool ok = buf_check(json, "the result", err);
+    if (ok) {
+        (void)fwrite(json->ptr, json->len, 1, out);
+    }
+    buf_deinit(json);
+    return ok;
+}
+
 bool verify_tell_json(const struct verify *v, FILE *out, struct error *err)
 {
     struct buf json;
@@ -115,10 +131,21 @@ bool verify_tell_json(const struct verify *v, FILE *out, struct error *err)
     write_queries(&json, v);
     write_findings(&json, v);
     buf_printf(&json, "\"elapsed_ms\":%" PRId64 "}\n", clock_boottime_ms() - v->started_ms);
-    bool ok = buf_check(&json, "the result", err);
-    if (ok) {
-        (void)fwrite(json.ptr, json.len, 1, out);
-    }
-    buf_deinit(&json);
-    return ok;
+    return put(&json, out, err);
+}
+
+/* Whether they are equal is not known, but for a target that is not there. */
+bool verify_tell_json_why(const struct pair *pair, bool is_absent, const char *why,
+                          enum exit_code code, FILE *out, struct error *err)
+{
+    struct buf json;
+    buf_init(&json, JSON_BYTES);
+    buf_printf(&json, "{\"equal\":%s,", is_absent ? "false" : "null");
+    write_text(&json, "not_compared", span_from_str(why));
+    buf_printf(&json, ",\"exit_code\":%d,", (int)code);
+    write_place(&json, VERIFY_SOURCE, &pair->source.chroma, pair->collection);
+    buf_append_str(&json, "},");
+    write_place(&json, VERIFY_TARGET, &pair->target.chroma, pair->target_name);
+    buf_append_str(&json, "}}\n");
+    return put(&json, out, err);
 }

@@ -1,6 +1,8 @@
 /* The table from error kinds to exit codes, and its text for --help. Who exits is main() alone. */
 #include "app/exit_code.h"
 
+#include <stddef.h>
+
 enum exit_code exit_code_for(const struct error *err)
 {
     switch (err->kind) { /* no default: the compiler asks about a new kind */
@@ -31,6 +33,19 @@ enum exit_code exit_code_for(const struct error *err)
         break;
     }
     return EXIT_BUG;
+}
+
+enum exit_code exit_code_worse(enum exit_code a, enum exit_code b)
+{
+    static const enum exit_code first_wins[] = {
+        EXIT_BUG,         EXIT_USAGE,    EXIT_UNAVAILABLE, EXIT_NEEDS_PERSON,
+        EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_REJECTS};
+    for (size_t i = 0; i < ARRAY_LEN(first_wins); i++) {
+        if (a == first_wins[i] || b == first_wins[i]) {
+            return first_wins[i];
+        }
+    }
+    return EXIT_DONE;
 }
 
 const char *exit_code_help(void)

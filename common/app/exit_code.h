@@ -19,6 +19,8 @@ enum exit_code {
  * TIMEOUT, UNAVAILABLE, THROTTLED → 3; REJECTED, CONFLICT, TOO_LARGE, FORMAT → 4; INTEGRITY → 5; CANCELLED → 6;
  * NOMEM, LIMIT, IO, BUG → 70. */
 enum exit_code exit_code_for(const struct error *err);
+/* Of two that both fit, the one that wins. */
+enum exit_code exit_code_worse(enum exit_code a, enum exit_code b);
 const char *exit_code_help(void); /* lines for --help */
 
 #endif

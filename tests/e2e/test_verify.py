@@ -472,7 +472,7 @@ def test_refused_queries_count_as_not_found(ferry):
     (["--combined", "/no/such/folder/x"], ["/no/such/folder/x"]),
     (["--collecton", "x"], ["--collecton", "--collection"]),
     (["--target", "nonsense"], ["--target"]),
-    (["--collection", "nowhere-to-be-seen"], ["source", "nowhere-to-be-seen"]),
+    (["--collection", "nowhere-to-be-seen"], ["nowhere-to-be-seen"]),
     (["--target-collection", "nowhere-to-be-seen"], ["target", "nowhere-to-be-seen"]),
     (["--source-tenant", "nobody"], ["source"]),
 ])
@@ -482,6 +482,13 @@ def test_a_wrong_command_line_is_named(module_ferry, arguments, names):
     lines = [line for line in process.err.splitlines() if not line.startswith("Try: ")]
     assert process.status == USAGE and process.out == "" and len(lines) == 1, process.err
     assert all(name in lines[0] for name in names), lines
+
+
+def test_a_collection_that_is_not_there_is_named_with_its_server(module_ferry):
+    process = verify(module_ferry, collection="nowhere-to-be-seen")
+    assert process.status == USAGE and process.out == ""
+    assert process.err == ('ferry-producer verify: source %s: collection "nowhere-to-be-seen" does not exist in '
+                           'default_tenant/default_database\n' % module_ferry.source.url)
 
 
 def test_source_and_target_must_be_two_collections(module_ferry):

@@ -61,12 +61,27 @@ static void help_names_every_code(void **state)
     }
 }
 
+static void of_two_codes_the_one_wins_that_the_design_names_first(void **state)
+{
+    static const enum exit_code order[] = {EXIT_BUG,          EXIT_USAGE,       EXIT_UNAVAILABLE,
+                                           EXIT_NEEDS_PERSON, EXIT_INTERRUPTED, EXIT_MISMATCH,
+                                           EXIT_REJECTS,      EXIT_DONE};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        for (size_t k = i; k < ARRAY_LEN(order); k++) {
+            assert_int_equal(exit_code_worse(order[i], order[k]), order[i]);
+            assert_int_equal(exit_code_worse(order[k], order[i]), order[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_has_its_exit_code),
         cmocka_unit_test(an_error_of_no_known_kind_is_a_bug),
         cmocka_unit_test(only_no_error_ends_with_zero),
+        cmocka_unit_test(of_two_codes_the_one_wins_that_the_design_names_first),
         cmocka_unit_test(help_names_every_code),
     };
     return cmocka_run_group_tests_name("exit_code", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -70,6 +71,41 @@ static void what_is_found_is_counted_and_the_first_twenty_are_remembered(void **
     expect_text(buf_span(&report.shown[19].id), "19");
     assert_string_equal(report.shown[0].field, "uri");
     assert_string_equal(report.shown[0].detail, "why");
+    verify_report_deinit(&report);
+}
+
+static void the_next_collection_is_counted_anew_in_the_same_file(void **state)
+{
+    struct verify_report report;
+    struct error err = {0};
+    char path[] = "/tmp/ferry-report-XXXXXX";
+    char text[200] = "";
+    int fd = mkstemp(path);
+    (void)state;
+    assert_true(fd >= 0);
+    expect_ok(verify_report_open(&report, path, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        expect_ok(verify_report_remark(&report, i == 0 ? "t/d/a -> t/d/a" : "t/d/b -> t/d/b", &err),
+                  &err);
+        expect_ok(verify_report_id(&report, VERIFY_EQUAL, SPAN_LITERAL("1"), NULL, NULL, &err),
+                  &err);
+        expect_ok(verify_report_id(&report, VERIFY_EXTRA, SPAN_LITERAL("# 2"), NULL, NULL, &err),
+                  &err);
+        assert_int_equal(report.counts[VERIFY_EQUAL], 1);
+        assert_int_equal(verify_report_differences(&report), 1);
+        assert_int_equal(report.shown_count, 1);
+        verify_report_next(&report);
+        assert_int_equal(verify_report_differences(&report), 0);
+        assert_int_equal(report.shown_count, 0);
+    }
+    expect_ok(verify_report_finish(&report, &err), &err);
+    verify_report_deinit(&report);
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    assert_string_equal(text, "# t/d/a -> t/d/a\n= 1\n+ # 2\n# t/d/b -> t/d/b\n= 1\n+ # 2\n");
+    close(fd);
+    unlink(path);
+    expect_ok(verify_report_open(&report, NULL, &err), &err); /* without a file: nothing */
+    expect_ok(verify_report_remark(&report, "t/d/a -> t/d/a", &err), &err);
     verify_report_deinit(&report);
 }
 
@@ -142,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_line_is_a_mark_and_the_id),
         cmocka_unit_test(an_id_that_would_break_its_line_is_a_json_string),
         cmocka_unit_test(what_is_found_is_counted_and_the_first_twenty_are_remembered),
+        cmocka_unit_test(the_next_collection_is_counted_anew_in_the_same_file),
         cmocka_unit_test(a_file_that_cannot_be_written_is_named),
         cmocka_unit_test(ids_come_back_from_disk_as_often_as_wanted),
         cmocka_unit_test(a_folder_for_lists_that_is_not_there_is_named),
