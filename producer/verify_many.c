@@ -2,7 +2,6 @@
 #include "producer/verify_many.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/limits.h"
 #include "producer/verify_pair.h"
