@@ -131,8 +131,7 @@ static bool write_host(const char *const values[], char *out, size_t size, struc
     return true;
 }
 
-/* api.trychroma.com or a region's host. */
-static bool is_cloud_host(const char *host)
+bool chroma_environment_is_cloud(const char *host)
 {
     static const char domain[] = ".trychroma.com";
     if (!is_set(host)) {
@@ -140,7 +139,8 @@ static bool is_cloud_host(const char *host)
     }
     const char *scheme_end = strstr(host, "://");
     const char *name = scheme_end != NULL ? scheme_end + 3 : host;
-    size_t len = strcspn(name, ":/");
+    size_t len = strcspn(name, ":/?#");
+    len -= len > 0 && name[len - 1] == '.'; /* the root of all names */
     return len >= sizeof(domain) &&
            strncasecmp(name + len - (sizeof(domain) - 1), domain, sizeof(domain) - 1) == 0;
 }
@@ -191,10 +191,12 @@ static bool choose(const char *const values[], struct chroma_environment *out, s
     } else if (type[0] != '\0') {
         return error_set(err, ERROR_USAGE,
                          "CHROMA_CLIENT_TYPE must be cloud, http, persistent or ephemeral");
-    } else if (is_cloud_host(values[CHROMA_ENDPOINT]) || is_cloud_host(values[CHROMA_HOST])) {
+    } else if (chroma_environment_is_cloud(values[CHROMA_ENDPOINT]) ||
+               chroma_environment_is_cloud(values[CHROMA_HOST])) {
         out->rule = CHROMA_RULE_CLOUD;
         snprintf(out->why, sizeof out->why, "%s is Chroma Cloud's: it is the target",
-                 is_cloud_host(values[CHROMA_ENDPOINT]) ? "CHROMA_ENDPOINT" : "CHROMA_HOST");
+                 chroma_environment_is_cloud(values[CHROMA_ENDPOINT]) ? "CHROMA_ENDPOINT"
+                                                                      : "CHROMA_HOST");
     } else if (out->key != NULL && out->tenant != NULL) {
         out->rule = CHROMA_RULE_CLOUD;
         snprintf(out->why, sizeof out->why, "%s and %s are set: the target is Chroma Cloud",
@@ -212,9 +214,9 @@ static bool write_cloud_address(const char *const values[], struct chroma_enviro
                                 struct error *err)
 {
     const char *endpoint = is_set(values[CHROMA_ENDPOINT]) ? values[CHROMA_ENDPOINT] : NULL;
-    const char *host = endpoint != NULL                     ? endpoint
-                       : is_cloud_host(values[CHROMA_HOST]) ? values[CHROMA_HOST]
-                                                            : CHROMA_CLOUD_URL;
+    const char *host = endpoint != NULL                                   ? endpoint
+                       : chroma_environment_is_cloud(values[CHROMA_HOST]) ? values[CHROMA_HOST]
+                                                                          : CHROMA_CLOUD_URL;
     int written =
         snprintf(out->target, sizeof out->target, "%s%s", has_scheme(host) ? "" : "https://", host);
     if (written < 0 || (size_t)written >= sizeof out->target || strchr(host, '@') != NULL) {
@@ -234,7 +236,7 @@ static bool write_cloud(const char *const values[], struct chroma_environment *o
                         struct error *err)
 {
     static const char *const nothing[CHROMA_VARIABLES] = {NULL};
-    bool is_host = is_cloud_host(values[CHROMA_HOST]);
+    bool is_host = chroma_environment_is_cloud(values[CHROMA_HOST]);
     if (!write_cloud_address(values, out, err)) {
         return false;
     }

@@ -60,6 +60,8 @@ struct chroma_environment {
         credentials_from;
 };
 
+/* Is the host of an address, or a bare host, one of Chroma Cloud's: api.trychroma.com or a region's? NULL: no. */
+bool chroma_environment_is_cloud(const char *host);
 /* The server of one's own among them, which the credentials are for: its URL, or "". */
 const char *chroma_environment_own(const struct chroma_environment *environment);
 /* values: of each variable, NULL or "" when not set. ERROR_USAGE names the variable whose value cannot be meant. */

@@ -7,77 +7,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "app/chroma_environment.h"
 #include "app/secret_parts.h"
 #include "base/limits.h"
 
 #define HEADER_SIZE 512
 #define STYLE_SIZE  16
-
-/* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
- * that one means https. False when it is neither: then it is no server's. */
-bool secret_parse_origin(const char *host, char *out, size_t size)
-{
-    static const struct {
-        const char *scheme;
-        const char *port;
-    } known[] = {{"https://", "443"}, {"http://", "80"}};
-    size_t i = 0;
-    if (strncasecmp(host, known[1].scheme, strlen(known[1].scheme)) == 0) {
-        i = 1;
-    }
-    if (strncasecmp(host, known[i].scheme, strlen(known[i].scheme)) == 0) {
-        host += strlen(known[i].scheme);
-    }
-    size_t len = strcspn(host, "/");
-    size_t name_len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-    if (name_len == 0 || name_len > len || memchr(host, '@', len) != NULL) {
-        return false;
-    }
-    bool has_port = host[name_len] == ':';
-    int written = snprintf(out, size, "%s%.*s%s%s", known[i].scheme, (int)len, host,
-                           has_port ? "" : ":", has_port ? "" : known[i].port);
-    for (char *at = out; *at != '\0'; at++) {
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-    }
-    return written > 0 && (size_t)written < size;
-}
-
-static bool is_origin_of(const char *address, const char *origin)
-{
-    char named[300] = "";
-    return address != NULL && address[0] != '\0' &&
-           secret_parse_origin(address, named, sizeof(named)) && strcmp(named, origin) == 0;
-}
-
-/* The key is Chroma Cloud's, or the server's that the variables beside it name as the target. CHROMA_HOST without scheme
- * and port may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is the source, which gets no
- * key: it gets the credentials of a server of one's own, and Cloud does not. */
-static void find_chroma_secret(const struct option_set *options, const char *origin,
-                               struct secret *secret)
-{
-    const char *values[CHROMA_VARIABLES];
-    struct chroma_environment chroma;
-    struct error ignored = {0};
-    option_chroma_values(options, values);
-    bool is_read = chroma_environment_read(values, &chroma, &ignored);
-    bool is_host = is_read && chroma.rule != CHROMA_RULE_NONE && chroma.rule != CHROMA_RULE_LOCAL &&
-                   is_origin_of(values[CHROMA_HOST], origin) && strcmp(origin, CHROMA_CLOUD_ORIGIN);
-    bool is_own = is_read && (is_host || is_origin_of(chroma_environment_own(&chroma), origin));
-    bool is_target = is_read && (is_origin_of(chroma.target, origin) ||
-                                 (chroma.rule == CHROMA_RULE_HTTP && is_host));
-    if (is_own && chroma.credentials != NULL) {
-        secret->where = chroma_variable_names[chroma.credentials_from];
-        secret->style = secret_style_of(chroma.credentials_style);
-        buf_append_str(&secret->text, chroma.credentials);
-    } else if (chroma.key != NULL && (is_target || strcmp(origin, CHROMA_CLOUD_ORIGIN) == 0)) {
-        secret->where = chroma_variable_names[chroma.key_from];
-        secret->style = secret_default_style;
-        buf_append_str(&secret->text, chroma.key);
-    }
-}
 
 /* A token is sent as it stands: a line break in it would begin another header. */
 static bool check_text(const struct secret *secret, struct error *err)
@@ -160,7 +95,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
         goto out;
     }
     if (secret.where == NULL && secret.style->header != NULL) {
-        find_chroma_secret(options, request->origin, &secret);
+        secret_find_chroma(options, request, &secret);
     }
     if (secret.where == NULL) {
         ok = true;

@@ -20,9 +20,12 @@ struct secret {
     const struct style *style;
 };
 
-/* -- secret.c -- */
+/* -- secret_chroma.c -- */
 /* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
 bool secret_parse_origin(const char *host, char *out, size_t size);
+/* What Chroma's own variables say for a server; nothing is no error. `secret`: empty. */
+void secret_find_chroma(const struct option_set *options, const struct secret_request *request,
+                        struct secret *secret);
 /* -- secret_role.c -- */
 /* What is set for a server; nothing is no error. `secret`: empty, of the default style. */
 MUST_CHECK bool secret_find_role(const struct endpoint *from, struct secret *secret,

@@ -112,3 +112,41 @@ def test_header_lines_alone_are_credentials_too(ferry, tmp_path):
         process = ferry.migrate(env=env)
         assert process.status == DONE, process.err
     ferry.assert_equal()
+
+
+@contextlib.contextmanager
+def watched(server, seen):
+    """A server, and every header that comes to it."""
+    def handler(request, forward):
+        seen.append(json.dumps(request.headers))
+        return forward(request)
+    with Proxy(server.url, handler) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def pair(ferry):
+    """Both servers with the same records, and what each is sent: (source, its headers, target, its headers)."""
+    ferry.fill(5, arrays=False)
+    ferry.fill(5, arrays=False, server=ferry.target)
+    sources, targets = [], []
+    with watched(ferry.source, sources) as source, watched(ferry.target, targets) as target:
+        yield source, sources, target, targets
+
+
+def check_compares(ferry, source, target, env, *flags):
+    """It asks both servers, and both answer."""
+    process = ferry.producer("verify", "-c", ferry.name, "--source", source.url, "--target", target.url, *flags, env=env)
+    assert process.status == DONE, process.err
+    return process
+
+
+def test_chroma_s_key_goes_to_no_old_server(ferry, pair):
+    """An .env of the old server, with the key of Cloud in it already: two flags say what is to be done."""
+    source, sources, target, targets = pair
+    host, port = source.url[7:].split(":")
+    env = {"FERRY_SOURCE": None, "FERRY_TARGET": None, "CHROMA_API_KEY": TOKEN, "CHROMA_HOST": host, "CHROMA_PORT": port}
+    check_compares(ferry, source, target, env)
+    assert sources and targets and not any(TOKEN in text for text in sources + targets)
+    check_compares(ferry, target, source, env)  # back to the server that the variables name as the target
+    assert any(TOKEN in text for text in sources) and not any(TOKEN in text for text in targets)

@@ -10,8 +10,9 @@
 #include "net/http.h"
 #include "support/option_fixture.h"
 
-#define HERE  "http://127.0.0.1:8000"
-#define CLOUD "https://api.trychroma.com:443"
+#define HERE   "http://127.0.0.1:8000"
+#define CLOUD  "https://api.trychroma.com:443"
+#define REGION "https://europe-west1.gcp.trychroma.com:443"
 
 static const char *const variables[] = {
     "FERRY_SOURCE_TOKEN",
@@ -33,6 +34,8 @@ static const char *const variables[] = {
     "CHROMA_AUTH_TOKEN",
     "CHROMA_AUTH_TOKEN_TRANSPORT_HEADER",
     "CHROMA_CUSTOM_AUTH_CREDENTIALS",
+    "FERRY_SOURCE_CLOUD",
+    "FERRY_TARGET_CLOUD",
 };
 
 struct found {
@@ -47,6 +50,11 @@ static int enter(void **state)
     return temp_dir_enter(state);
 }
 
+static const struct option_row clouds[] = {
+    {.name = "source-cloud", .env = "FERRY_SOURCE_CLOUD", .type = OPTION_FLAG},
+    {.name = "target-cloud", .env = "FERRY_TARGET_CLOUD", .type = OPTION_FLAG},
+};
+
 static bool find(enum secret_role role, const char *origin, const char *expected_origin,
                  struct found *out)
 {
@@ -54,7 +62,7 @@ static bool find(enum secret_role role, const char *origin, const char *expected
         .role = role, .origin = origin, .expected_origin = expected_origin};
     memset(out, 0, sizeof(*out));
     memset(out->header, '!', sizeof(out->header));
-    struct option_set *options = read_options(NULL, 0, NULL, NULL);
+    struct option_set *options = read_options(clouds, ARRAY_LEN(clouds), NULL, NULL);
     bool ok = secret_find(options, &request, out->header, out->style, &out->err);
     option_free(options);
     return ok;
@@ -166,7 +174,8 @@ static void none_sends_nothing_whatever_else_is_set(void **state)
     unsetenv("FERRY_SOURCE_AUTH");
     unsetenv("FERRY_SOURCE_TOKEN");
     unsetenv("FERRY_SOURCE_USER");
-    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: key", "x-chroma-token");
+    set_variable("CHROMA_AUTH_TOKEN", "own");
+    check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
 }
 
 static void user_and_password_mean_basic(void **state)
@@ -368,6 +377,49 @@ static void the_chroma_key_goes_to_the_host_beside_it(void **state)
     }
 }
 
+/* CHROMA_HOST is the old server, and the key beside it is for Cloud: an old .env, and two flags. */
+static void a_source_gets_the_chroma_key_only_where_it_is_cloud(void **state)
+{
+    (void)state;
+    set_variable("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_HOST", HERE);
+    check(SECRET_SOURCE, HERE, HERE, "", "none");
+    check(SECRET_SOURCE, HERE, NULL, "", "none");
+    check(SECRET_SOURCE, CLOUD, CLOUD, "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_SOURCE, REGION, REGION, "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_TARGET, HERE, HERE, "X-Chroma-Token: ck-1", "x-chroma-token");
+    set_variable("FERRY_SOURCE_CLOUD", "true");
+    check(SECRET_SOURCE, HERE, HERE, "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_SOURCE, HERE, NULL, "", "none");  /* a ledger's address */
+    check(SECRET_SOURCE, HERE, CLOUD, "", "none"); /* which was said of another one */
+    check(SECRET_SOURCE, "http://other:80", "http://other:80", "", "none");
+}
+
+static void beside_another_target_the_chroma_key_goes_to_cloud_only(void **state)
+{
+    static const char *const strangers[] = {
+        "http://europe-west1.gcp.trychroma.com:80",
+        "https://europe-west1.gcp.trychroma.com:8443",
+        "https://trychroma.com:443",
+        "https://eu.nottrychroma.com:443",
+        "https://europe-west1.gcp.trychroma.com:1443",
+        "https://api.trychroma.com.evil.example:443",
+    };
+    (void)state;
+    set_variable("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_HOST", HERE);
+    set_variable("FERRY_TARGET_CLOUD", "true");
+    check(SECRET_TARGET, HERE, CLOUD, "", "none");
+    check(SECRET_TARGET, HERE, "http://other:80", "", "none");
+    check(SECRET_TARGET, "http://other:80", "http://other:80", "", "none");
+    check(SECRET_TARGET, CLOUD, "http://other:80", "X-Chroma-Token: ck-1", "x-chroma-token");
+    check(SECRET_TARGET, REGION, REGION, "X-Chroma-Token: ck-1", "x-chroma-token");
+    for (size_t i = 0; i < ARRAY_LEN(strangers); i++) {
+        check(SECRET_TARGET, strangers[i], strangers[i], "", "none");
+        check(SECRET_SOURCE, strangers[i], strangers[i], "", "none");
+    }
+}
+
 /* app cannot ask net how an address is read, so the two are held against each other here. */
 static void a_host_is_read_as_the_http_layer_reads_addresses(void **state)
 {
@@ -484,6 +536,8 @@ int main(void)
         TEST(secrets_may_stand_in_the_env_file),
         TEST(the_chroma_key_goes_to_chroma_cloud),
         TEST(the_chroma_key_goes_to_the_host_beside_it),
+        TEST(a_source_gets_the_chroma_key_only_where_it_is_cloud),
+        TEST(beside_another_target_the_chroma_key_goes_to_cloud_only),
         TEST(a_host_is_read_as_the_http_layer_reads_addresses),
         TEST(the_chroma_key_goes_nowhere_when_the_host_is_malformed),
         TEST(the_token_of_a_role_comes_before_the_chroma_key),

@@ -1,0 +1,108 @@
+/*
+ * Chroma's own variables as secrets: CHROMA_API_KEY is Chroma Cloud's, or the target's that the variables beside it name;
+ * the credentials are of the server of one's own among them, and never Chroma Cloud's.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "app/option_parts.h"
+#include "app/secret_parts.h"
+
+/* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
+ * that one means https. False when it is neither: then it is no server's. */
+bool secret_parse_origin(const char *host, char *out, size_t size)
+{
+    static const struct {
+        const char *scheme;
+        const char *port;
+    } known[] = {{"https://", "443"}, {"http://", "80"}};
+    size_t i = 0;
+    if (strncasecmp(host, known[1].scheme, strlen(known[1].scheme)) == 0) {
+        i = 1;
+    }
+    if (strncasecmp(host, known[i].scheme, strlen(known[i].scheme)) == 0) {
+        host += strlen(known[i].scheme);
+    }
+    size_t len = strcspn(host, "/");
+    size_t name_len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    if (name_len == 0 || name_len > len || memchr(host, '@', len) != NULL) {
+        return false;
+    }
+    bool has_port = host[name_len] == ':';
+    int written = snprintf(out, size, "%s%.*s%s%s", known[i].scheme, (int)len, host,
+                           has_port ? "" : ":", has_port ? "" : known[i].port);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    }
+    return written > 0 && (size_t)written < size;
+}
+
+static bool is_origin_of(const char *address, const char *origin)
+{
+    char named[300] = "";
+    return address != NULL && address[0] != '\0' &&
+           secret_parse_origin(address, named, sizeof(named)) && strcmp(named, origin) == 0;
+}
+
+/* The default port over TLS of a host of Cloud's: where a key may go whoever asks. */
+static bool is_cloud_s(const char *origin)
+{
+    size_t len = strlen(origin);
+    return strncmp(origin, "https://", 8) == 0 && len > 4 &&
+           strcmp(origin + len - 4, ":443") == 0 && chroma_environment_is_cloud(origin);
+}
+
+/* What --source-cloud says of the address beside it. */
+static bool is_said_to_be_cloud(const struct option_set *options,
+                                const struct secret_request *request)
+{
+    const char *name = request->role == SECRET_SOURCE ? "source-cloud" : "target-cloud";
+    bool is_expected =
+        request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
+    for (size_t i = 0; is_expected && i < option_count(options); i++) {
+        if (strcmp(option_at(options, i)->name, name) == 0) {
+            return options->values[i].number != 0;
+        }
+    }
+    return false;
+}
+
+/* Is this the target that Chroma's variables name, and is no other one in force? As a source it gets the key only when it is
+ * said to be Cloud: an old server is none, wherever the variables beside the key point. */
+static bool is_key_s_target(const struct option_set *options, const struct secret_request *request)
+{
+    if (request->role == SECRET_SOURCE) {
+        return is_said_to_be_cloud(options, request);
+    }
+    return request->expected_origin == NULL ||
+           strcmp(request->origin, request->expected_origin) == 0;
+}
+
+/* CHROMA_HOST without scheme and port may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is
+ * the source, which gets no key: it gets the credentials of a server of one's own, and Cloud does not. */
+void secret_find_chroma(const struct option_set *options, const struct secret_request *request,
+                        struct secret *secret)
+{
+    const char *values[CHROMA_VARIABLES];
+    struct chroma_environment chroma;
+    struct error ignored = {0};
+    const char *origin = request->origin;
+    option_chroma_values(options, values);
+    bool is_read = chroma_environment_read(values, &chroma, &ignored);
+    bool is_host = is_read && chroma.rule != CHROMA_RULE_NONE && chroma.rule != CHROMA_RULE_LOCAL &&
+                   is_origin_of(values[CHROMA_HOST], origin) && strcmp(origin, CHROMA_CLOUD_ORIGIN);
+    bool is_own = is_read && (is_host || is_origin_of(chroma_environment_own(&chroma), origin));
+    bool is_target = is_read && (is_origin_of(chroma.target, origin) ||
+                                 (chroma.rule == CHROMA_RULE_HTTP && is_host));
+    if (is_own && chroma.credentials != NULL) {
+        secret->where = chroma_variable_names[chroma.credentials_from];
+        secret->style = secret_style_of(chroma.credentials_style);
+        buf_append_str(&secret->text, chroma.credentials);
+    } else if (chroma.key != NULL &&
+               (is_cloud_s(origin) || (is_target && is_key_s_target(options, request)))) {
+        secret->where = chroma_variable_names[chroma.key_from];
+        secret->style = secret_default_style;
+        buf_append_str(&secret->text, chroma.key);
+    }
+}
