@@ -79,6 +79,15 @@ static bool is_key_s_target(const struct option_set *options, const struct secre
            strcmp(request->origin, request->expected_origin) == 0;
 }
 
+/* Of Chroma Cloud the credentials of a server of one's own are never, however it is named: not by a region's host, nor at the
+ * address that the variables give it. */
+static bool is_own_server(const struct chroma_environment *chroma, const char *origin, bool is_host)
+{
+    bool is_cloud = chroma_environment_is_cloud(origin) ||
+                    (chroma->rule == CHROMA_RULE_CLOUD && is_origin_of(chroma->target, origin));
+    return !is_cloud && (is_host || is_origin_of(chroma_environment_own(chroma), origin));
+}
+
 /* CHROMA_HOST without scheme and port may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is
  * the source, which gets no key: it gets the credentials of a server of one's own, and Cloud does not. */
 void secret_find_chroma(const struct option_set *options, const struct secret_request *request,
@@ -91,8 +100,8 @@ void secret_find_chroma(const struct option_set *options, const struct secret_re
     option_chroma_values(options, values);
     bool is_read = chroma_environment_read(values, &chroma, &ignored);
     bool is_host = is_read && chroma.rule != CHROMA_RULE_NONE && chroma.rule != CHROMA_RULE_LOCAL &&
-                   is_origin_of(values[CHROMA_HOST], origin) && strcmp(origin, CHROMA_CLOUD_ORIGIN);
-    bool is_own = is_read && (is_host || is_origin_of(chroma_environment_own(&chroma), origin));
+                   is_origin_of(values[CHROMA_HOST], origin);
+    bool is_own = is_read && is_own_server(&chroma, origin, is_host);
     bool is_target = is_read && (is_origin_of(chroma.target, origin) ||
                                  (chroma.rule == CHROMA_RULE_HTTP && is_host));
     if (is_own && chroma.credentials != NULL) {

@@ -5,9 +5,12 @@ import json
 
 import pytest
 
+from certificates import Authority
+from connect_proxy import ConnectProxy
 from ferry import DONE, INTERRUPTED, USAGE, wait_for
 from proxy import Answer, Proxy
 from test_bad_input import TOKEN, guarded
+from test_tls import front
 
 GATE = "hunter2-of-the-gate"
 
@@ -150,3 +153,24 @@ def test_chroma_s_key_goes_to_no_old_server(ferry, pair):
     assert sources and targets and not any(TOKEN in text for text in sources + targets)
     check_compares(ferry, target, source, env)  # back to the server that the variables name as the target
     assert any(TOKEN in text for text in sources) and not any(TOKEN in text for text in targets)
+
+
+def test_the_token_of_an_own_server_goes_to_no_region_of_cloud(ferry, tmp_path):
+    """CHROMA_HOST is a region's, and a token of the old server is still set; a tunnel leads to what stands in for that host."""
+    region, key, seen = "europe-west1.gcp.trychroma.com", "ck-0815-4711", []
+
+    def handler(request, forward):
+        seen.append(json.dumps(request.headers))
+        return forward(request)
+
+    ferry.fill(5, arrays=False, server=ferry.target)
+    authority = Authority(tmp_path / "ca")
+    hosts = {}
+    with front(ferry.target.url, authority.issue("region", "DNS:" + region), handler) as far, ConnectProxy(hosts) as tunnel:
+        hosts[region] = ("127.0.0.1", int(far.url.rsplit(":", 1)[1]))
+        env = {"FERRY_TARGET": None, "FERRY_TARGET_CA_FILE": str(authority.certificate), "https_proxy": tunnel.url, "CHROMA_HOST": region,
+               "CHROMA_API_KEY": key, "CHROMA_TENANT": "default_tenant", "CHROMA_DATABASE": "default_database"}
+        for token in ({"CHROMA_AUTH_TOKEN": TOKEN}, {"CHROMA_CUSTOM_AUTH_CREDENTIALS": TOKEN}):
+            process = ferry.producer("collections", "--target", "https://" + region, env=dict(env, **token))
+            assert process.status == DONE and ferry.name in process.out, process.err
+    assert seen and all(key in text for text in seen) and not any(TOKEN in text for text in seen), seen[0]

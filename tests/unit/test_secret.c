@@ -502,6 +502,48 @@ static void cloud_gets_the_key_and_the_source_beside_it_the_token(void **state)
     check(SECRET_SOURCE, HERE, HERE, "Authorization: Bearer own", "bearer");
 }
 
+/* Whatever the host of Cloud is called, and whatever the variables beside the credentials make of it. */
+static void the_credentials_of_an_own_server_never_go_to_cloud(void **state)
+{
+    static const char *const clouds_hosts[] = {
+        "api.trychroma.com",
+        "https://API.trychroma.com/",
+        "europe-west1.gcp.trychroma.com",
+        "https://europe-west1.gcp.trychroma.com",
+        "https://europe-west1.gcp.trychroma.com:443",
+        "http://europe-west1.gcp.trychroma.com:8000",
+    };
+    static const char *const origins[] = {CLOUD, REGION, "https://api.trychroma.com.:443",
+                                          "http://europe-west1.gcp.trychroma.com:8000",
+                                          "http://europe-west1.gcp.trychroma.com:80"};
+    static const char *const types[] = {NULL, "cloud", "http"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(clouds_hosts) * ARRAY_LEN(types); i++) {
+        set_variable("CHROMA_HOST", clouds_hosts[i % ARRAY_LEN(clouds_hosts)]);
+        set_variable("CHROMA_CLIENT_TYPE", types[i / ARRAY_LEN(clouds_hosts)]);
+        for (size_t j = 0; j < ARRAY_LEN(origins); j++) {
+            set_variable("CHROMA_AUTH_TOKEN", "own");
+            check(SECRET_TARGET, origins[j], origins[j], "", "none");
+            check(SECRET_SOURCE, origins[j], origins[j], "", "none");
+            set_variable("CHROMA_AUTH_TOKEN", NULL);
+            set_variable("CHROMA_CUSTOM_AUTH_CREDENTIALS", "user:password");
+            check(SECRET_TARGET, origins[j], origins[j], "", "none");
+            set_variable("CHROMA_CUSTOM_AUTH_CREDENTIALS", NULL);
+        }
+    }
+    set_variable("CHROMA_CLIENT_TYPE", NULL);
+    set_variable("CHROMA_HOST", REGION);
+    set_variable("CHROMA_API_KEY", "ck-1");
+    set_variable("CHROMA_TENANT", "t");
+    set_variable("CHROMA_AUTH_TOKEN", "own");
+    check(SECRET_TARGET, REGION, REGION, "X-Chroma-Token: ck-1", "x-chroma-token");
+    set_variable("CHROMA_HOST", "https://cloud.example");
+    set_variable("CHROMA_ENDPOINT", "https://cloud.example");
+    set_variable("CHROMA_CLIENT_TYPE", "cloud");
+    check(SECRET_TARGET, "https://cloud.example:443", NULL, "X-Chroma-Token: ck-1",
+          "x-chroma-token");
+}
+
 static void credentials_without_a_server_go_nowhere(void **state)
 {
     (void)state;
@@ -543,6 +585,7 @@ int main(void)
         TEST(the_token_of_a_role_comes_before_the_chroma_key),
         TEST(the_credentials_of_an_own_server_go_there_only),
         TEST(cloud_gets_the_key_and_the_source_beside_it_the_token),
+        TEST(the_credentials_of_an_own_server_never_go_to_cloud),
         TEST(credentials_without_a_server_go_nowhere),
     };
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
