@@ -137,15 +137,15 @@ static bool write_setting(void *ctx, const char *name, const char *value, const 
 static void write_endpoints(struct writer *writer, const struct option_set *options)
 {
     const char *name;
+    const char *why;
     size_t at = 0;
     (void)option_each_endpoint_setting(options, write_setting, writer);
-    while ((name = option_unused_variable(options, &at)) != NULL) {
+    while ((name = option_unused_variable(options, &at, &why)) != NULL) {
         char from[800];
         size_t len;
         option_describe_variable(options, name, from, sizeof from);
         len = strlen(from);
-        snprintf(from + len, sizeof from - len, ": says nothing, an endpoint of %s is named",
-                 option_config_path(options));
+        snprintf(from + len, sizeof from - len, ": says nothing: %s", why);
         write_one(writer, name, HIDDEN, from);
     }
 }
@@ -183,8 +183,9 @@ static void write_rule(struct writer *writer, const struct option_set *options)
 static bool is_unused(const struct option_set *options, const char *variable)
 {
     const char *name;
+    const char *why;
     size_t at = 0;
-    while ((name = option_unused_variable(options, &at)) != NULL) {
+    while ((name = option_unused_variable(options, &at, &why)) != NULL) {
         if (strcmp(name, variable) == 0) {
             return true;
         }

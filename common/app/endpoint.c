@@ -103,12 +103,13 @@ bool endpoint_choose(const struct option_set *options, const struct secret_reque
     const struct config_endpoint *named = options->sections[request->role];
     bool is_expected =
         request->expected_origin != NULL && strcmp(request->origin, request->expected_origin) == 0;
+    bool is_elsewhere = options->is_elsewhere[request->role];
     *out = (struct endpoint){.options = options, .role = request->role};
     if (is_expected && named != NULL && fits(named, request)) {
         out->section = named;
         return true;
     }
-    if (is_expected && named == NULL && has_variables(out)) {
+    if (is_expected && named == NULL && !is_elsewhere && has_variables(out)) {
         return true;
     }
     if (!find_section(options, request, &out->section, err)) {
@@ -117,7 +118,7 @@ bool endpoint_choose(const struct option_set *options, const struct secret_reque
     if (out->section == NULL && is_expected) {
         out->section = named;
     }
-    out->is_none = out->section == NULL && !is_expected;
+    out->is_none = out->section == NULL && (!is_expected || is_elsewhere);
     return true;
 }
 

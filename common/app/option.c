@@ -88,6 +88,7 @@ static void read_environment(struct option_parser *parser)
     } else if (!value_named(parser->set, CONFIG_NAME)->is_refused) {
         option_read_config(parser, value_named(parser->set, CONFIG_NAME)->text);
         option_choose_endpoints(parser);
+        option_note_elsewhere(parser->set);
         option_note_chroma_servers(parser->set);
     }
 }
@@ -114,7 +115,9 @@ static void settle(struct option_parser *parser, size_t index)
         origin = OPTION_CONFIG_FILE;
     } else if (value->text == NULL && row->env != NULL) {
         value->variable = row->env;
-        text = option_find_variable(parser->set, row->env, &origin);
+        if (!option_is_elsewhere(parser->set, row->env)) {
+            text = option_find_variable(parser->set, row->env, &origin);
+        }
         text = text != NULL ? text : option_from_chroma(parser, row, &value->variable, &origin);
     }
     if (value->text == NULL && text == NULL) {

@@ -2,7 +2,7 @@
  * One row per option drives flag, environment variable, default, checking and --help. Precedence: flag, process
  * environment, .env in the working directory (or --env-file), default. Secrets are never options: see secret.h.
  * The name of an endpoint in ferry.conf may stand for the address of a source or target; then its section says what is of that
- * server, and variables do not.
+ * server, and variables do not. Nor do FERRY_SOURCE_TOKEN and the like for the --source of another server than FERRY_SOURCE.
  * Everything is checked before anything is refused: the message names the first problem and counts the others.
  *
  * A flag given twice: the last one wins, but for a list, which grows. An empty variable counts as not set, and hides the same one in .env.
@@ -83,8 +83,9 @@ const char *option_config_path(const struct option_set *set);
  * says false. */
 typedef bool option_setting_fn(void *ctx, const char *name, const char *value, const char *where);
 bool option_each_endpoint_setting(const struct option_set *set, option_setting_fn *fn, void *ctx);
-/* Variables that are set and say nothing, because an endpoint is named for that side; *at is 0 at first. NULL: no more. */
-const char *option_unused_variable(const struct option_set *set, size_t *at);
+/* Variables that are set and say nothing, because an endpoint is named for that side, or a flag names another server than the
+ * address that they stand beside; *at is 0 at first, *why words for people. NULL: no more; valid until the next call. */
+const char *option_unused_variable(const struct option_set *set, size_t *at, const char **why);
 /* Properties of the bus's client in ferry.conf, with where each stands. */
 typedef bool option_property_fn(void *ctx, const char *where, const char *name, const char *value,
                                 struct error *err);

@@ -135,37 +135,41 @@ void option_choose_endpoints(struct option_parser *parser)
     }
 }
 
-/* The side that a variable is of, and the setting that it is. */
-static bool find_setting(const char *variable, size_t *role, enum config_key *key)
+bool option_endpoint_variable(size_t at, struct option_endpoint_variable *out)
 {
-    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
-        size_t len = strlen(roles[i].variable);
-        for (size_t k = 0;
-             strncmp(variable, roles[i].variable, len) == 0 && k < ARRAY_LEN(settings); k++) {
-            if (strcmp(variable + len, settings[k].suffix) == 0) {
-                *role = i;
-                *key = settings[k].key;
-                return true;
-            }
-        }
+    size_t setting = at % ARRAY_LEN(settings);
+    out->role = at / ARRAY_LEN(settings);
+    if (out->role >= ARRAY_LEN(roles)) {
+        return false;
     }
-    return false;
+    out->key = settings[setting].key;
+    snprintf(out->name, sizeof out->name, "%s%s", roles[out->role].variable,
+             settings[setting].suffix);
+    return true;
+}
+
+bool option_find_endpoint_variable(const char *name, struct option_endpoint_variable *out)
+{
+    size_t at = 0;
+    while (option_endpoint_variable(at, out) && strcmp(out->name, name) != 0) {
+        at++;
+    }
+    return out->role < ARRAY_LEN(roles);
 }
 
 const struct config_value *option_from_endpoint(const struct option_set *set, size_t index)
 {
     const struct option_row *row = option_at(set, index);
     bool is_given = set->values[index].text != NULL;
-    size_t role = 0;
-    enum config_key key = CONFIG_URL;
+    struct option_endpoint_variable variable;
     for (size_t i = 0; is_given && i < ARRAY_LEN(roles); i++) {
         if (strcmp(row->name, roles[i].name) == 0 && set->sections[i] != NULL) {
             return &set->sections[i]->values[CONFIG_URL]; /* what is given is its name */
         }
     }
-    return !is_given && row->env != NULL && find_setting(row->env, &role, &key) &&
-                   set->sections[role] != NULL
-               ? &set->sections[role]->values[key]
+    return !is_given && row->env != NULL && option_find_endpoint_variable(row->env, &variable) &&
+                   set->sections[variable.role] != NULL
+               ? &set->sections[variable.role]->values[variable.key]
                : NULL;
 }
 
@@ -208,23 +212,6 @@ bool option_each_endpoint_setting(const struct option_set *set, option_setting_f
         }
     }
     return true;
-}
-
-const char *option_unused_variable(const struct option_set *set, size_t *at)
-{
-    for (; *at < ARRAY_LEN(roles) * ARRAY_LEN(settings); ++*at) {
-        size_t role = *at / ARRAY_LEN(settings);
-        size_t setting = *at % ARRAY_LEN(settings);
-        static char name[40];
-        enum option_origin origin;
-        snprintf(name, sizeof name, "%s%s", roles[role].variable, settings[setting].suffix);
-        if (set->sections[role] != NULL && settings[setting].key != CONFIG_URL &&
-            option_find_variable(set, name, &origin) != NULL) {
-            ++*at;
-            return name;
-        }
-    }
-    return NULL;
 }
 
 bool option_each_property(const struct option_set *set, option_property_fn *fn, void *ctx,

@@ -34,6 +34,7 @@ struct option_set {
     struct config *config;           /* NULL: there is none */
     /* The endpoint that is named for a role, NULL: none. Of config. */
     const struct config_endpoint *sections[2];
+    bool is_elsewhere[2];        /* a flag names another server than the role's variable does */
     char chroma_servers[2][400]; /* addresses of a role by Chroma's variables, or "" */
 };
 
@@ -74,6 +75,21 @@ void option_choose_endpoints(struct option_parser *parser);
 /* Does a named endpoint speak in place of a row's variable? Then what it says, text NULL for nothing; else NULL, also where a
  * flag speaks. */
 const struct config_value *option_from_endpoint(const struct option_set *set, size_t index);
+
+/* A variable about a role's server, and the setting of a section that it is. */
+struct option_endpoint_variable {
+    char name[40];
+    size_t role;
+    enum config_key key;
+};
+/* By number from 0 on; false: no more. By name; false: it is none. */
+bool option_endpoint_variable(size_t at, struct option_endpoint_variable *out);
+bool option_find_endpoint_variable(const char *name, struct option_endpoint_variable *out);
+
+/* option_unused.c: finds the flags that name another server than the variable, before rows are settled. */
+void option_note_elsewhere(struct option_set *set);
+/* Is this a variable about the other server then: its secret, how that is sent, certificates, header lines, whether it is Cloud? */
+bool option_is_elsewhere(const struct option_set *set, const char *name);
 
 /* option_origin.c: where a value stood, as the person who set it knows it; begins a refusal. */
 void option_describe_value(const struct option_set *set, size_t index, char *out, size_t size);

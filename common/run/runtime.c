@@ -49,11 +49,11 @@ static void tame_allocator(void)
 static void warn_of_unused(const struct option_set *options)
 {
     const char *variable;
+    const char *why;
     size_t at = 0;
-    while ((variable = option_unused_variable(options, &at)) != NULL) {
+    while ((variable = option_unused_variable(options, &at, &why)) != NULL) {
         log_event(LOG_WARN, "setting.unused", LOG_TEXT("variable", variable),
-                  LOG_TEXT("reason", "an endpoint is named for that side, and says all of it"),
-                  LOG_TEXT("file", option_config_path(options)));
+                  LOG_TEXT("reason", why));
     }
 }
 

@@ -287,7 +287,10 @@ class Ferry:
     def start(self, program, *arguments, env=None, under=()):
         """under: a command that runs it, such as ("strace", "-f"); it is then that command's process."""
         name = "%02d-%s" % (next(self.starts), "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
-        whole = {key: value for key, value in dict(self.env, **(env or {})).items() if value is not None}
+        # Beside an address of the environment the secrets there would be for that server, not for the one of a flag.
+        unset = {"FERRY_" + flag[2:].upper() for flag in ("--source", "--target") if flag in arguments}
+        own = {key: value for key, value in self.env.items() if key not in unset}
+        whole = {key: value for key, value in dict(own, **(env or {})).items() if value is not None}
         process = Process(name, [*under, self._find(program, whole["PATH"]), *arguments], whole, self.folder)
         self.processes.append(process)
         return process

@@ -155,6 +155,46 @@ def test_chroma_s_key_goes_to_no_old_server(ferry, pair):
     assert any(TOKEN in text for text in sources) and not any(TOKEN in text for text in targets)
 
 
+def test_a_token_beside_an_address_is_not_the_flag_s(ferry, pair, tmp_path):
+    """The variables of the way there, and flags that name the servers the other way round, or another one."""
+    source, sources, target, targets = pair
+    headers = tmp_path / "gate"
+    headers.write_text("X-Gate: %s\n" % GATE)
+    env = {"FERRY_SOURCE": source.url, "FERRY_SOURCE_TOKEN": TOKEN, "FERRY_TARGET": target.url, "FERRY_TARGET_USER": "me",
+           "FERRY_TARGET_PASSWORD": TOKEN, "FERRY_TARGET_HEADER_FILE": str(headers)}
+    straight = check_compares(ferry, source, target, env)
+    assert any(TOKEN in text for text in sources) and all(GATE in text and "Basic " in text for text in targets)
+    assert "setting.unused" not in straight.err, straight.err
+    del sources[:], targets[:]
+    back = check_compares(ferry, target, source, env)
+    assert sources and targets
+    assert not any(word in text for text in sources + targets for word in (TOKEN, GATE, "Basic ")), sources + targets
+    for name in ("SOURCE_TOKEN", "TARGET_USER", "TARGET_PASSWORD", "TARGET_HEADER_FILE"):
+        assert "event=setting.unused variable=FERRY_" + name in back.err, back.err
+    looked = ferry.producer("doctor", "--source", target.url, "--json", env=env)
+    settings = {row["name"]: row for row in json.loads(looked.out)["settings"]}
+    assert settings["FERRY_SOURCE_TOKEN"] == {
+        "name": "FERRY_SOURCE_TOKEN", "value": "(set, not shown)",
+        "from": "FERRY_SOURCE_TOKEN: says nothing: --source is another server than FERRY_SOURCE, which it belongs to"}
+    assert "says nothing" not in settings["FERRY_TARGET_PASSWORD"]["from"] and TOKEN not in looked.out + looked.err
+    del sources[:], targets[:]
+    check_compares(ferry, target, source, dict(env, FERRY_SOURCE=None, FERRY_TARGET=None))  # no address beside them
+    assert any(TOKEN in text for text in targets) and all(GATE in text for text in sources)
+
+
+def test_a_named_endpoint_s_token_is_not_another_flag_s(ferry, pair):
+    source, sources, target, targets = pair
+    (ferry.folder / "ferry.conf").write_text("[endpoint old]\nurl = %s\ntoken_env = OLD_TOKEN\n[endpoint new]\nurl = %s\n" % (
+        source.url, target.url))
+    env = {"FERRY_SOURCE": "old", "FERRY_TARGET": "new", "OLD_TOKEN": TOKEN}
+    for flags, more in (((source, target), {}), ((target, source), {"FERRY_SOURCE_TOKEN": GATE})):
+        check_compares(ferry, *flags, dict(env, **more))  # by addresses: the section of each goes with it
+        assert sources and all(TOKEN in text for text in sources)
+        assert targets and not any(word in text for text in targets for word in (TOKEN, GATE))
+        assert not any(GATE in text for text in sources)
+        del sources[:], targets[:]
+
+
 def test_the_token_of_an_own_server_goes_to_no_region_of_cloud(ferry, tmp_path):
     """CHROMA_HOST is a region's, and a token of the old server is still set; a tunnel leads to what stands in for that host."""
     region, key, seen = "europe-west1.gcp.trychroma.com", "ck-0815-4711", []

@@ -106,6 +106,8 @@ static const struct option_row rows[] = {
     {.name = "target", .env = "FERRY_TARGET", .type = OPTION_URL},
     {.name = "target-tenant", .env = "FERRY_TARGET_TENANT", .fallback = "default_tenant"},
     {.name = "target-database", .env = "FERRY_TARGET_DATABASE", .fallback = "default_database"},
+    {.name = "target-header-file", .env = "FERRY_TARGET_HEADER_FILE"},
+    {.name = "target-cloud", .env = "FERRY_TARGET_CLOUD", .type = OPTION_FLAG},
 };
 
 static struct option_set *parse(struct error *err, const char *first, const char *second)
@@ -139,8 +141,10 @@ static void a_name_stands_for_an_address_and_its_place(void **state)
     check_option(set, "target", "https://api.trychroma.com", "FERRY_TARGET, ferry.conf line 3");
     check_option(set, "target-tenant", "t-1", "ferry.conf line 4");
     size_t at = 0;
-    assert_string_equal(option_unused_variable(set, &at), "FERRY_TARGET_TENANT");
-    assert_null(option_unused_variable(set, &at));
+    const char *why;
+    assert_string_equal(option_unused_variable(set, &at, &why), "FERRY_TARGET_TENANT");
+    assert_string_equal(why, "an endpoint is named for that side, and says all of it");
+    assert_null(option_unused_variable(set, &at, &why));
     option_free(set);
 
     set = accept("--target=http://b", NULL);
@@ -251,6 +255,149 @@ static void an_endpoint_s_secret_goes_to_its_origin_only(void **state)
     unsetenv("FERRY_TARGET_TOKEN"); /* nothing is: then the endpoint that is there */
     set = accept(NULL, NULL);
     check_secret(set, OWN, "Authorization: Bearer own-token");
+    option_free(set);
+}
+
+#define PROD "https://prod.example.com"
+
+static void check_unused(const struct option_set *set, const char *const *names, size_t count)
+{
+    size_t at = 0;
+    const char *why;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = option_unused_variable(set, &at, &why);
+        assert_non_null(name);
+        assert_string_equal(name, names[i]);
+        assert_string_equal(why,
+                            "--target is another server than FERRY_TARGET, which it belongs to");
+    }
+    assert_null(option_unused_variable(set, &at, &why));
+}
+
+static void what_stands_beside_an_address_is_not_for_the_flag_of_another(void **state)
+{
+    static const char *const token[] = {"FERRY_TARGET_TOKEN"};
+    (void)state;
+    set_variable("FERRY_TARGET", PROD);
+    set_variable("FERRY_TARGET_TOKEN", "t-prod");
+    struct option_set *set = accept("--target=" OWN, NULL);
+    check_secret(set, OWN, "");
+    check_secret(set, PROD ":443", "");
+    check_unused(set, token, 1);
+    option_free(set);
+
+    set = accept(NULL, NULL); /* no flag */
+    check_secret(set, PROD ":443", "X-Chroma-Token: t-prod");
+    check_unused(set, NULL, 0);
+    option_free(set);
+
+    set_variable("FERRY_TARGET", OWN "/path"); /* a flag that says the same */
+    set = accept("--target=HTTP://127.0.0.1:8000", NULL);
+    check_secret(set, "HTTP://127.0.0.1:8000", "X-Chroma-Token: t-prod");
+    check_unused(set, NULL, 0);
+    option_free(set);
+
+    for (size_t i = 0; i < 2; i++) { /* no address beside it: what else should it be for? */
+        set_variable("FERRY_TARGET", i == 0 ? "" : NULL);
+        set = accept("--target=" OWN, NULL);
+        check_secret(set, OWN, "X-Chroma-Token: t-prod");
+        check_unused(set, NULL, 0);
+        option_free(set);
+    }
+
+    set_variable("FERRY_TARGET", "not an address"); /* nobody knows whose it is */
+    set = accept("--target=" OWN, NULL);
+    check_secret(set, OWN, "");
+    option_free(set);
+
+    set_variable("FERRY_TARGET", NULL);
+    temp_dir_write_text(".env", "FERRY_TARGET=" PROD "\n"); /* two places, one setting */
+    set = accept("--target=" OWN, NULL);
+    check_secret(set, OWN, "");
+    option_free(set);
+    assert_int_equal(remove(".env"), 0);
+}
+
+static void nor_are_certificates_logins_and_header_lines(void **state)
+{
+    static const char *const names[] = {
+        "FERRY_TARGET_HEADER_FILE", "FERRY_TARGET_CLOUD",    "FERRY_TARGET_AUTH",
+        "FERRY_TARGET_USER",        "FERRY_TARGET_PASSWORD", "FERRY_TARGET_CA_FILE",
+        "FERRY_TARGET_CERT_FILE",   "FERRY_TARGET_KEY_FILE",
+    };
+    static const char *const values[] = {"lines",  "true", "basic", "me",
+                                         "secret", "ca",   "cert",  "key"};
+    struct secret_request request = {.role = SECRET_TARGET, .origin = OWN, .expected_origin = OWN};
+    struct link link;
+    struct error err = {0};
+    (void)state;
+    temp_dir_write_text("lines", "X-Gate: open\n");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        set_variable(names[i], values[i]);
+    }
+    set_variable("FERRY_TARGET", PROD);
+    set_variable("FERRY_TARGET_TENANT", "t-2");
+    struct option_set *set = accept("--target=" OWN, NULL);
+    check_secret(set, OWN, "");
+    check_unused(set, names, ARRAY_LEN(names));
+    assert_null(option_text(set, "target-header-file"));
+    assert_false(option_flag(set, "target-cloud"));
+    assert_string_equal(option_text(set, "target-tenant"), "t-2");
+    assert_true(link_find(set, &request, NULL, "", &link, &err)); /* there are no such files */
+    assert_null(link.ca_file);
+    assert_null(link.cert_file);
+    assert_null(link.key_file);
+    assert_string_equal(link.headers, "");
+    option_free(set);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        set_variable(names[i], NULL);
+    }
+}
+
+/* A rollback that is said by addresses, with the variables of the way there. */
+static void source_and_target_exchanged_by_flags_get_nothing(void **state)
+{
+    static const char other[] = "http://127.0.0.1:8001";
+    (void)state;
+    set_variable("FERRY_SOURCE", OWN);
+    set_variable("FERRY_SOURCE_TOKEN", "t-own");
+    set_variable("FERRY_TARGET", other);
+    set_variable("FERRY_TARGET_TOKEN", "t-other");
+    struct option_set *set = accept("--source=http://127.0.0.1:8001", "--target=" OWN);
+    check_secret(set, OWN, "");
+    check_secret(set, other, "");
+    struct secret_request request = {
+        .role = SECRET_SOURCE, .origin = other, .expected_origin = other};
+    struct error err = {0};
+    char header[512], style[16];
+    assert_true(secret_find(set, &request, header, style, &err));
+    assert_string_equal(header, "");
+    option_free(set);
+    set_variable("FERRY_SOURCE_TOKEN", NULL);
+}
+
+static void a_named_endpoint_is_bound_by_its_own_section(void **state)
+{
+    (void)state;
+    temp_dir_write_text("ferry.conf", "[endpoint prod]\nurl = " PROD "\ntoken_env = PROD_TOKEN\n"
+                                      "[endpoint open]\nurl = " OWN "\n");
+    set_variable("PROD_TOKEN", "t-prod");
+    set_variable("FERRY_TARGET", "prod");
+    set_variable("FERRY_TARGET_TOKEN", "t-stray");
+    static const char *const flags[] = {"--target=open", "--target=http://127.0.0.1:8001", NULL};
+    static const char *const origins[] = {OWN, "http://127.0.0.1:8001", PROD ":443"};
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        struct option_set *set = accept(flags[i], NULL);
+        for (size_t j = 0; j < ARRAY_LEN(origins); j++) {
+            check_secret(set, origins[j], j == 2 ? "X-Chroma-Token: t-prod" : "");
+        }
+        check_secret(set, "http://prod.example.com:80", "");
+        option_free(set);
+    }
+    set_variable("FERRY_TARGET", OWN);
+    struct option_set *set = accept("--target=prod", NULL);
+    check_secret(set, PROD ":443", "X-Chroma-Token: t-prod");
+    check_secret(set, OWN, "");
     option_free(set);
 }
 
@@ -391,6 +538,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_file_is_looked_for_in_three_places, enter,
                                         temp_dir_leave),
         cmocka_unit_test_setup_teardown(an_endpoint_s_secret_goes_to_its_origin_only, enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(
+            what_stands_beside_an_address_is_not_for_the_flag_of_another, enter, temp_dir_leave),
+        cmocka_unit_test_setup_teardown(nor_are_certificates_logins_and_header_lines, enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(source_and_target_exchanged_by_flags_get_nothing, enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_named_endpoint_is_bound_by_its_own_section, enter,
                                         temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_secret_that_is_not_where_the_file_says_is_refused_by_line,
                                         enter, temp_dir_leave),
