@@ -58,4 +58,15 @@ bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
                   char out[CHROMA_WORDS]);
 bool chroma_holds(struct span text, struct span part);
 
+/* -- chroma_repeats.c -- */
+/* Does a text repeat a secret that was sent, or much of it: token, password, value of a header line; also escaped, or in other
+ * letter case? is_refusal: of the credentials; then six characters of it are enough. Of a long text its beginning. */
+bool chroma_repeats_secret(const struct chroma *chroma, struct span text, bool is_refusal);
+
+/* -- chroma_unescape.c -- */
+uint8_t chroma_fold(uint8_t byte); /* small letters of ASCII */
+/* Takes one layer of escapes off a folded text, in place: %2d, "+" for a blank, &#45; and &amp;, \u002d and \n. The length of what
+ * comes out, folded, and never longer. */
+size_t chroma_unescape(uint8_t *at, size_t len);
+
 #endif

@@ -9,14 +9,6 @@
 
 #define WORDS_MAX 240u /* of the server's own */
 
-/* The part of the header that must not come back in a message: what follows the last space. */
-static struct span secret_of(const struct chroma *chroma)
-{
-    const char *space = strrchr(chroma->auth_header, ' ');
-
-    return span_from_str(space ? space + 1 : "");
-}
-
 bool chroma_holds(struct span text, struct span part)
 {
     return part.len > 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len);
@@ -32,21 +24,6 @@ static struct span trim(struct span text)
         text.len--;
     }
     return text;
-}
-
-#define SECRET_LEAST 6u /* shorter values of headers are no secrets, and stand in any answer */
-
-static bool holds_secret(const struct chroma *chroma, struct span text)
-{
-    bool is_held = chroma_holds(text, secret_of(chroma));
-
-    for (const char *line = chroma->headers; *line; line += strlen(line) + 1) {
-        const char *value = strchr(line, ':');
-        struct span part = value ? trim(span_from_str(value + 1)) : span_from_str("");
-
-        is_held = is_held || (part.len >= SECRET_LEAST && chroma_holds(text, part));
-    }
-    return is_held;
 }
 
 static bool is_continuation(uint8_t byte)
@@ -138,7 +115,7 @@ bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
     } else if (text.len == 0) {
         text = SPAN_LITERAL("no reason given");
     }
-    if (holds_secret(chroma, text)) {
+    if (chroma_repeats_secret(chroma, text, chroma_classify(answer->status) == ERROR_AUTH)) {
         text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
     }
     if (is_page) {

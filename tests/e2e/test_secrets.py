@@ -7,7 +7,7 @@ import pytest
 
 from certificates import Authority
 from connect_proxy import ConnectProxy
-from ferry import DONE, INTERRUPTED, USAGE, wait_for
+from ferry import DONE, INTERRUPTED, NEEDS_PERSON, USAGE, wait_for
 from proxy import Answer, Proxy
 from test_bad_input import TOKEN, guarded
 from test_tls import front
@@ -93,6 +93,35 @@ def test_chroma_s_own_token_goes_to_chroma_s_own_host(ferry):
         assert settings["CHROMA_AUTH_TOKEN"]["value"] == "(set, not shown)" and settings["CHROMA_HOST"]["value"] == host
         assert TOKEN not in looked.out + looked.err
     assert ferry.sql("SELECT auth_style FROM ferry.endpoints WHERE url = %s", good.url) == [{"auth_style": "bearer"}]
+
+
+def test_a_login_that_a_server_repeats_is_shown_nowhere(ferry):
+    """By a gateway that has decoded it, in words and in an address, to both programs."""
+    def wrong(request, forward):
+        if request.verb != "upsert":
+            return forward(request)
+        return Answer(403, {"error": "AuthError", "message": "password %s of user bob is not known" % TOKEN})
+
+    def elsewhere(request, forward):
+        return Answer(401, ("sign in at /login?user=bob&secret=%s" % TOKEN.replace("-", "%2D")).encode(), "text/plain")
+
+    login = {"USER": "bob", "PASSWORD": TOKEN}
+    ferry.fill(20)
+    ferry.setup()
+    with Proxy(ferry.source.url, elsewhere) as source:
+        env = dict({"FERRY_SOURCE_" + name: value for name, value in login.items()}, FERRY_SOURCE=source.url)
+        asked = ferry.migrate(env=env)
+        assert asked.status == USAGE and "401" in asked.err and "is not shown" in asked.err, asked.err
+    with Proxy(ferry.target.url, wrong) as target:
+        env = dict({"FERRY_TARGET_" + name: value for name, value in login.items()}, FERRY_TARGET=target.url)
+        consumer, = ferry.consumers(env=env)
+        process = ferry.migrate(env=env)
+        assert process.status == NEEDS_PERSON and "403" in process.err, process.err
+        consumer.stop()
+    rows = json.dumps(ferry.sql("SELECT j::text FROM ferry.jobs j UNION ALL SELECT e::text FROM ferry.events e"))
+    assert "repeats the secret and is not shown" in rows
+    for place in (rows, asked.err, process.err, process.out, consumer.err):
+        assert "swordfish" not in place, place
 
 
 def test_header_lines_alone_are_credentials_too(ferry, tmp_path):
