@@ -16,18 +16,25 @@ def services(shared_services, postgres):
     return postgres.services(shared_services)
 
 
+def times(process, event):
+    return process.err.count("event=%s " % event)
+
+
 def test_a_ledger_that_is_read_only_for_a_while(world, postgres, score):
     job = SteadyJob(world, sized(600, 2000))
-    for _ in range(sized(1, 5)):
-        said = [consumer.err.count("read-only") for consumer in job.consumers]
+    for number in range(sized(1, 5)):
         postgres.read_only(True)
-        wait_for(lambda: all(consumer.err.count("read-only") > before for consumer, before in zip(job.consumers, said)), 30,
-                 "they say what they wait for")
-        verified = job.verified()
-        time.sleep(2)
-        assert job.verified() == verified
-        postgres.read_only(False)
-        wait_for(lambda: job.verified() > verified, 60, "it goes on")
+        try:
+            wait_for(lambda: all(times(consumer, "ledger.waiting") > number for consumer in job.consumers), 30,
+                     "they say what they wait for")
+            verified = job.verified()
+            time.sleep(2)
+            assert job.verified() == verified
+        finally:
+            postgres.read_only(False)
+        wait_for(lambda: job.verified() > verified and all(times(consumer, "ledger.back") > number for consumer in job.consumers),
+                 60, "they go on")
+    assert all("read-only" in consumer.err for consumer in job.consumers)
     good = job.end()
     score(8, "read-only %d times, %s" % (sized(1, 5), TARGET), TARGET, good)
 
