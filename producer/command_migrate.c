@@ -185,13 +185,23 @@ static int sail(const char *command, const struct option_set *options, begin_fn 
     return (int)code;
 }
 
+/* Wherever a job is named, its number does as well. */
+static bool check_job_name(const struct option_set *options, struct error *err)
+{
+    const char *name = option_text(options, "job");
+    return name == NULL || name[strspn(name, "0123456789")] != '\0' ||
+           error_set(err, ERROR_USAGE,
+                     "--job %.40s would be taken for the number of a job: give it a letter", name);
+}
+
 int command_migrate(const struct option_set *options)
 {
     struct selection checked; /* what contradicts itself is said before anything is asked */
     struct mapping mapping;
     struct error err = {0};
     memset(&mapping, 0, sizeof mapping);
-    bool ok = selection_read(&checked, options, 0, &err) && mapping_read(&mapping, options, &err);
+    bool ok = check_job_name(options, &err) && selection_read(&checked, options, 0, &err) &&
+              mapping_read(&mapping, options, &err);
     mapping_close(&mapping);
     if (!ok) {
         fprintf(stderr, "ferry-producer migrate: %s\n", err.message);

@@ -88,7 +88,7 @@ static const struct option_row migrate_rows[] = {
              "make the target's database when there is none of that name"),
     CHOICE("to move"),
     ROW_TEXT("job", NULL, "NAME", NULL, "Job",
-             "name of the job, else COLLECTION-YYYYMMDD-N, or all-YYYYMMDD-N"),
+             "name of the job, not of digits only; else COLLECTION-YYYYMMDD-N, or all-YYYYMMDD-N"),
     ROW_FLAG("queue", "FERRY_QUEUE", "Job",
              "where another job is writing into the target collection, wait for its end; else that "
              "ends with 3"),

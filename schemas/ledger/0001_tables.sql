@@ -53,7 +53,7 @@ CREATE TABLE ferry.write_slots (
 
 CREATE TABLE ferry.jobs (
     job_id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name               text NOT NULL UNIQUE CHECK (name <> ''),
+    name               text NOT NULL UNIQUE CHECK (name ~ '[^0-9]'), -- else it would be taken for a job_id
     state              text NOT NULL DEFAULT 'pending' CHECK (state IN
                            ('pending', 'running', 'paused', 'blocked', 'succeeded', 'failed', 'cancelled')),
     settings           jsonb NOT NULL DEFAULT '{}',

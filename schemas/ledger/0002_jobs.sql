@@ -273,6 +273,9 @@ BEGIN
         PERFORM ferry.check_new_pairs(p);
         SELECT coalesce(p->>'name', ferry.free_job_name(coalesce(p->>'title', s.source->>'name'))) INTO v_name
             FROM ferry.submitted_pairs(p) s WHERE s.ord = 1;
+        IF v_name !~ '[^0-9]' THEN
+            RAISE EXCEPTION '--job % would be taken for the number of a job: give it a letter', v_name USING ERRCODE = 'FE001';
+        END IF;
         IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
             RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
         END IF;
@@ -331,12 +334,12 @@ BEGIN
 END
 $$;
 
--- A job by name or number, for every function and command that takes one.
+-- A job by name or number, for every function and command that takes one. No name is a number.
 CREATE FUNCTION ferry.find_job(p_job text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_job bigint;
 BEGIN
-    SELECT job_id INTO v_job FROM ferry.jobs WHERE name = p_job OR job_id::text = p_job ORDER BY name = p_job DESC LIMIT 1;
+    SELECT job_id INTO v_job FROM ferry.jobs WHERE name = p_job OR job_id::text = p_job;
     IF v_job IS NULL THEN
         RAISE EXCEPTION 'there is no job named %: see ferry-producer status', p_job USING ERRCODE = 'FE003';
     END IF;

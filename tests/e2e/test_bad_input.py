@@ -324,6 +324,11 @@ def test_an_unknown_job_is_named(ready):
     refused(consumer, USAGE, "no-such-job")
 
 
+def test_a_job_is_not_named_like_the_number_of_another(ready):
+    refused(ready.producer(*ready.migrate_arguments(job="2"), seconds=10), USAGE, "--job 2 would be taken for the number of a job")
+    untouched(ready)
+
+
 def test_a_job_name_is_used_once(ready):
     ready.consumers()
     assert ready.migrate(job="mine").status == DONE

@@ -1,5 +1,6 @@
 """PROTOCOL §5, §8, and what people do to a job."""
 
+import psycopg
 import pytest
 
 from ledger import LEASE, MORE, found, ids, uid
@@ -253,7 +254,7 @@ def test_a_job_is_quiet_only_when_every_irregular_end_is_long_past(ledger, produ
 
 # --- people ----------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["it's a \"job\"; -- $1", "日本\n\t\\", "%s %", "12345", "a" * 500])
+@pytest.mark.parametrize("name", ["it's a \"job\"; -- $1", "日本\n\t\\", "%s %", "12345-1", "a" * 500])
 def test_a_job_may_have_any_name(ledger, producer, name):
     job = ledger.planned_job(producer, pair={"name": name})
     for function, state in [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")]:
@@ -262,14 +263,22 @@ def test_a_job_may_have_any_name(ledger, producer, name):
     assert ledger.value("SELECT job FROM ferry.job_status") == name
 
 
-def test_a_job_is_found_by_name_before_number(ledger, producer):
+def test_a_job_is_found_by_name_and_number(ledger, producer):
     first = ledger.planned_job(producer)
     ledger.run("UPDATE ferry.jobs SET name = 'first'")
-    assert ledger.answer("find_job", str(first)) == first
-    other = ledger.planned_job(producer, pair=dict(MORE, name=str(first)))
-    assert ledger.answer("find_job", str(first)) == other and ledger.answer("find_job", "first") == first
+    assert ledger.answer("find_job", str(first)) == first and ledger.answer("find_job", "first") == first
     assert ledger.refusal("find_job", "neither") == "FE003"
     assert ledger.refusal("pause", "neither") == "FE003"
+
+
+@pytest.mark.parametrize("name", ["2", "00", "12345"])
+def test_no_name_of_a_job_is_a_number(ledger, producer, name):
+    with pytest.raises(psycopg.Error, match="would be taken for the number of a job") as refused:
+        ledger.submit(name=name)
+    assert refused.value.sqlstate == "FE001" and ledger.all("SELECT * FROM ferry.jobs") == []
+    job = ledger.planned_job(producer, pair={"name": name + "nd"})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        ledger.run("UPDATE ferry.jobs SET name = %s WHERE job_id = %s", name, job)
 
 
 def test_pausing_and_blocking_hold_from_running_only(ledger, producer, job):
