@@ -7,6 +7,7 @@
 #include "app/log.h"
 #include "base/clock.h"
 #include "consumer/consumer.h"
+#include "run/outcome.h"
 
 #define ASK_EVERY_MS 1000
 
@@ -37,10 +38,32 @@ bool follow_open(struct consumer *consumer, const char *job, struct error *err)
 static void end_with(struct follow *follow, enum exit_code code, const char *state,
                      const char *reason)
 {
+    enum log_level level = code == EXIT_DONE      ? LOG_INFO
+                           : code == EXIT_REJECTS ? LOG_WARN
+                                                  : LOG_ERROR;
     follow->is_over = true;
     follow->code = code;
-    log_event(code == EXIT_DONE ? LOG_INFO : LOG_ERROR, "job.ended", LOG_TEXT("job", follow->name),
-              LOG_TEXT("state", state), LOG_TEXT("reason", reason));
+    log_event(level, "job.ended", LOG_TEXT("job", follow->name), LOG_TEXT("state", state),
+              LOG_TEXT("reason", reason));
+}
+
+static bool has_stopped(enum job_state state)
+{
+    return job_state_is_final(state) || state == JOB_BLOCKED;
+}
+
+static void on_outcome(void *ctx, const struct pg_rows *rows, const struct error *err)
+{
+    struct consumer *consumer = ctx;
+    struct outcome outcome;
+    struct error ignored = {0};
+
+    consumer->follow.is_asking = false;
+    if (err->kind == ERROR_NONE && !consumer->is_closing && !consumer->follow.is_over &&
+        outcome_read(&outcome, rows, &ignored) && has_stopped(outcome.state)) {
+        end_with(&consumer->follow, outcome_code(&outcome), job_state_name(outcome.state),
+                 pg_cstr(rows, 0, "last_error"));
+    } /* else it is asked again from the beginning */
 }
 
 /* A job whose batches are all final waits for a producer to end it. */
@@ -69,15 +92,15 @@ static void judge_alone(struct consumer *consumer, const struct pg_rows *rows)
 static void judge(struct consumer *consumer, const struct pg_rows *rows)
 {
     struct follow *follow = &consumer->follow;
-    const char *state = pg_row_count(rows) > 0 ? pg_cstr(rows, 0, "state") : "gone";
-    const char *reason = pg_row_count(rows) > 0 ? pg_cstr(rows, 0, "last_error") : "";
+    struct error err = {0};
+    enum job_state state = JOB_PENDING;
 
-    if (strcmp(state, "succeeded") == 0 || strcmp(state, "gone") == 0) {
-        end_with(follow, EXIT_DONE, state, reason); /* gone: there was nothing to move */
-    } else if (strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0 ||
-               strcmp(state, "blocked") == 0) {
-        end_with(follow, EXIT_NEEDS_PERSON, state, reason);
-    } else if (strcmp(state, "running") == 0) {
+    if (pg_row_count(rows) == 0) { /* there was nothing to move */
+        end_with(follow, EXIT_DONE, "gone", "");
+    } else if (job_state_parse(pg_text(rows, 0, "state"), &state) && has_stopped(state)) {
+        follow->is_asking =
+            ledger_job_progress(&consumer->rt.ledger, follow->job_id, on_outcome, consumer, &err);
+    } else if (state == JOB_RUNNING) {
         judge_alone(consumer, rows);
     }
 }

@@ -1,5 +1,5 @@
 /* --exit-when-done JOB: asks the ledger once a second how far the job is, and when it has ended says with which exit
- * code the program ends. */
+ * code the program ends: that of a producer that saw it (run/outcome.h). */
 #ifndef CONSUMER_FOLLOW_H
 #define CONSUMER_FOLLOW_H
 

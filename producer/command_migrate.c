@@ -20,7 +20,7 @@ struct voyage { /* everything one run needs; on the heap: callbacks point into i
     struct job job;
     struct follower follower;
     struct bus_settings bus;
-    bool is_done; /* there was nothing to begin */
+    bool is_done; /* there was nothing to begin: the job stays as it ended */
     bool is_removed_after;
 };
 
@@ -95,13 +95,27 @@ static bool end_rehearsal(struct voyage *v, enum exit_code code, struct error *e
     return true;
 }
 
+/* Of a job that had ended and goes on with nothing. */
+static bool tell_end(struct voyage *v, enum exit_code *code, struct error *err)
+{
+    struct answer answer = {0};
+    struct progress progress;
+    bool ok = ledger_job_progress(&v->rt.ledger, v->job.job_id, runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(&v->rt, &answer, err) &&
+              progress_read(&progress, answer.rows, err);
+    if (ok) {
+        *code = progress_conclude(&v->job, &progress);
+        printf("0 records to send\n");
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
 static bool run(struct voyage *v, enum exit_code *code, struct error *err)
 {
     struct plan_result plan;
     if (v->is_done) {
-        printf("0 records to send\n");
-        *code = EXIT_DONE;
-        return true;
+        return tell_end(v, code, err);
     }
     v->follower.rt = &v->rt;
     v->follower.job = &v->job;
@@ -155,9 +169,15 @@ static bool begin_retry(struct voyage *v, const struct option_set *options, stru
     if (!job_retry(&v->job, &v->rt, option_word(options, 0), reason, &redriven, &v->is_done, err)) {
         return false;
     }
-    fprintf(stderr, "job %s: %lld rejected records%s%s go again\n", v->job.name,
-            (long long)redriven, reason != NULL ? " with reason " : "",
-            reason != NULL ? reason : "");
+    if (redriven == 0 && reason != NULL) {
+        fprintf(stderr,
+                "job %s: no rejected record has the reason \"%.100s\" (see ferry.rejects)\n",
+                v->job.name, reason);
+    } else {
+        fprintf(stderr, "job %s: %lld rejected records%s%s go again\n", v->job.name,
+                (long long)redriven, reason != NULL ? " with reason " : "",
+                reason != NULL ? reason : "");
+    }
     return true;
 }
 

@@ -117,14 +117,7 @@ void progress_say(struct progress_lines *lines, const struct job *job, const str
     }
 }
 
-static enum exit_code conclude_failed(const struct job *job, const struct progress *p)
-{
-    fprintf(stderr, "ferry-producer: job %s failed: %s\n", job->name, p->last_error);
-    return p->mismatches > 0 || p->missing > 0 || (p->is_exact && p->extra > 0) ? EXIT_MISMATCH
-                                                                                : EXIT_NEEDS_PERSON;
-}
-
-static enum exit_code conclude_succeeded(const struct progress *p)
+static void conclude_succeeded(const struct progress *p)
 {
     if (p->rounded > 0) {
         printf("%" PRId64
@@ -167,9 +160,18 @@ static enum exit_code conclude_succeeded(const struct progress *p)
     if (p->rejected > 0) {
         printf("%" PRId64 " records were rejected: SELECT id, reason, message FROM ferry.rejects\n",
                p->rejected);
-        return EXIT_REJECTS;
     }
-    return EXIT_DONE;
+}
+
+static enum exit_code code_of(const struct progress *p)
+{
+    struct outcome outcome = {.state = p->state,
+                              .rejected = p->rejected,
+                              .mismatches = p->mismatches,
+                              .missing = p->missing,
+                              .extra = p->extra,
+                              .is_exact = p->is_exact};
+    return outcome_code(&outcome);
 }
 
 enum exit_code progress_conclude(const struct job *job, const struct progress *p)
@@ -181,32 +183,34 @@ enum exit_code progress_conclude(const struct job *job, const struct progress *p
     putchar('\n');
     switch (p->state) {
     case JOB_SUCCEEDED:
-        return conclude_succeeded(p);
+        conclude_succeeded(p);
+        break;
     case JOB_FAILED:
-        return conclude_failed(job, p);
+        fprintf(stderr, "ferry-producer: job %s failed: %s\n", job->name, p->last_error);
+        break;
     case JOB_BLOCKED:
         fprintf(
             stderr,
             "ferry-producer: job %s is blocked: %s; mend that, then: ferry-producer resume %s\n",
             job->name, p->last_error, job->name);
-        return EXIT_NEEDS_PERSON;
+        break;
     case JOB_CANCELLED:
         fprintf(stderr,
                 "ferry-producer: job %s was cancelled; what is verified stays at the target\n",
                 job->name);
-        return EXIT_NEEDS_PERSON;
+        break;
     case JOB_PAUSED:
         fprintf(stderr, "ferry-producer: job %s is paused; go on with: ferry-producer resume %s\n",
                 job->name, job->name);
-        return EXIT_INTERRUPTED;
+        break;
     case JOB_PENDING:
     case JOB_RUNNING:
     case JOB_STATE_COUNT:
+        fprintf(stderr,
+                "ferry-producer: interrupted; progress is saved, go on with: ferry-producer resume "
+                "%s\n",
+                job->name);
         break;
     }
-    fprintf(
-        stderr,
-        "ferry-producer: interrupted; progress is saved, go on with: ferry-producer resume %s\n",
-        job->name);
-    return EXIT_INTERRUPTED;
+    return code_of(p);
 }

@@ -2,9 +2,8 @@
 #ifndef PRODUCER_PROGRESS_H
 #define PRODUCER_PROGRESS_H
 
-#include "app/exit_code.h"
 #include "producer/job.h"
-#include "store/states.h"
+#include "run/outcome.h"
 
 struct progress {
     enum job_state state;
@@ -40,7 +39,7 @@ struct progress_lines { /* what has been said, so that nothing is repeated */
  * producer itself is failing with, or "". */
 void progress_say(struct progress_lines *lines, const struct job *job,
                   const struct progress *progress, const char *own_trouble, int64_t now_ms);
-/* The last words: result on stdout, reasons on stderr. Answers the exit code. */
+/* The last words: result on stdout, reasons on stderr. Answers the exit code (run/outcome.h). */
 enum exit_code progress_conclude(const struct job *job, const struct progress *progress);
 
 #endif

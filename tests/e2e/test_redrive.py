@@ -2,7 +2,7 @@
 
 import json
 
-from ferry import DONE, MISMATCH, REJECTS, USAGE, corpus, last_line, wait_for
+from ferry import DONE, MISMATCH, REJECTS, USAGE, corpus, last_line, load, wait_for
 from proxy import Answer, Proxy, flip_largest
 
 RECORDS = 120
@@ -98,6 +98,42 @@ def test_vectors_mended_at_the_source_go_again_as_they_are_then(ferry):
         none = retry(ferry, job["job"], "--rejected")
         assert none.status == DONE and last_line(none.out) == "0 records to send"
         assert counts(ferry.job()) == ("succeeded", RECORDS, RECORDS, 0)
+
+
+def ends_with(ferry, job):
+    """The exit code of a consumer that follows a job which has ended."""
+    return ferry.start("ferry-consumer", "--exit-when-done", job).wait(60)
+
+
+def test_what_has_nothing_left_to_send_ends_as_its_job_did(ferry):
+    """By the same rule: migrate, a retry of nothing, and a consumer that ends with the job."""
+    ferry.fill(30, arrays=False)
+    ferry.setup()
+    ferry.consumers()
+    seen = []
+
+    def handle(request, forward):
+        if request.verb == "get" and "ids" not in request.json():
+            seen.append(request)
+            if len(seen) == 2:  # the end's listing: five that were verified have gone
+                collection = ferry.target.collection(ferry.name)
+                ferry.target.records(collection, "delete", {"ids": ferry.target.ids(collection)[:5]})
+        return forward(request)
+    with Proxy(ferry.target.url, handle) as proxy:
+        assert ferry.migrate(target=proxy.url, job="failed").status == MISMATCH
+        none = retry(ferry, "failed", "--rejected")
+    assert none.status == MISMATCH and last_line(none.out) == "0 records to send", none.err
+    assert "job failed failed: 5 verified records are not at the target any more" in none.err
+    assert ends_with(ferry, "failed") == MISMATCH
+    front = Front(spoils_vectors)
+    load.put(ferry.source, ferry.source.collection(ferry.name), [
+        record for record in corpus.records(RECORDS, 24, arrays=False) if record["id"] in WRONG])
+    with Proxy(ferry.source.url, front) as proxy:
+        assert ferry.migrate(source=proxy.url, job="rejects").status == REJECTS
+        none = retry(ferry, "rejects", "--rejected", "--reason", "not_finit")
+    assert none.status == REJECTS and last_line(none.out) == "0 records to send", none.err
+    assert 'job rejects: no rejected record has the reason "not_finit"' in none.err
+    assert ends_with(ferry, "rejects") == REJECTS
 
 
 def test_redriven_in_sql_and_resumed(ferry):
