@@ -42,6 +42,7 @@ static void read_comparison(struct comparison *out, const struct pg_rows *rows)
                                .extra = pg_i64(rows, 0, "extra"),
                                .existing = pg_i64(rows, 0, "existing"),
                                .planned = pg_i64(rows, 0, "planned"),
+                               .returned = pg_i64(rows, 0, "returned"),
                                .to_delete = pg_i64(rows, 0, "to_delete"),
                                .is_decided = pg_bool(rows, 0, "is_decided"),
                                .is_refused = !pg_is_null(rows, 0, "refusal")};
@@ -56,11 +57,21 @@ static void say_round(const struct job *job, const struct pair *pair, const stru
 {
     char which[PAIR_WORDS];
     pair_which(job, pair, which);
+    if (c->returned > 0) {
+        fprintf(stderr,
+                "%sjob %s, round %" PRId64 " of its end: %" PRId64
+                " records did not come when they were read, are at the source, and are read "
+                "again\n",
+                which, job->name, round, c->returned);
+    }
+    if (c->returned == c->planned && c->planned > 0 && c->to_delete == 0) {
+        return;
+    }
     fprintf(stderr,
             "%sjob %s, round %" PRId64 " of its end: %" PRId64
             " records were added to the source and are copied, %" PRId64
             " are to be deleted at the target\n",
-            which, job->name, round, c->planned, c->to_delete);
+            which, job->name, round, c->planned - c->returned, c->to_delete);
     if (c->extra > 0) {
         fprintf(stderr,
                 "%sjob %s: the target holds %" PRId64 " records that are not of this job: %s%s\n",

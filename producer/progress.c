@@ -47,6 +47,8 @@ bool progress_read(struct progress *out, const struct pg_rows *rows, struct erro
     p.removed = pg_i64(rows, 0, "removed");
     p.removed_extra = pg_i64(rows, 0, "removed_extra");
     p.rounds = pg_i64(rows, 0, "rounds");
+    p.returned = pg_i64(rows, 0, "returned");
+    p.unsettled = pg_i64(rows, 0, "unsettled");
     copy_text(p.first_extra, sizeof p.first_extra, rows, "first_extra");
     copy_text(p.last_error, sizeof p.last_error, rows, "last_error");
     copy_text(p.target_cause, sizeof p.target_cause, rows, "target_cause");
@@ -145,8 +147,12 @@ static void conclude_succeeded(const struct progress *p)
                p->removed_extra);
     }
     if (p->vanished > 0) {
-        printf("%" PRId64 " records vanished from the source after they were listed\n",
-               p->vanished);
+        printf("%" PRId64 " records vanished from the source after they were listed", p->vanished);
+        if (p->returned > 0) {
+            printf("; %" PRId64 " were there again at the end, and were planned again",
+                   p->returned);
+        }
+        putchar('\n');
     }
     if (p->added > 0 || p->deleted > 0) {
         printf("since they were listed, %" PRId64 " records were added to the source and %" PRId64
@@ -170,7 +176,8 @@ static enum exit_code code_of(const struct progress *p)
                               .mismatches = p->mismatches,
                               .missing = p->missing,
                               .extra = p->extra,
-                              .is_exact = p->is_exact};
+                              .is_exact = p->is_exact,
+                              .unsettled = p->unsettled};
     return outcome_code(&outcome);
 }
 
@@ -184,6 +191,13 @@ enum exit_code progress_conclude(const struct job *job, const struct progress *p
     switch (p->state) {
     case JOB_SUCCEEDED:
         conclude_succeeded(p);
+        if (p->unsettled > 0) {
+            fprintf(stderr,
+                    "ferry-producer: job %s: %" PRId64
+                    " records are still to be copied or deleted after the %" PRId64
+                    " rounds that its end may take (--catch-up-rounds): run again\n",
+                    job->name, p->unsettled, p->rounds);
+        }
         break;
     case JOB_FAILED:
         fprintf(stderr, "ferry-producer: job %s failed: %s\n", job->name, p->last_error);

@@ -21,6 +21,8 @@ struct progress {
     char first_extra[512];                             /* some of the extra ids, quoted */
     bool is_exact;                                     /* extra records forbid success */
     int64_t caught_up, removed, removed_extra, rounds; /* what the end copied and deleted */
+    int64_t returned;  /* vanished, then there again: planned twice */
+    int64_t unsettled; /* what one more round of the end would have copied or deleted */
     int64_t skipped;                                   /* left as the target had them */
     int64_t truncated; /* verified, with a document that was cut as wanted */
 };

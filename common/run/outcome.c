@@ -12,6 +12,7 @@ bool outcome_read(struct outcome *out, const struct pg_rows *rows, struct error 
     out->missing = pg_i64(rows, 0, "missing");
     out->extra = pg_i64(rows, 0, "extra");
     out->is_exact = pg_bool(rows, 0, "is_exact");
+    out->unsettled = pg_i64(rows, 0, "unsettled");
     return true;
 }
 
@@ -19,7 +20,9 @@ enum exit_code outcome_code(const struct outcome *o)
 {
     switch (o->state) {
     case JOB_SUCCEEDED:
-        return o->rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
+        return o->unsettled > 0  ? EXIT_INTERRUPTED
+               : o->rejected > 0 ? EXIT_REJECTS
+                                 : EXIT_DONE;
     case JOB_FAILED:
         return o->mismatches > 0 || o->missing > 0 || (o->is_exact && o->extra > 0)
                    ? EXIT_MISMATCH

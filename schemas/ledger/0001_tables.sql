@@ -90,6 +90,8 @@ CREATE TABLE ferry.job_collections (
     n_deleted          bigint,
     n_rounds           integer NOT NULL DEFAULT 0,
     n_caught_up        bigint NOT NULL DEFAULT 0,
+    n_returned         bigint NOT NULL DEFAULT 0,
+    n_unsettled        bigint,
     n_removed          bigint NOT NULL DEFAULT 0,
     n_removed_extra    bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (job_id, collection_no)

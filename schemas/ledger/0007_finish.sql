@@ -69,7 +69,7 @@ RETURNS TABLE (state text, last_error text, planned bigint, published bigint, ve
                waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
                worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
                secret_origin text, skipped bigint, truncated bigint, first_extra text, is_exact boolean, caught_up bigint,
-               removed bigint, removed_extra bigint, rounds bigint)
+               removed bigint, removed_extra bigint, rounds bigint, returned bigint, unsettled bigint)
 LANGUAGE sql STABLE AS $$
     SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
         (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
@@ -87,7 +87,8 @@ LANGUAGE sql STABLE AS $$
                   AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
                                   AND e.origin <> ALL (w.missing_secrets))),
         b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated, c.first_extra,
-        ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'), c.caught_up, c.removed, c.removed_extra, c.rounds
+        ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'), c.caught_up, c.removed, c.removed_extra, c.rounds,
+        c.returned, c.unsettled
     FROM ferry.jobs j
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
@@ -95,6 +96,7 @@ LANGUAGE sql STABLE AS $$
                coalesce(sum(x.n_skipped), 0) AS skipped, max(x.first_extra) AS first_extra,
                sum(x.n_caught_up)::bigint AS caught_up, sum(x.n_removed)::bigint AS removed,
                sum(x.n_removed_extra)::bigint AS removed_extra, max(x.n_rounds)::bigint AS rounds,
+               sum(x.n_returned)::bigint AS returned, coalesce(sum(x.n_unsettled), 0)::bigint AS unsettled,
                max(e.origin) FILTER (WHERE e.auth_style <> 'none') AS secret_origin
         FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
         JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id WHERE x.job_id = p_job

@@ -22,10 +22,13 @@ $$;
 --    4 added: at the source, in no plan, and not left out       8 deleted: verified by this job, not at the source
 --   16 the ferry's own (this job's or an earlier one's), not at the source
 --   32 at the target, and not the ferry's                      64 at the source
+--  128 at the source, and vanished when it was to be read: it was in the plan, and is copied whether the job catches up or not
 CREATE FUNCTION ferry.finish_verdicts(p_job bigint, p_collection integer) RETURNS TABLE (hash bytea, verdict integer)
 LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
     WITH pair AS (
-        SELECT b.job_id, b.batch_no, b.job_id = p_job AS is_mine
+        SELECT b.job_id, b.batch_no, b.job_id = p_job AS is_mine, CASE WHEN b.job_id = p_job -- an earlier export may have carried it
+            AND (b.exports > 1 AND b.deliveries > (b.payload_sha256 IS NOT NULL)::integer OR b.parent_no IS NOT NULL AND b.redrives = 0)
+            THEN 64 ELSE 0 END AS carried
         FROM ferry.job_collections me
         JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
                                       = (me.source_uuid, me.target_uuid, me.selection)
@@ -34,14 +37,16 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
         WHERE me.job_id = p_job AND me.collection_no = p_collection AND b.state IN ('verified', 'rejected')
     ), listed (hash, bit, mine, earlier) AS (
         -- An id may be in several batches, vanished and come back, or moved by one job and again by the next: it is verified
-        -- when it was planned more often than left out. Bits: 1 rejected, 2 vanished, 4 skipped, 8 removed, 16 target, 32 source.
-        SELECT sha256(u.id), 0, is_mine::integer, 1 - is_mine::integer
-        FROM pair JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        -- when it was planned more often than left out. Bits: 1 rejected, 2 vanished, 4 skipped, 8 removed, 16 target, 32 source,
+        -- 64 perhaps written by this job though it vanished, or there before and planned all the same.
+        SELECT sha256(u.id), CASE WHEN is_mine THEN 64 * get_bit(i.existed, u.ord::integer - 1) ELSE 0 END, is_mine::integer,
+            1 - is_mine::integer
+        FROM pair JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
         UNION ALL
         SELECT sha256(r.id), is_mine::integer, - is_mine::integer, is_mine::integer - 1
         FROM pair JOIN ferry.rejected_records r USING (job_id, batch_no)
         UNION ALL
-        SELECT sha256(v.id), is_mine::integer * 2, - is_mine::integer, is_mine::integer - 1
+        SELECT sha256(v.id), is_mine::integer * 2 | carried, - is_mine::integer, is_mine::integer - 1
         FROM pair JOIN ferry.vanished_records v USING (job_id, batch_no)
         UNION ALL
         SELECT sha256(u.id), 4, 0, 0 FROM ferry.skipped_ids k CROSS JOIN LATERAL unnest(k.ids) AS u (id)
@@ -55,7 +60,8 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
     ), counted AS ( -- of an earlier job that was purged: what both sides have
         SELECT g.hash, mine > 0 AS verified,
             earlier > 0 OR bits & 48 = 48 AND (SELECT ferry.trusts_target(p_job, p_collection)) AS earlier, bits & 1 <> 0 AS rejected, bits & 2 <> 0 AS vanished,
-            bits & 4 <> 0 AS skipped, bits & 8 <> 0 AS removed, bits & 16 <> 0 AS at_target, bits & 32 <> 0 AS at_source
+            bits & 4 <> 0 AS skipped, bits & 8 <> 0 AS removed, bits & 16 <> 0 AS at_target, bits & 32 <> 0 AS at_source,
+            bits & 72 <> 0 AS is_own
         FROM (SELECT listed.hash, bit_or(bit) AS bits, sum(mine) AS mine, sum(earlier) AS earlier
               FROM listed GROUP BY listed.hash) g
     ), judged AS ( -- a rehearsal has left out what it does not know
@@ -66,18 +72,18 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
     SELECT j.hash,
         CASE WHEN verified AND NOT at_target THEN 1 ELSE 0 END |
         CASE WHEN at_target AND NOT is_known AND NOT skipped AND NOT (is_former AND at_source) THEN 2 ELSE 0 END |
-        CASE WHEN at_source AND NOT is_known AND NOT skipped AND NOT is_part
-                  AND NOT (earlier AND NOT vanished AND at_target) THEN 4 ELSE 0 END |
+        CASE WHEN at_source AND NOT is_known AND NOT skipped
+                  AND (vanished OR NOT is_part AND NOT (earlier AND at_target)) THEN 4 ELSE 0 END |
         CASE WHEN verified AND NOT at_source THEN 8 ELSE 0 END |
         CASE WHEN NOT at_source AND NOT skipped AND (verified OR at_target AND NOT rejected AND (earlier OR removed))
              THEN 16 ELSE 0 END |
-        CASE WHEN at_target AND NOT is_known AND NOT is_former THEN 32 ELSE 0 END |
-        CASE WHEN at_source THEN 64 ELSE 0 END
+        CASE WHEN at_target AND NOT is_known AND NOT (is_former AND (earlier OR is_own)) THEN 32 ELSE 0 END |
+        CASE WHEN at_source THEN 64 ELSE 0 END |
+        CASE WHEN at_source AND vanished AND NOT is_known AND NOT skipped THEN 128 ELSE 0 END
     FROM judged j
     WHERE verified AND NOT at_target OR verified AND NOT at_source
        OR NOT is_known AND NOT skipped AND (at_target AND NOT (is_former AND at_source)
-                                            OR at_source AND NOT is_part
-                                               AND NOT (earlier AND NOT vanished AND at_target))
+                                            OR at_source AND (vanished OR NOT is_part AND NOT (earlier AND at_target)))
 $$;
 
 -- A verdict's id, from the end's listing of one side. By index: see ferry.plan_wanted.
@@ -90,12 +96,13 @@ RETURNS TABLE (ordinal bigint, id bytea, verdict integer) LANGUAGE sql STABLE AS
       AND v.ordinal & p_bits = p_bits AND v.ordinal & p_not = 0
 $$;
 
--- What was added at the source becomes further batches, after the last one and by the rules of the plan. The bitmap says what
--- the target had that this job did not write.
+-- What was added at the source becomes further batches, after the last one and by the rules of the plan; of a job that does not
+-- catch up only what vanished and is there again. The bitmap says what the target had that this job did not write.
 CREATE FUNCTION ferry.finish_plan_added(p_job bigint, p_collection integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_records integer;
     v_skips boolean := ferry.on_existing(p_job) = 'skip';
+    v_catch_up boolean := ferry.wants(p_job, 'catch_up');
     v_first bigint;
     v_planned bigint;
     v_skipped bigint;
@@ -108,7 +115,7 @@ BEGIN
         SELECT a.ordinal, a.id, a.existed, a.existed AND v_skips AS is_skipped,
                (count(*) OVER (PARTITION BY a.existed AND v_skips ORDER BY a.ordinal) - 1) / v_records AS piece
         FROM (SELECT l.ordinal, l.id, l.verdict & 32 <> 0 AS existed
-              FROM ferry.finish_listed(p_job, p_collection, 'd', 4, 0) l) a
+              FROM ferry.finish_listed(p_job, p_collection, 'd', CASE WHEN v_catch_up THEN 4 ELSE 128 END, 0) l) a
     ), pieces AS (
         SELECT piece, count(*) AS n, array_agg(id ORDER BY ordinal) AS ids,
                string_agg(CASE WHEN existed THEN '1' ELSE '0' END, '' ORDER BY ordinal)::bit varying AS bits
@@ -127,7 +134,8 @@ BEGIN
                     WHERE job_id = p_job AND collection_no = p_collection) k
     )
     SELECT count(*) FILTER (WHERE NOT is_skipped), count(*) FILTER (WHERE is_skipped) INTO v_planned, v_skipped FROM added;
-    UPDATE ferry.job_collections SET n_planned = n_planned + v_planned, n_caught_up = n_caught_up + v_planned,
+    UPDATE ferry.job_collections SET n_planned = n_planned + v_planned, n_caught_up = n_caught_up + v_planned * v_catch_up::integer,
+            n_returned = n_returned + v_planned * (NOT v_catch_up)::integer,
             n_skipped = coalesce(n_skipped, 0) + v_skipped
         WHERE job_id = p_job AND collection_no = p_collection;
     RETURN v_planned;
@@ -215,12 +223,14 @@ END
 $$;
 
 -- Compares, notes what it found, and decides what a job that catches up or deletes does about it, all at once: afterwards there
--- are further batches or open deletions (is_decided), or the job may end. planned, to_delete: what was decided now. existing: of
+-- are further batches or open deletions (is_decided), or the job may end. planned, to_delete: what was decided now; returned: of
+-- planned, what vanished and is there again, where the job does not catch up. existing: of
 -- what was added, what --on-existing fail forbids. Nothing is decided when a record is lost. The rounds are counted here, so that
 -- no restart gives more of them. refusal: the job would delete more than it may; nothing is decided, and the job is blocked.
 CREATE FUNCTION ferry.finish_compare(p_worker uuid, p_job bigint, p_collection integer)
 RETURNS TABLE (missing bigint, extra bigint, added bigint, deleted bigint, existing bigint, planned bigint, to_delete bigint,
-               is_decided boolean, round integer, first_missing text, first_extra text, refusal text)
+               is_decided boolean, round integer, first_missing text, first_extra text, refusal text,
+               returned bigint)
 LANGUAGE plpgsql SET work_mem = '64MB' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -231,6 +241,7 @@ DECLARE
     v_lost bigint;
     v_own bigint;
     v_removable bigint;
+    v_unsettled bigint;
 BEGIN
     PERFORM ferry.finish_check(p_worker, p_job, p_collection);
     PERFORM ferry.begin_long_step(p_worker);
@@ -238,9 +249,12 @@ BEGIN
         SELECT p_job, p_collection, 'v', v.verdict, v.hash FROM ferry.finish_verdicts(p_job, p_collection) v;
     SELECT count(*) FILTER (WHERE ordinal & 1 = 1), count(*) FILTER (WHERE ordinal & 2 = 2),
            count(*) FILTER (WHERE ordinal & 4 = 4), count(*) FILTER (WHERE ordinal & 8 = 8),
-           count(*) FILTER (WHERE ordinal & 36 = 36), count(*) FILTER (WHERE ordinal & 66 = 2),
-           count(*) FILTER (WHERE ordinal & 9 = 1), count(*) FILTER (WHERE ordinal & 24 <> 0)
-        INTO missing, extra, added, deleted, existing, v_removable, v_lost, v_own
+           count(*) FILTER (WHERE ordinal & 36 = 36 AND (v_catch_up OR ordinal & 128 = 128)), count(*) FILTER (WHERE ordinal & 66 = 2),
+           count(*) FILTER (WHERE ordinal & 9 = 1), count(*) FILTER (WHERE ordinal & 24 <> 0),
+           count(*) FILTER (WHERE ordinal & 128 = 128),
+           count(*) FILTER (WHERE (v_catch_up AND ordinal & 28 <> 0 OR ordinal & 128 = 128)
+                            AND NOT (ordinal & 36 = 36 AND ferry.on_existing(p_job) = 'skip'))
+        INTO missing, extra, added, deleted, existing, v_removable, v_lost, v_own, returned, v_unsettled
         FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side = 'v';
     SELECT left(ferry.printable(i.id), 200) INTO first_missing FROM ferry.batches b JOIN ferry.batch_ids i0 USING (job_id, batch_no)
         CROSS JOIN LATERAL unnest(i0.ids) AS i (id)
@@ -253,14 +267,14 @@ BEGIN
     SELECT c.n_rounds, coalesce((j.settings->>'catch_up_rounds')::integer, 5) INTO v_rounds, v_limit
         FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id)
         WHERE c.job_id = p_job AND c.collection_no = p_collection;
-    existing := CASE WHEN v_catch_up AND ferry.on_existing(p_job) = 'fail' THEN existing ELSE 0 END;
+    existing := CASE WHEN ferry.on_existing(p_job) = 'fail' THEN existing ELSE 0 END;
     planned := 0;
     to_delete := 0;
     IF v_rounds < v_limit AND existing = 0 AND v_lost = 0 THEN
         refusal := ferry.finish_refusal(p_job, p_collection);
     END IF;
     IF v_rounds < v_limit AND existing = 0 AND v_lost = 0 AND refusal IS NULL THEN
-        IF v_catch_up AND added > 0 THEN
+        IF v_catch_up AND added > 0 OR returned > 0 THEN
             planned := ferry.finish_plan_added(p_job, p_collection);
         END IF;
         IF v_delete_extra AND v_removable > 0 THEN
@@ -274,10 +288,12 @@ BEGIN
         is_decided := planned > 0 OR to_delete > 0 OR (v_catch_up AND deleted > 0);
     END IF;
     is_decided := coalesce(is_decided, false);
+    returned := CASE WHEN v_catch_up THEN 0 ELSE planned END;
     round := v_rounds + is_decided::integer;
     -- What has been decided, or refused, is compared again before the job can succeed.
     UPDATE ferry.job_collections c SET n_missing = CASE WHEN NOT is_decided AND refusal IS NULL THEN missing END, n_extra = extra,
-            first_extra = finish_compare.first_extra, n_added = added, n_deleted = deleted, n_rounds = round
+            first_extra = finish_compare.first_extra, n_added = added, n_deleted = deleted, n_rounds = round,
+            n_unsettled = CASE WHEN v_rounds >= v_limit THEN v_unsettled ELSE 0 END
         WHERE c.job_id = p_job AND c.collection_no = p_collection;
     PERFORM ferry.finish_note(p_worker, p_job, ferry.which_collection(p_job, p_collection), extra, first_extra, is_decided, round, planned, to_delete);
     IF refusal IS NOT NULL THEN

