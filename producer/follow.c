@@ -6,6 +6,7 @@
 
 #include "app/log.h"
 #include "base/limits.h"
+#include "producer/existing.h"
 #include "producer/finish.h"
 
 #define ASK_EVERY_MS   500
@@ -146,6 +147,10 @@ static bool act_on_progress(struct follower *follower, const struct bus_settings
     if (p->open_batches == 0) {
         return !p->is_quiet || now_ms < follower->next_end_ms ||
                forgive_outage(end(follower, err), err);
+    }
+    if (p->unseen_batches > 0) {
+        follower->next_ask_ms = 0;
+        return forgive_outage(existing_look(rt, follower->job, err), err);
     }
     /* The sweep waits for the bus with the loop standing still: not while the bus is known to be away. */
     if (now_ms >= follower->next_sweep_ms && pg_is_connected(rt->ledger.pg) &&

@@ -2,9 +2,11 @@
 #include "producer/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "app/log.h"
 #include "base/limits.h"
+#include "producer/existing.h"
 #include "producer/listing.h"
 
 #define CUT_BATCHES  200 /* per statement */
@@ -121,6 +123,14 @@ static bool stage_prior(struct plan *plan, struct error *err)
     return ok;
 }
 
+/* For a later job of the pair. */
+static bool stage_earlier(struct plan *plan, struct error *err)
+{
+    return stage_prior(plan, err) &&
+           (strcmp(plan->job->on_existing, "mirror") == 0 ||
+            existing_settle_doubtful(plan->rt, plan->job, plan->pair, plan->epoch, err));
+}
+
 static bool cut(struct plan *plan, struct error *err)
 {
     int64_t records = option_number(plan->rt->options, "batch-records");
@@ -178,7 +188,7 @@ static bool make(struct plan *plan, bool is_first, struct plan_result *out, stru
     return list_side(plan, 's', &plan->pair->source, &source_ids, err) &&
            select_part(plan, &source_ids, err) &&
            list_side(plan, 't', &plan->pair->target, &target_ids, err) &&
-           (is_first || stage_prior(plan, err)) && cut(plan, err) &&
+           (is_first || stage_earlier(plan, err)) && cut(plan, err) &&
            close_plan(plan, source_ids, target_ids, out, err);
 }
 

@@ -32,6 +32,7 @@ bool progress_read(struct progress *out, const struct pg_rows *rows, struct erro
     p.open_batches = pg_i64(rows, 0, "open_batches");
     p.sent_batches = pg_i64(rows, 0, "sent_batches");
     p.waiting_batches = pg_i64(rows, 0, "waiting_batches");
+    p.unseen_batches = pg_i64(rows, 0, "unseen_batches");
     p.is_quiet = pg_bool(rows, 0, "is_quiet");
     p.consumers = pg_i64(rows, 0, "consumers");
     p.target_wait_ms = pg_i64(rows, 0, "target_wait_ms");

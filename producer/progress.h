@@ -10,6 +10,7 @@ struct progress {
     char last_error[1024];
     int64_t planned, published, verified, rejected, vanished, rounded, mismatches;
     int64_t batches, open_batches, sent_batches, waiting_batches;
+    int64_t unseen_batches; /* redriven, to be looked for at the target before they are exported */
     bool is_quiet;          /* no request of an ended claim can be in flight any more */
     int64_t consumers;      /* alive */
     int64_t target_wait_ms; /* > 0: the target is being left alone */
@@ -23,7 +24,7 @@ struct progress {
     int64_t caught_up, removed, removed_extra, rounds; /* what the end copied and deleted */
     int64_t returned;  /* vanished, then there again: planned twice */
     int64_t unsettled; /* what one more round of the end would have copied or deleted */
-    int64_t skipped;                                   /* left as the target had them */
+    int64_t skipped;   /* left as the target had them */
     int64_t truncated; /* verified, with a document that was cut as wanted */
 };
 

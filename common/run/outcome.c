@@ -20,9 +20,7 @@ enum exit_code outcome_code(const struct outcome *o)
 {
     switch (o->state) {
     case JOB_SUCCEEDED:
-        return o->unsettled > 0  ? EXIT_INTERRUPTED
-               : o->rejected > 0 ? EXIT_REJECTS
-                                 : EXIT_DONE;
+        return o->unsettled > 0 ? EXIT_INTERRUPTED : o->rejected > 0 ? EXIT_REJECTS : EXIT_DONE;
     case JOB_FAILED:
         return o->mismatches > 0 || o->missing > 0 || (o->is_exact && o->extra > 0)
                    ? EXIT_MISMATCH

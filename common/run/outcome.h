@@ -15,7 +15,7 @@ struct outcome {
     int64_t mismatches, missing; /* read back otherwise; verified, and not at the target any more */
     int64_t extra;               /* at the target, and not of the job */
     bool is_exact;               /* those forbid success */
-    int64_t unsettled;           /* records that the end would have copied or deleted in another round */
+    int64_t unsettled; /* records that the end would have copied or deleted in another round */
 };
 
 /* The row of ferry.job_progress(); ERROR_NOT_FOUND when there is none. */

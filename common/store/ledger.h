@@ -60,6 +60,12 @@ MUST_CHECK bool ledger_plan_add(struct ledger *ledger, int64_t job_id, int64_t c
                                 struct error *err);
 MUST_CHECK bool ledger_plan_prior(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                   int64_t epoch, pg_done_fn *fn, void *ctx, struct error *err);
+/* Of the ids asked for before, the target has those as the source has them. Answers plan_doubtful: the next ids, as ids_read takes
+ * them, or null. */
+MUST_CHECK bool ledger_plan_doubtful(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                     int64_t epoch, const struct span *asked, size_t asked_count,
+                                     const struct span *own, size_t own_count, int64_t most,
+                                     pg_done_fn *fn, void *ctx, struct error *err);
 MUST_CHECK bool ledger_plan_cut(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                 int64_t epoch, int64_t from, int64_t batch_records,
                                 int64_t max_batches, pg_done_fn *fn, void *ctx, struct error *err);
@@ -137,6 +143,14 @@ MUST_CHECK bool ledger_release_exports(struct ledger *ledger, int64_t job_id,
                                        struct error *err);
 MUST_CHECK bool ledger_split_export(struct ledger *ledger, int64_t job_id, int64_t batch_no,
                                     int64_t fence, pg_done_fn *fn, void *ctx, struct error *err);
+/* Of redriven batches that are looked for at the target first. Answers batch_no, collection_no, ids as ids_read takes them; no
+ * row: there is none, or the job does not run. */
+MUST_CHECK bool ledger_next_unseen(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                                   struct error *err);
+/* found: of those ids, what is at the target. Answers settle_unseen: how many of them are left out. */
+MUST_CHECK bool ledger_settle_unseen(struct ledger *ledger, int64_t job_id, int64_t batch_no,
+                                     const struct span *found, size_t count, pg_done_fn *fn,
+                                     void *ctx, struct error *err);
 
 /* ---- delivery (0006_delivery.sql) ---- */
 

@@ -81,3 +81,25 @@ bool ledger_split_export(struct ledger *ledger, int64_t job_id, int64_t batch_no
     statement_i64(&st, fence);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
+
+bool ledger_next_unseen(struct ledger *ledger, int64_t job_id, pg_done_fn *fn, void *ctx,
+                        struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.next_unseen($1)");
+    statement_i64(&st, job_id);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_settle_unseen(struct ledger *ledger, int64_t job_id, int64_t batch_no,
+                          const struct span *found, size_t count, pg_done_fn *fn, void *ctx,
+                          struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.settle_unseen($1,$2,$3,$4)");
+    statement_uuid(&st, &ledger->worker);
+    statement_i64(&st, job_id);
+    statement_i64(&st, batch_no);
+    statement_spans_bytea(&st, found, sizeof *found, count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}

@@ -79,6 +79,22 @@ bool ledger_plan_prior(struct ledger *ledger, int64_t job_id, int64_t collection
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_plan_doubtful(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                          int64_t epoch, const struct span *asked, size_t asked_count,
+                          const struct span *own, size_t own_count, int64_t most, pg_done_fn *fn,
+                          void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.plan_doubtful($1,$2,$3,$4,$5,$6)");
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, epoch);
+    statement_spans_bytea(&st, asked, sizeof *asked, asked_count);
+    statement_spans_bytea(&st, own, sizeof *own, own_count);
+    statement_i64(&st, most);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_plan_cut(struct ledger *ledger, int64_t job_id, int64_t collection_no, int64_t epoch,
                      int64_t from, int64_t batch_records, int64_t max_batches, pg_done_fn *fn,
                      void *ctx, struct error *err)

@@ -102,7 +102,7 @@ CREATE INDEX job_collections_target ON ferry.job_collections (target_uuid);
 CREATE TABLE ferry.plan_ids (
     job_id        bigint NOT NULL,
     collection_no integer NOT NULL,
-    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'o', 'e', 'd', 'v')),
+    side          "char" NOT NULL CHECK (side IN ('s', 't', 'p', 'o', 'q', 'e', 'd', 'v')),
     ordinal       bigint NOT NULL,
     id            bytea NOT NULL
 );
@@ -145,6 +145,7 @@ CREATE TABLE ferry.batches (
     n_records       integer NOT NULL CHECK (n_records > 0),
     parent_no       bigint,
     redrives        integer NOT NULL DEFAULT 0,
+    unseen          bit varying,
     export_rev      bigint NOT NULL DEFAULT 0,
     payload_sha256  bytea,
     payload_bytes   bigint,

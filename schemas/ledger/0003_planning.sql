@@ -122,10 +122,49 @@ CREATE FUNCTION ferry.trusts_target(p_job bigint, p_collection integer) RETURNS 
           AND EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = f.job_id AND (b.deliveries > 0 OR b.must_reread))))
 $$;
 
+-- A reject for this reason was written, and read back otherwise.
+CREATE FUNCTION ferry.was_written(p_reason text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_reason IN ('mismatch', 'not_storable')
+$$;
+
+-- Of what any earlier job of the pair found absent and had in hand: as side 'o' what it has written for certain (verified, or
+-- read back otherwise), which is the ferry's own whatever became of the job. As side 'q', if both sides have it, what it may have
+-- sent and nobody has read back since: an application may have written it instead, or afterwards (ferry.plan_doubtful). Each id
+-- is looked up by index: see ferry.plan_wanted.
+CREATE FUNCTION ferry.plan_own(p_job bigint, p_collection integer) RETURNS void LANGUAGE sql AS $$
+    WITH held AS (
+        SELECT b.job_id, b.batch_no, b.state IN ('verified', 'rejected') AS is_final, b.n_rejected + b.n_vanished > 0 AS has_left_out
+        FROM ferry.job_collections me
+        JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
+                                      = (me.source_uuid, me.target_uuid, me.selection) AND o.job_id <> p_job
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
+                            AND (b.deliveries > 0 OR b.must_reread)
+        WHERE me.job_id = p_job AND me.collection_no = p_collection
+    ), sent AS (
+        SELECT u.id, h.is_final AND (NOT h.has_left_out
+            OR NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = h.job_id AND r.batch_no = h.batch_no
+                           AND sha256(r.id) = sha256(u.id) AND NOT ferry.was_written(r.reason))
+           AND NOT EXISTS (SELECT FROM ferry.vanished_records v WHERE v.job_id = h.job_id AND v.batch_no = h.batch_no
+                           AND sha256(v.id) = sha256(u.id))) AS is_own
+        FROM held h JOIN ferry.batch_ids i USING (job_id, batch_no)
+        CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
+        WHERE get_bit(i.existed, u.ord::integer - 1) = 0
+    ), put_own AS (
+        INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, 'o', 0, id FROM sent WHERE is_own ON CONFLICT DO NOTHING
+    )
+    INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
+        SELECT p_job, p_collection, 'q', 0, q.id FROM sent q
+        CROSS JOIN LATERAL (SELECT FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
+                            AND x.side = 's' AND sha256(x.id) = sha256(q.id) LIMIT 1) s
+        CROSS JOIN LATERAL (SELECT FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection
+                            AND x.side = 't' AND sha256(x.id) = sha256(q.id) LIMIT 1) t
+        WHERE NOT q.is_own ON CONFLICT DO NOTHING
+$$;
+
 -- P2, for a later job of the pair: the ids that a succeeded one has verified, as side 'p'; after a purge whatever the target has,
 -- but for what was rejected and for what a job that did not succeed may have left there. Unless all that existed is made like
--- the source anyway, also those that any earlier one found absent and has sent, as side 'o': what a job that failed or was
--- cancelled left behind is the ferry's own, and did not exist before.
+-- the source anyway, also what ferry.plan_own() stages.
 CREATE FUNCTION ferry.plan_prior(p_job bigint, p_collection integer, p_epoch bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_count bigint;
@@ -171,18 +210,7 @@ BEGIN
             ON CONFLICT DO NOTHING;
     END IF;
     IF ferry.on_existing(p_job) <> 'mirror' THEN
-        INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
-            SELECT p_job, p_collection, 'o', 0, u.id
-            FROM ferry.job_collections me
-            JOIN ferry.job_collections o ON (o.source_uuid, o.target_uuid, o.selection)
-                                          = (me.source_uuid, me.target_uuid, me.selection) AND o.job_id <> p_job
-            JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no
-                                AND (b.deliveries > 0 OR b.must_reread)
-            JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
-            CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
-            WHERE me.job_id = p_job AND me.collection_no = p_collection
-              AND get_bit(i.existed, u.ord::integer - 1) = 0
-            ON CONFLICT DO NOTHING;
+        PERFORM ferry.plan_own(p_job, p_collection);
     END IF;
     -- This took longer than a lease, perhaps, and its renewal waits behind it.
     UPDATE ferry.job_collections
@@ -191,6 +219,25 @@ BEGIN
     PERFORM ferry.end_long_step(plan_owner) FROM ferry.job_collections
         WHERE job_id = p_job AND collection_no = p_collection;
     RETURN v_count;
+END
+$$;
+
+-- P2: the next ids of side 'q', hex, comma between; null: none is left. Of those that were asked for before, the target has
+-- p_own as the source has them: what the ferry has sent, or as good. The others count as existing.
+CREATE FUNCTION ferry.plan_doubtful(p_job bigint, p_collection integer, p_epoch bigint, p_asked bytea[], p_own bytea[], p_most integer)
+RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM ferry.plan_check(p_job, p_collection, p_epoch);
+    DELETE FROM ferry.plan_ids x USING unnest(p_asked) AS u (id)
+        WHERE x.job_id = p_job AND x.collection_no = p_collection AND x.side = 'q' AND sha256(x.id) = sha256(u.id);
+    PERFORM ferry.stage_ids(p_job, p_collection, 'o', 0, p_own);
+    -- What another job is certain of needs no question.
+    DELETE FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection AND x.side = 'q'
+        AND EXISTS (SELECT FROM ferry.plan_ids o WHERE o.job_id = p_job AND o.collection_no = p_collection AND o.side IN ('o', 'p')
+                    AND sha256(o.id) = sha256(x.id));
+    RETURN (SELECT string_agg(encode(q.id, 'hex'), ',') FROM (
+        SELECT x.id FROM ferry.plan_ids x WHERE x.job_id = p_job AND x.collection_no = p_collection AND x.side = 'q'
+        LIMIT p_most) q);
 END
 $$;
 

@@ -122,7 +122,8 @@ END
 $$;
 
 -- Rejected records go again: they leave their batches, each batch's for a new one, and the job goes on with those, as the
--- source is now. p_ids and p_reason: only these. A batch that is under way is not touched. A batch of which nothing is left
+-- source is now; of a job that leaves alone what is not the ferry's they are first looked for at the target (ferry.next_unseen),
+-- but for those that the ferry has put there. p_ids and p_reason: only these. A batch that is under way is not touched. A batch of which nothing is left
 -- is superseded. Answers how many records go again; 0: nothing was changed.
 CREATE FUNCTION ferry.redrive(p_job text, p_ids bytea[] DEFAULT NULL, p_reason text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -132,6 +133,7 @@ DECLARE
     v_last bigint;
     v_records bigint;
     v_batches bigint;
+    v_looks boolean := ferry.on_existing(v_job) <> 'mirror';
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
     PERFORM FROM ferry.job_collections WHERE job_id = v_job ORDER BY collection_no FOR UPDATE;
@@ -149,11 +151,12 @@ BEGIN
         WHERE b.job_id = v_job AND b.state IN ('verified', 'rejected') AND b.n_rejected > 0 ORDER BY b.batch_no FOR UPDATE;
     SELECT max(batch_no) INTO v_last FROM ferry.batches WHERE job_id = v_job;
     WITH chosen AS MATERIALIZED (
-        SELECT r.batch_no, sha256(r.id) AS hash FROM ferry.rejected_records r JOIN ferry.batches b USING (job_id, batch_no)
+        SELECT r.batch_no, sha256(r.id) AS hash, ferry.was_written(r.reason) AS is_own FROM ferry.rejected_records r JOIN ferry.batches b USING (job_id, batch_no)
         WHERE r.job_id = v_job AND b.state IN ('verified', 'rejected')
           AND (p_ids IS NULL OR r.id = ANY (p_ids)) AND (p_reason IS NULL OR r.reason = p_reason)
     ), sorted AS (
-        SELECT i.batch_no, u.id, u.ord, substring(i.existed FROM u.ord::integer FOR 1)::text AS bit, c.hash IS NOT NULL AS goes
+        SELECT i.batch_no, u.id, u.ord, substring(i.existed FROM u.ord::integer FOR 1)::text AS bit, c.hash IS NOT NULL AS goes,
+            CASE WHEN v_looks AND NOT c.is_own AND get_bit(i.existed, u.ord::integer - 1) = 0 THEN '1' ELSE '0' END AS look
         FROM ferry.batch_ids i CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
         LEFT JOIN chosen c ON c.batch_no = i.batch_no AND c.hash = sha256(u.id)
         WHERE i.job_id = v_job AND i.batch_no IN (SELECT batch_no FROM chosen)
@@ -161,12 +164,14 @@ BEGIN
         SELECT batch_no, v_last + row_number() OVER (ORDER BY batch_no) AS child_no,
             array_agg(id ORDER BY ord) FILTER (WHERE goes) AS gone,
             (string_agg(bit, '' ORDER BY ord) FILTER (WHERE goes))::bit varying AS gone_bits,
+            (string_agg(look, '' ORDER BY ord) FILTER (WHERE goes))::bit varying AS looks,
             array_agg(id ORDER BY ord) FILTER (WHERE NOT goes) AS kept,
             (string_agg(bit, '' ORDER BY ord) FILTER (WHERE NOT goes))::bit varying AS kept_bits
         FROM sorted GROUP BY batch_no
     ), put_batches AS (
-        INSERT INTO ferry.batches (job_id, batch_no, collection_no, kind, n_records, parent_no, redrives, must_reread, quiet_until)
-        SELECT v_job, p.child_no, b.collection_no, b.kind, cardinality(p.gone), b.batch_no, b.redrives + 1, b.must_reread,
+        INSERT INTO ferry.batches (job_id, batch_no, collection_no, kind, n_records, parent_no, redrives, unseen, must_reread, quiet_until)
+        SELECT v_job, p.child_no, b.collection_no, b.kind, cardinality(p.gone), b.batch_no, b.redrives + 1,
+            CASE WHEN position(B'1' IN p.looks) > 0 THEN p.looks END, b.must_reread,
             b.quiet_until
         FROM parts p JOIN ferry.batches b ON b.job_id = v_job AND b.batch_no = p.batch_no
     ), put_ids AS (

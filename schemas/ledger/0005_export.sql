@@ -40,7 +40,7 @@ BEGIN
         SELECT b.batch_no FROM ferry.batches b
         JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no
         WHERE b.job_id = p_job AND b.state = 'planned' AND (b.lease_until IS NULL OR b.lease_until < now())
-          AND c.plan_complete_at IS NOT NULL AND (b.collection_no <> ALL (v_refused) OR b.batch_no = ANY (v_probes))
+          AND b.unseen IS NULL AND c.plan_complete_at IS NOT NULL AND (b.collection_no <> ALL (v_refused) OR b.batch_no = ANY (v_probes))
         ORDER BY b.batch_no LIMIT v_max FOR UPDATE OF b SKIP LOCKED
     ), claimed AS (
         UPDATE ferry.batches b SET owner = p_worker, fence = nextval('ferry.fences'), lease_until = now() + p_lease,
@@ -201,5 +201,71 @@ BEGIN
         WHERE x.job_id = p_job AND x.batch_no = p_batch;
     PERFORM ferry.log_event('batch.split', p_job, p_batch, b.owner, 'into ' || v_next || ' and ' || (v_next + 1));
     RETURN QUERY SELECT v_next;
+END
+$$;
+
+-- ---- redriven batches that are looked for at the target first: --on-existing skip and fail ----
+
+-- The next batch that is not exported before, and which of its ids are looked for.
+CREATE FUNCTION ferry.next_unseen(p_job bigint) RETURNS TABLE (collection_no integer, batch_no bigint, ids text)
+LANGUAGE sql STABLE AS $$
+    SELECT b.collection_no, b.batch_no,
+        (SELECT string_agg(encode(u.id, 'hex'), ',' ORDER BY u.ord) FROM unnest(i.ids) WITH ORDINALITY u (id, ord)
+         WHERE get_bit(b.unseen, u.ord::integer - 1) = 1)
+    FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no) JOIN ferry.jobs j USING (job_id)
+    WHERE b.job_id = p_job AND b.state = 'planned' AND b.unseen IS NOT NULL AND j.state = 'running' ORDER BY b.batch_no LIMIT 1
+$$;
+
+-- p_found: of those, what is at the target; somebody else has put it there. Skip leaves it out, fail blocks the job. Answers how
+-- many were left out.
+CREATE FUNCTION ferry.settle_unseen(p_worker uuid, p_job bigint, p_batch bigint, p_found bytea[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    b ferry.batches;
+    v_found bytea[];
+    v_kept bytea[];
+    v_bits bit varying;
+BEGIN
+    PERFORM FROM ferry.job_collections WHERE job_id = p_job ORDER BY collection_no FOR UPDATE;
+    PERFORM FROM ferry.jobs WHERE job_id = p_job AND state = 'running' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT * INTO b FROM ferry.batches
+        WHERE job_id = p_job AND batch_no = p_batch AND state = 'planned' AND unseen IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT array_agg(u.id ORDER BY u.ord) FILTER (WHERE is_found), array_agg(u.id ORDER BY u.ord) FILTER (WHERE NOT is_found),
+           (string_agg(get_bit(i.existed, u.ord::integer - 1)::text, '' ORDER BY u.ord) FILTER (WHERE NOT is_found))::bit varying
+        INTO v_found, v_kept, v_bits
+        FROM ferry.batch_ids i CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
+        CROSS JOIN LATERAL (SELECT u.id = ANY (p_found) AND get_bit(b.unseen, u.ord::integer - 1) = 1 AS is_found) x
+        WHERE i.job_id = p_job AND i.batch_no = p_batch;
+    IF v_found IS NULL THEN
+        UPDATE ferry.batches SET unseen = NULL WHERE job_id = p_job AND batch_no = p_batch;
+        RETURN 0;
+    END IF;
+    IF ferry.on_existing(p_job) = 'fail' THEN
+        PERFORM ferry.block_job(p_job, p_worker, ferry.which_collection(p_job, b.collection_no) || format(
+            '%s of the rejected records that go again exist at the target by now (--on-existing fail); first: id "%s"; none of them '
+            'was written: delete them there, or cancel the job and run migrate with --on-existing mirror or skip',
+            cardinality(v_found), left(ferry.printable(v_found[1]), 128)));
+        RETURN 0;
+    END IF;
+    INSERT INTO ferry.skipped_ids (job_id, collection_no, first_ordinal, ids)
+        SELECT p_job, b.collection_no, coalesce(max(first_ordinal), -1) + 1, v_found FROM ferry.skipped_ids
+        WHERE job_id = p_job AND collection_no = b.collection_no;
+    UPDATE ferry.job_collections SET n_planned = n_planned - cardinality(v_found),
+            n_skipped = coalesce(n_skipped, 0) + cardinality(v_found)
+        WHERE job_id = p_job AND collection_no = b.collection_no;
+    IF v_kept IS NULL THEN
+        DELETE FROM ferry.batch_ids WHERE job_id = p_job AND batch_no = p_batch;
+        UPDATE ferry.batches SET state = 'superseded', unseen = NULL, finished_at = now() WHERE job_id = p_job AND batch_no = p_batch;
+    ELSE
+        UPDATE ferry.batch_ids SET ids = v_kept, existed = v_bits WHERE job_id = p_job AND batch_no = p_batch;
+        UPDATE ferry.batches SET n_records = cardinality(v_kept), unseen = NULL WHERE job_id = p_job AND batch_no = p_batch;
+    END IF;
+    PERFORM ferry.log_event('batch.skipped', p_job, p_batch, p_worker, cardinality(v_found) || ' records exist at the target by now');
+    RETURN cardinality(v_found);
 END
 $$;

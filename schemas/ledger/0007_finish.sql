@@ -69,7 +69,7 @@ RETURNS TABLE (state text, last_error text, planned bigint, published bigint, ve
                waiting_batches bigint, is_quiet boolean, consumers bigint, target_wait_ms bigint, target_cause text,
                worker_waits text, is_missing_secret boolean, last_batch_error text, missing bigint, extra bigint, added bigint, deleted bigint,
                secret_origin text, skipped bigint, truncated bigint, first_extra text, is_exact boolean, caught_up bigint,
-               removed bigint, removed_extra bigint, rounds bigint, returned bigint, unsettled bigint)
+               removed bigint, removed_extra bigint, rounds bigint, returned bigint, unsettled bigint, unseen_batches bigint)
 LANGUAGE sql STABLE AS $$
     SELECT j.state, j.last_error, b.planned, b.published, b.verified, b.rejected, b.vanished, b.rounded,
         (SELECT count(*) FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch'),
@@ -88,7 +88,7 @@ LANGUAGE sql STABLE AS $$
                                   AND e.origin <> ALL (w.missing_secrets))),
         b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated, c.first_extra,
         ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'), c.caught_up, c.removed, c.removed_extra, c.rounds,
-        c.returned, c.unsettled
+        c.returned, c.unsettled, b.unseen_batches
     FROM ferry.jobs j
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(x.n_missing), 0) AS missing, coalesce(sum(x.n_extra), 0) AS extra,
@@ -114,6 +114,7 @@ LANGUAGE sql STABLE AS $$
             count(*) FILTER (WHERE x.state IN ('planned', 'published', 'claimed')) AS open_batches,
             count(*) FILTER (WHERE x.state <> 'planned') AS sent_batches,
             count(*) FILTER (WHERE x.state = 'planned' AND (x.lease_until IS NULL OR x.lease_until < now())) AS waiting_batches,
+            count(*) FILTER (WHERE x.state = 'planned' AND x.unseen IS NOT NULL) AS unseen_batches,
             max(x.last_error) FILTER (WHERE x.state IN ('planned', 'published', 'claimed')) AS last_batch_error
         FROM ferry.batches x WHERE x.job_id = p_job AND x.state NOT IN ('superseded', 'cancelled')
     ) b

@@ -116,7 +116,7 @@ COMMENT ON COLUMN ferry.deletions.deleted_at IS 'When the target answered that i
 COMMENT ON TABLE ferry.plan_ids IS 'Ids staged by the producer that plans or ends a job; empty otherwise. May hold millions of rows.';
 COMMENT ON COLUMN ferry.plan_ids.job_id IS 'The job';
 COMMENT ON COLUMN ferry.plan_ids.collection_no IS 'Collection pair within the job';
-COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs, o sent by earlier jobs; at the end: e target, d source, v verdicts (the digest of an id, and bits)';
+COMMENT ON COLUMN ferry.plan_ids.side IS 's source, t target, p verified by earlier jobs, o written by earlier jobs, q perhaps written by them; at the end: e target, d source, v verdicts (the digest of an id, and bits)';
 COMMENT ON COLUMN ferry.plan_ids.ordinal IS 'Position in the listing, from 0; with gaps where an id came twice';
 COMMENT ON COLUMN ferry.plan_ids.id IS 'Id of a record, its UTF-8 bytes';
 
@@ -129,6 +129,7 @@ COMMENT ON COLUMN ferry.batches.state IS 'planned, published, claimed, verified,
 COMMENT ON COLUMN ferry.batches.n_records IS 'Records planned into it, at least 1';
 COMMENT ON COLUMN ferry.batches.parent_no IS 'The batch this one was split or redriven from; null: cut by the plan';
 COMMENT ON COLUMN ferry.batches.redrives IS 'How often its records have been redriven after they were rejected';
+COMMENT ON COLUMN ferry.batches.unseen IS 'Of a redriven batch that waits for it: bit for each id, 1: it is looked for at the target before it is exported';
 COMMENT ON COLUMN ferry.batches.export_rev IS 'Raised by every claim for export and every parking or sweep; a message of an older one is stale';
 COMMENT ON COLUMN ferry.batches.payload_sha256 IS 'SHA-256 of the message value (gzip), written by the producer before it is produced; null: not encoded yet';
 COMMENT ON COLUMN ferry.batches.payload_bytes IS 'Size of the message value in bytes';
@@ -382,6 +383,9 @@ COMMENT ON FUNCTION ferry.stage_ids(bigint,integer,text,bigint,bytea[]) IS 'Stag
 COMMENT ON FUNCTION ferry.plan_add(bigint,integer,bigint,text,bigint,bytea[]) IS 'P2: stages one piece of a listing; answers how many ids were new';
 COMMENT ON FUNCTION ferry.plan_select(bigint,integer,bigint) IS 'P2: drops the source ids that a rehearsal leaves out; answers how many are left';
 COMMENT ON FUNCTION ferry.plan_prior(bigint,integer,bigint) IS 'P2: stages what earlier jobs of the pair have verified';
+COMMENT ON FUNCTION ferry.was_written(text) IS 'Does a reject for this reason say that the record was written?';
+COMMENT ON FUNCTION ferry.plan_own(bigint,integer) IS 'P2: stages what earlier jobs have written, and what they may have';
+COMMENT ON FUNCTION ferry.plan_doubtful(bigint,integer,bigint,bytea[],bytea[],integer) IS 'P2: settles what earlier jobs may have written, and answers the next of it';
 COMMENT ON FUNCTION ferry.plan_wanted(bigint,integer,bigint,bigint,bigint) IS 'The source ids that the job must move, in source order';
 COMMENT ON FUNCTION ferry.plan_cut(bigint,integer,bigint,bigint,integer,integer) IS 'P3: cuts the next batches';
 COMMENT ON FUNCTION ferry.plan_close(bigint,integer,bigint,bigint,bigint) IS 'P4: closes the plan when it adds up; a job with nothing to do is removed';
@@ -399,6 +403,8 @@ COMMENT ON FUNCTION ferry.record_exports(uuid,bigint,bigint[],bigint[],bigint[],
 COMMENT ON FUNCTION ferry.report_exports(bigint,bigint[],bigint[],bigint[],integer[],bigint[]) IS 'E5: the bus has stored the messages';
 COMMENT ON FUNCTION ferry.release_exports(bigint,bigint[],bigint[],text) IS 'E5: the export failed or its producer stops; another follows';
 COMMENT ON FUNCTION ferry.split_export(bigint,bigint,bigint) IS 'Replaces a batch that is too large by two halves';
+COMMENT ON FUNCTION ferry.next_unseen(bigint) IS 'The next redriven batch whose records are looked for at the target before it is exported';
+COMMENT ON FUNCTION ferry.settle_unseen(uuid,bigint,bigint,bytea[]) IS 'Which of them are there by now: left out, or the job is blocked; answers how many were left out';
 COMMENT ON FUNCTION ferry.quiet_after(timestamp with time zone,boolean,interval) IS 'Until when a request of an ended claim may be in flight';
 COMMENT ON FUNCTION ferry.claim_batches(uuid,interval,bigint[],bigint[],bigint[],text[],text[]) IS 'Intake: what is to be done with each message, and the claim where it may be delivered';
 COMMENT ON FUNCTION ferry.take_slot(uuid, uuid, bigint, interval) IS 'Takes a free write slot of a target for a claim; false: none is free';

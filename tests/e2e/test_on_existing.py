@@ -3,7 +3,8 @@ upsert and its mark."""
 
 import pytest
 
-from ferry import DONE, NEEDS_PERSON, USAGE, corpus, last_line, load
+from ferry import DONE, NEEDS_PERSON, REJECTS, USAGE, corpus, last_line, load, wait_for
+from proxy import Answer, Proxy
 from test_kill import Held
 
 RECORDS = 120
@@ -135,6 +136,64 @@ def test_what_a_cancelled_job_left_behind_is_moved(ready, policy):
     done = ready.migrate(batch_records=20, on_existing=policy)
     assert done.status == DONE and last_line(done.out) == "%d of %d records verified" % (RECORDS, RECORDS), done.err
     ready.assert_equal()
+
+
+def own(ferry, name):
+    """An application writes that record into the target."""
+    collection = ferry.target.collection(ferry.name)
+    ferry.target.records(collection, "upsert", {"ids": [name], "embeddings": [[0.5] * 24], "documents": ["the application's own"],
+                                                "metadatas": [{"by": "app"}]})
+
+
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_what_a_cancelled_job_never_wrote_is_somebody_elses(ready, policy):
+    """It had it in hand, and each upsert was refused; then an application wrote one of them."""
+    refuses = []
+
+    def handle(request, forward):
+        if request.verb == "upsert" and not refuses:
+            return Answer(503, {"error": "busy"})
+        return forward(request)
+    name = sorted(ready.source.ids(ready.source.collection(ready.name)))[3]
+    with Proxy(ready.target.url, handle) as target:
+        ready.consumers()
+        migrate = ready.start_migrate(target=target.url, on_existing=policy, job="first")
+        wait_for(lambda: ("upsert", 503) in target.requests, 60, "an upsert is refused")
+        ready.producer("cancel", "first")
+        assert migrate.wait() == NEEDS_PERSON and not ready.target_ids()
+        own(ready, name)
+        refuses.append("no more")
+        done = ready.migrate(target=target.url, on_existing=policy)
+    assert "1 records at the target may be an earlier job's, which did not read them back; 0 are what the source has" in done.err
+    if policy == "skip":
+        assert done.status == DONE and "1 records were skipped" in done.out, done.err
+        assert changed(ready) == {name}
+    else:
+        assert done.status == NEEDS_PERSON and '1 of the records to move exist at the target already; first: id "%s"' % name in done.err
+        assert ready.target_ids() == {name}
+
+
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_what_is_redriven_is_looked_for_at_the_target_first(ready, policy):
+    """Also when it was redriven in SQL. An application has written a rejected record itself."""
+    ready.consumers()
+    done = ready.migrate(limit="document_bytes=200", max_rejects=RECORDS, on_existing=policy, job="rejects")
+    assert done.status == REJECTS, done.err
+    names = sorted(row["id"] for row in ready.sql("SELECT id FROM ferry.rejects"))
+    own(ready, names[0])
+    if policy == "skip":
+        ready.sql("SELECT ferry.redrive('rejects')", user="ferry")
+        done = ready.producer("resume", "rejects", "--limit", "document_bytes=none")
+    else:
+        blocked = ready.producer("retry", "rejects", "--rejected", "--limit", "document_bytes=none")
+        assert blocked.status == NEEDS_PERSON and 'first: id "%s"; none of them was written' % names[0] in last_line(blocked.err)
+        assert not set(names[1:]) & ready.target_ids()
+        collection = ready.target.collection(ready.name)
+        ready.target.records(collection, "delete", {"ids": names[:1]})
+        done = ready.producer("resume", "rejects")
+    assert done.status == DONE, done.err
+    assert changed(ready) == (set(names[:1]) if policy == "skip" else set())
+    assert ready.job()["skipped"] == (1 if policy == "skip" else 0)
 
 
 def test_another_word_is_refused_before_anything_happens(ready):

@@ -204,8 +204,13 @@ class Ledger:
             start = row["next_ordinal"]
         return pieces
 
-    def plan(self, worker, job, source, target=(), records=3, collection=1):
-        """All of P1 to P4, of one pair."""
+    def doubtful(self, job, epoch, asked=(), own=(), most=2, collection=1):
+        """The next ids that an earlier job may have written."""
+        listed = self.answer("plan_doubtful", job, collection, epoch, list(asked), list(own), most)
+        return [bytes.fromhex(one) for one in listed.split(",")] if listed else []
+
+    def plan(self, worker, job, source, target=(), records=3, collection=1, differ=()):
+        """All of P1 to P4, of one pair. differ: what the target has otherwise than the source."""
         taken = self.take_plan(worker, job, collection=collection)
         assert taken["is_mine"]
         epoch = taken["epoch"]
@@ -214,6 +219,9 @@ class Ledger:
         counts[0] = self.answer("plan_select", job, collection, epoch)
         if not taken["is_first"]:
             self.call("plan_prior", job, collection, epoch)
+            asked = self.doubtful(job, epoch, collection=collection)
+            while asked:
+                asked = self.doubtful(job, epoch, asked, [one for one in asked if one not in differ], collection=collection)
         self.cut(job, epoch, records, collection=collection)
         return self.call("plan_close", job, collection, epoch, *counts)[0]
 

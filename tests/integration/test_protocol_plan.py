@@ -426,6 +426,46 @@ def test_what_a_crashed_run_left_behind_did_not_exist_before(ledger, producer, c
         assert done["outcome"] == "refused" and done["reason"].startswith("3 of the records")
 
 
+@pytest.mark.parametrize("policy", ["skip", "fail"])
+def test_what_an_earlier_job_only_had_in_hand_may_be_somebody_elses(ledger, producer, consumer, policy):
+    """Its own is what it has verified, and of the rest what is as the source has it."""
+    job = ledger.planned_job(producer, ids(12), target=ids(1), records=4)
+    messages = ledger.publish(producer, job)
+    ledger.deliver(consumer, messages[0], rejects={1: [(ids(1, 1)[0], "refused"), (ids(1, 2)[0], "not_storable")]})
+    ledger.claim(consumer, messages[1])
+    cancelled(ledger, job)
+    ledger.quieten(job)
+    later = ledger.submit(on_existing=policy)["job_id"]
+    done = ledger.plan(producer, later, ids(11), ids(10), differ=ids(3, 1) + ids(2, 6))
+    theirs = ids(2) + ids(2, 6) + ids(2, 8)
+    if policy == "skip":
+        assert skipped(ledger, later) == theirs, "there before, refused, otherwise than the source's, and not even claimed"
+        assert [one for batch, _ in ledger.manifest(later) for one in batch] == ids(4, 2) + ids(1, 10)
+    else:
+        assert done["outcome"] == "refused" and done["reason"].startswith("6 of the records")
+
+
+def test_only_what_nobody_knows_is_asked_about(ledger, producer, consumer):
+    """Not what is verified, what only one side has, what was there before, or what another job is certain of."""
+    for verified in (1, 0):
+        job = ledger.planned_job(producer, ids(9), target=ids(1, 5))
+        messages = ledger.publish(producer, job)
+        ledger.deliver(consumer, *messages[:verified])
+        ledger.claim(consumer, *messages[verified:2])
+        cancelled(ledger, job)
+        ledger.quieten(job)
+    later = ledger.submit(on_existing="skip")["job_id"]
+    epoch = ledger.take_plan(producer, later)["epoch"]
+    ledger.stage(later, epoch, "s", ids(8, 1))
+    ledger.stage(later, epoch, "t", ids(9))
+    ledger.call("plan_prior", later, 1, epoch)
+    assert ledger.doubtful(later, epoch, most=100) == ids(2, 3)
+    first, = ledger.doubtful(later, epoch, most=1)
+    assert ledger.doubtful(later, epoch, [first]) == [one for one in ids(2, 3) if one != first]
+    assert ledger.doubtful(later, epoch, ids(2, 3)) == []
+    assert ledger.refusal("plan_doubtful", later, 1, epoch + 1, [], [], 1) == "FE002"
+
+
 @pytest.mark.parametrize("policy", ["mirror", "skip", "fail"])
 def test_an_unfinished_job_keeps_its_policy_and_its_plan(ledger, producer, consumer, policy):
     first = ledger.submit(on_existing=policy)

@@ -182,6 +182,73 @@ def test_while_it_goes_again_the_pair_is_taken(ledger, producer, consumer):
     assert (row["job_id"], row["is_resumed"], row["job_state"]) == (job, True, "running")
 
 
+# --- where the target keeps what it had ------------------------------------------------------------------------------
+
+REJECTS_OF_ALL_KINDS = {1: [(ALL[0], "refused"), (ALL[1], "refused")], 2: [(ALL[3], "not_storable"), (ALL[4], "refused")],
+                        3: [(ALL[8], "not_storable")]}
+
+
+def unseen(ledger, job):
+    """(batch, ids)"""
+    rows = ledger.call("next_unseen", job)
+    return [(row["batch_no"], [bytes.fromhex(one) for one in row["ids"].split(",")]) for row in rows]
+
+
+def guarded(ledger, producer, consumer, policy):
+    job = ledger.planned_job(producer, pair={"on_existing": policy})
+    return rejected_job(ledger, producer, consumer, REJECTS_OF_ALL_KINDS, job)
+
+
+def test_redriven_records_are_looked_for_at_the_target_first(ledger, producer, consumer):
+    """But for those that the ferry itself has put there: they read back otherwise."""
+    job = guarded(ledger, producer, consumer, "skip")
+    assert redrive(ledger, job) == 5
+    assert ledger.call("job_progress", job)[0]["unseen_batches"] == 2
+    assert [claim["batch_no"] for claim in ledger.claim_exports(producer, job)] == [6]
+    ledger.expire(job, 6)
+    assert unseen(ledger, job) == [(4, ALL[0:2])]
+    assert ledger.answer("settle_unseen", producer, job, 4, [ALL[1], b"another"]) == 1
+    assert unseen(ledger, job) == [(5, [ALL[4]])]
+    assert ledger.answer("settle_unseen", producer, job, 5, [ALL[3]]) == 0, "that is the ferry's own"
+    assert unseen(ledger, job) == [] and ledger.call("job_progress", job)[0]["unseen_batches"] == 0
+    assert manifest(ledger, job)[4] == ([ALL[0]], "0") and manifest(ledger, job)[5] == (ALL[3:5], "00")
+    pair = ledger.pair(job)
+    assert (pair["n_planned"], pair["n_skipped"]) == (8, 1) and sums(ledger, job) == (8, 4, 0, 0)
+    assert ledger.answer("settle_unseen", producer, job, 4, [ALL[0]]) == 0, "it is settled"
+    assert finish_again(ledger, producer, consumer, job) == "succeeded"
+    assert ledger.pair(job)["n_extra"] == 0
+
+
+def test_a_batch_of_which_all_is_there_is_superseded(ledger, producer, consumer):
+    job = guarded(ledger, producer, consumer, "skip")
+    assert redrive(ledger, job, None, "refused") == 3
+    for batch, listed in [(4, ALL[0:2]), (5, [ALL[4]])]:
+        assert ledger.answer("settle_unseen", producer, job, batch, listed) == len(listed)
+        assert ledger.batch(job, batch)["state"] == "superseded" and batch not in manifest(ledger, job)
+    ledger.compare(producer, job, ALL, ALL)
+    assert ledger.end(producer, job) == "succeeded" and sums(ledger, job) == (6, 4, 2, 0)
+
+
+def test_under_fail_what_is_there_by_now_blocks_the_job(ledger, producer, consumer):
+    job = guarded(ledger, producer, consumer, "fail")
+    redrive(ledger, job)
+    assert ledger.answer("settle_unseen", producer, job, 4, [ALL[1]]) == 0
+    row = ledger.job(job)
+    assert row["state"] == "blocked" and 'exist at the target by now (--on-existing fail); first: id "id-000001"' in row["last_error"]
+    assert unseen(ledger, job) == [] and ledger.claim_exports(producer, job) == []
+    ledger.call("resume", str(job))
+    assert unseen(ledger, job) == [(4, ALL[0:2])], "it looks again"
+    for batch in (4, 5):
+        ledger.call("settle_unseen", producer, job, batch, [])
+    assert finish_again(ledger, producer, consumer, job) == "succeeded"
+
+
+def test_who_mirrors_looks_for_nothing(ledger, producer, consumer):
+    job = guarded(ledger, producer, consumer, "mirror")
+    redrive(ledger, job)
+    assert unseen(ledger, job) == [] and len(ledger.claim_exports(producer, job)) == 3
+
+
 def test_the_old_message_is_stale(ledger, producer, consumer):
     job = ledger.planned_job(producer)
     messages = ledger.publish(producer, job)

@@ -134,6 +134,8 @@ def live(ledger):
     ledger.call("log_event", "plan.duplicates", job, 0, producer, "detail")
     ledger.call("note_events", "message.poison", consumer, [job, 0], [1, 0], ["detail", "another"])
     ledger.call("redrive", str(job), None, "mismatch")
+    ledger.call("next_unseen", job)
+    ledger.call("settle_unseen", producer, job, 1, [])
     ledger.call("sweep_candidates", job)
     ledger.take_finish(producer, job)
     ledger.call("sweep_replan", producer, job, [2], [1], "gone")
