@@ -232,6 +232,8 @@ def i5(where, ledger):
             faults.append("job %d: planned are %d, its batches have %d" % (pair["job_id"], pair["n_planned"], of_job[pair["job_id"]]))
     for row in ledger.rows("SELECT b.job_id, u.id, count(*) AS n FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no) "
                            "CROSS JOIN LATERAL unnest(i.ids) AS u (id) WHERE b.state <> 'superseded' "
+                           "AND NOT EXISTS (SELECT FROM ferry.vanished_records v WHERE v.job_id = b.job_id AND v.batch_no = b.batch_no "
+                           "AND v.id = u.id) "  # planned again when it was there again
                            "GROUP BY b.job_id, b.collection_no, u.id HAVING count(*) > 1 LIMIT 5"):
         faults.append("job %d: %r is in %d batches" % (row["job_id"], bytes(row["id"]), row["n"]))
     return Finding("I5", "%d planned = %d verified + %d rejected + %d vanished" % (planned, verified, rejected, vanished), faults,
