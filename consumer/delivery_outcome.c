@@ -175,7 +175,7 @@ void delivery_on_knock(struct delivery_core *core, const struct delivery_event *
     }
     if (delivery_is_about_the_target(failure.error) || failure.error == ERROR_NOMEM) {
         delivery_fail(core, &failure, now_ms);
-    } else if (delivery->is_blocked || core->is_stopping ||
+    } else if ((delivery->is_blocked && !delivery->is_repairing) || core->is_stopping ||
                !delivery_has_time(core, event->slot, now_ms) ||
                delivery_is_left_alone(core, event->slot, now_ms)) {
         delivery_set_state(core, event->slot, DELIVERY_READY);

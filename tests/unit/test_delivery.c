@@ -1716,6 +1716,34 @@ static void a_knock_that_took_too_long_begins_no_write(void **state)
     expect_state(slot, DELIVERY_HOLDING);
 }
 
+/* A batch in a repair is tried on when its job is blocked; the knock before its write must not come in the write's place for ever. */
+static void a_knock_for_a_repair_leads_on_though_the_job_is_blocked(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = 5,
+                                 .started_ms = now,
+                                 .records = RECORDS,
+                                 .is_repairing = true});
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_AUTH);
+    expect(ACTION_BLOCK_JOB, slot);
+    for (int i = 0; i < 3; i++) {
+        renew(slot, true);
+        wait_ms(core.slots[slot].due_ms - now);
+        renew(slot, true);
+        expect(ACTION_UPSERT, slot);
+        upsert(slot, ERROR_UNAVAILABLE);
+    }
+    assert_int_equal(next_knock(slot), slot);
+    knock(slot, ERROR_NONE);
+    expect(ACTION_UPSERT, slot);
+}
+
 static void a_refused_target_keeps_no_claims(void **state)
 {
     size_t slots[4];
@@ -2327,6 +2355,7 @@ int main(void)
         TEST(a_target_that_is_there_again_gets_the_write),
         TEST(a_throttled_target_is_there_and_not_asked),
         TEST(a_knock_that_took_too_long_begins_no_write),
+        TEST(a_knock_for_a_repair_leads_on_though_the_job_is_blocked),
         TEST(a_refused_target_keeps_no_claims),
         TEST(no_more_is_asked_for_than_there_are_write_slots),
         TEST(jobs_share_the_pace_of_a_target),
