@@ -50,7 +50,8 @@ struct http *http_new(struct loop *loop, const char *user_agent, struct error *e
     }
     http->loop = loop;
     snprintf(http->user_agent, sizeof http->user_agent, "%s", user_agent);
-    if (!loop_attach(loop, (struct loop_client){http_next_ms, http_on_turn, http}, err)) {
+    if (!loop_attach(loop, (struct loop_client){http_next_ms, http_on_wake, http_on_turn, http},
+                     err)) {
         free(http);
         return NULL;
     }

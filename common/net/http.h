@@ -49,7 +49,8 @@ struct http_call {
     struct http_tls tls;
     struct span body; /* borrowed until done; ptr NULL: no body */
     /* clock_boottime_ms; 0: LIMIT_REQUEST_MS from now. Movable by http_set_deadline. One that has passed: nothing is sent,
-     * ERROR_TIMEOUT. */
+     * ERROR_TIMEOUT; in the middle of it nothing more, however long the process stood still, and the connection is reset,
+     * as by http_cancel. */
     int64_t deadline_ms;
     /* Abort after so long without a byte, our own pausing aside; 0: off. For long streamed
      * answers, whose first byte may be late. */

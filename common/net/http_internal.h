@@ -67,6 +67,7 @@ void http_request_free(struct http_request *request);
 void http_request_ended(struct loop_transfer *transfer, CURLcode code);
 /* Takes it off the loop, calls back, frees. */
 void http_request_close(struct http_request *request);
+void http_on_wake(void *http);
 void http_on_turn(void *http);
 int64_t http_next_ms(void *http);
 

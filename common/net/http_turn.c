@@ -1,6 +1,6 @@
 /*
  * How requests end. Everything that ends one — curl, a deadline, cancelling — only takes a note;
- * http_on_turn() alone closes requests and calls back, so that on_done never comes from inside a
+ * http_on_wake() and http_on_turn() alone close requests and call back, so that on_done never comes from inside a
  * call of ours.
  */
 #include "base/clock.h"
@@ -35,7 +35,9 @@ void http_request_close(struct http_request *request)
     request_unlink(request);
     request->is_closing = true;
     http_outcome(request, clock_boottime_ms(), trace_id, &answer);
+    loop_cut(request->http->loop, !request->has_ended);
     curl_multi_remove_handle(loop_multi(request->http->loop), request->easy);
+    loop_cut(request->http->loop, false);
     request->on_done(request->ctx, &answer);
     http_request_free(request);
 }
@@ -76,18 +78,41 @@ static bool request_resend(struct http_request *request)
     return true;
 }
 
-static bool request_is_overdue(struct http_request *request, int64_t now)
+static bool request_has_no_time(struct http_request *request, int64_t now)
 {
-    if (now >= request->deadline_ms) {
-        return !error_set(&request->err, ERROR_TIMEOUT, "%s: no complete answer within %.1f s",
-                          request->peer, (double)(now - request->started_ms) / 1000);
+    if (now < request->deadline_ms) {
+        return false;
     }
+    return !error_set(&request->err, ERROR_TIMEOUT, "%s: no complete answer within %.1f s",
+                      request->peer, (double)(now - request->started_ms) / 1000);
+}
+
+static bool request_is_silent(struct http_request *request, int64_t now)
+{
     if (request->idle_ms != 0 && !request->is_paused &&
         now - request->heard_ms >= (int64_t)request->idle_ms) {
         return !error_set(&request->err, ERROR_TIMEOUT, "%s: not a byte for %.1f s", request->peer,
                           (double)(now - request->heard_ms) / 1000);
     }
     return false;
+}
+
+/* A deadline is the end of a lease: behind it another may write the same records. Silence is judged in on_turn, when
+ * curl has had a look at what came meanwhile. */
+void http_on_wake(void *ctx)
+{
+    struct http *http = ctx;
+    uint64_t turn = loop_turn_number(http->loop);
+    int64_t now = clock_boottime_ms();
+    struct http_request *older;
+
+    for (struct http_request *request = http->newest; request; request = older) {
+        older = request->older;
+        if (request->is_cancelled ? request->cancel_turn < turn
+                                  : request_has_no_time(request, now)) {
+            http_request_close(request);
+        }
+    }
 }
 
 void http_on_turn(void *ctx)
@@ -110,7 +135,7 @@ void http_on_turn(void *ctx)
                 http_request_close(request);
             }
         } else if ((request->has_ended && !request_resend(request)) ||
-                   request_is_overdue(request, now)) {
+                   request_has_no_time(request, now) || request_is_silent(request, now)) {
             http_request_close(request);
         }
     }

@@ -19,9 +19,11 @@ struct loop_transfer {
     void (*on_ended)(struct loop_transfer *transfer, CURLcode code);
 };
 
-/* An http client: asked before each wait, called after curl has done its part of a turn. */
+/* An http client: asked before each wait, called before and after curl does its part of a turn. */
 struct loop_client {
     int64_t (*next_ms)(void *ctx); /* clock_boottime_ms when it wants a turn; INT64_MAX: never */
+    /* The wait is over, however long it was; curl has moved no byte since. Ends what may not go on. */
+    void (*on_wake)(void *ctx);
     void (*on_turn)(void *ctx);
     void *ctx;
 };
@@ -43,6 +45,10 @@ struct loop_last_words {
 int loop_close_socket(void *loop, curl_socket_t fd);
 /* Of a connection that was closed in this turn; empty when there are none. Valid for the turn. */
 struct span loop_last_words(const struct loop *loop, unsigned local_port);
+
+/* While it is so, connections that curl closes are reset: what this machine's socket still holds of a request is thrown
+ * away, where an ordinary end would deliver it. */
+void loop_cut(struct loop *loop, bool is_cutting);
 
 CURLM *loop_multi(struct loop *loop);
 uint64_t loop_turn_number(const struct loop *loop); /* of the turn that runs or ran last; from 1 */

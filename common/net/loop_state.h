@@ -43,6 +43,7 @@ struct loop {
     size_t last_words_count;
     uint64_t turn;
     bool is_turning;
+    bool is_cutting; /* see loop_cut */
 };
 
 void loop_sweep(struct loop *loop); /* forgets dead entries; not while they are being called */

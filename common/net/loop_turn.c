@@ -1,7 +1,7 @@
 /*
  * A turn of the loop: one curl_multi_poll() waits for transfers, watched descriptors and the
- * nearest timer, then everything that is due is called, always in this order: transfers, watches,
- * timers. What a callback adds is first asked in the next turn. No threads, no signals, no
+ * nearest timer, then everything that is due is called, always in this order: transfers whose time is over, the
+ * others, watches, timers. What a callback adds is first asked in the next turn. No threads, no signals, no
  * priorities.
  */
 #include <limits.h>
@@ -134,6 +134,21 @@ static bool loop_transfer(struct loop *loop, struct error *err)
     return true;
 }
 
+/* Nobody knows how long the wait was: the process may have been suspended, or a callback before it been slow. Whatever
+ * has no time left ends before curl may send another byte of it. */
+static void loop_wake(struct loop *loop)
+{
+    size_t count = loop->count;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &loop->entries[i];
+
+        if (entry->kind == ENTRY_CLIENT && !entry->is_dead) {
+            entry->as.client.on_wake(entry->ctx);
+        }
+    }
+}
+
 /* Callbacks may add entries and so move the array: every access goes through the index again. */
 static void loop_dispatch(struct loop *loop)
 {
@@ -187,6 +202,7 @@ static bool loop_step(struct loop *loop, uint32_t max_wait_ms, struct error *err
                          curl_multi_strerror(code));
     }
     loop_look(loop, fds);
+    loop_wake(loop);
     if (!loop_transfer(loop, err)) {
         return false;
     }

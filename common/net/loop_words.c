@@ -1,5 +1,5 @@
 /*
- * The last words of connections that curl closes, kept until the end of the turn. Reads only what
+ * How connections end that curl closes: their last words are kept until the end of the turn. Reads only what
  * has arrived, understands nothing of it.
  */
 #include <netinet/in.h>
@@ -37,7 +37,16 @@ int loop_close_socket(void *ctx, curl_socket_t fd)
             loop->last_words_count++;
         }
     }
+    if (loop->is_cutting) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                         sizeof(struct linger));
+    }
     return close(fd);
+}
+
+void loop_cut(struct loop *loop, bool is_cutting)
+{
+    loop->is_cutting = is_cutting;
 }
 
 struct span loop_last_words(const struct loop *loop, unsigned local_port)

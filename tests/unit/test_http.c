@@ -777,6 +777,143 @@ static void what_has_no_time_left_is_not_sent(void **state)
     assert_int_equal(err.kind, ERROR_TIMEOUT);
 }
 
+/* -- a process that stood still, or was busy with something else, until a deadline had passed -- */
+
+#define LARGE_BODY (20u * MIB)
+
+static struct { /* between a test and its script */
+    atomic_bool stands_still, is_drained;
+    size_t late; /* bytes that came behind the deadline; read after the server has stopped */
+    bool was_reset;
+} stop;
+
+static struct span large_body(void)
+{
+    static uint8_t bytes[LARGE_BODY];
+
+    return (struct span){bytes, sizeof bytes};
+}
+
+static void stand_still_until(int64_t ms)
+{
+    while (clock_boottime_ms() <= ms) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+static void answers_one(struct loopback_peer *peer, unsigned nth, const void *ctx)
+{
+    struct loopback_request request;
+
+    (void)nth;
+    (void)ctx;
+    if (loopback_take(peer, &request) && loopback_answer(peer, 200, "", "hello")) {
+        stop.late += loopback_read(peer, NULL, SIZE_MAX);
+    }
+}
+
+/* The connection is there already: all of such a request would go with the first turn. */
+static void a_request_that_waited_beyond_its_deadline_is_never_begun(void **state)
+{
+    struct world *world = *state;
+    struct outcome outcome;
+    int64_t deadline_ms;
+
+    stop.late = 0;
+    serve(world, answers_one, NULL);
+    outcome = ask(world, (struct http_call){0});
+    assert_answered(&outcome, 200, "hello");
+    memset(&outcome, 0, sizeof outcome);
+    deadline_ms = clock_boottime_ms() + 20;
+    start(world, &outcome,
+          (struct http_call){
+              .method = "POST", .body = {large_body().ptr, 2048}, .deadline_ms = deadline_ms});
+    stand_still_until(deadline_ms);
+    finish(&outcome);
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    serve(world, polite, NULL); /* the first one has stopped */
+    assert_int_equal(stop.late, 0);
+}
+
+/* Reads nothing but the head before the client stands still, then all that is under way, then what comes all the same. */
+static void drains_while_nobody_sends(struct loopback_peer *peer, unsigned nth, const void *ctx)
+{
+    struct loopback_request request;
+
+    (void)nth;
+    (void)ctx;
+    if (loopback_read_head(peer, &request)) {
+        while (!atomic_load(&stop.stands_still)) {
+            loopback_wait(peer, 1);
+        }
+        assert_true(loopback_drain(peer, 100) > 0);
+        atomic_store(&stop.is_drained, true);
+        stop.late += loopback_read(peer, NULL, SIZE_MAX);
+    }
+}
+
+static void a_body_is_not_sent_on_behind_its_deadline(void **state)
+{
+    struct world *world = *state;
+    struct outcome outcome = {0};
+    int64_t deadline_ms = clock_boottime_ms() + 200;
+
+    stop.late = 0;
+    atomic_store(&stop.stands_still, false);
+    atomic_store(&stop.is_drained, false);
+    serve(world, drains_while_nobody_sends, NULL);
+    start(world, &outcome,
+          (struct http_call){.method = "POST", .body = large_body(), .deadline_ms = deadline_ms});
+    turn_for(world, 100); /* what the sockets hold is sent */
+    assert_int_equal(outcome.calls, 0);
+    atomic_store(&stop.stands_still, true);
+    while (!atomic_load(&stop.is_drained)) {
+        stand_still_until(clock_boottime_ms());
+    }
+    stand_still_until(deadline_ms);
+    finish(&outcome);
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    serve(world, polite, NULL);
+    assert_int_equal(stop.late, 0);
+}
+
+static void reads_when_it_is_over(struct loopback_peer *peer, unsigned nth, const void *ctx)
+{
+    struct loopback_request request;
+
+    (void)nth;
+    (void)ctx;
+    if (loopback_read_head(peer, &request)) {
+        while (!atomic_load(&stop.stands_still)) {
+            loopback_wait(peer, 1);
+        }
+        (void)loopback_read(peer, NULL, SIZE_MAX);
+        stop.was_reset = loopback_was_reset(peer);
+        atomic_store(&stop.is_drained, true);
+    }
+}
+
+/* What this machine's socket still holds then is thrown away, not delivered when the server comes to it. */
+static void a_deadline_resets_the_connection(void **state)
+{
+    struct world *world = *state;
+    struct outcome outcome = {0};
+
+    atomic_store(&stop.stands_still, false);
+    atomic_store(&stop.is_drained, false);
+    serve(world, reads_when_it_is_over, NULL);
+    start(world, &outcome,
+          (struct http_call){
+              .method = "POST", .body = large_body(), .deadline_ms = clock_boottime_ms() + 150});
+    finish(&outcome);
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    atomic_store(&stop.stands_still, true);
+    while (!atomic_load(&stop.is_drained)) {
+        stand_still_until(clock_boottime_ms());
+    }
+    assert_true(stop.was_reset);
+}
+
 static void a_deadline_can_be_moved(void **state)
 {
     struct world *world = *state;
@@ -1123,6 +1260,9 @@ int main(void)
         HTTP_TEST(an_answer_announced_too_large_is_refused_at_once),
         HTTP_TEST(a_slow_answer_ends_at_the_deadline),
         HTTP_TEST(what_has_no_time_left_is_not_sent),
+        HTTP_TEST(a_request_that_waited_beyond_its_deadline_is_never_begun),
+        HTTP_TEST(a_body_is_not_sent_on_behind_its_deadline),
+        HTTP_TEST(a_deadline_resets_the_connection),
         HTTP_TEST(a_deadline_can_be_moved),
         HTTP_TEST(silence_ends_a_request_and_bytes_keep_it),
         HTTP_TEST(cancelling_answers_later_and_once),

@@ -25,6 +25,7 @@ struct loopback_peer {
     int fd;
     char ahead[16384]; /* received, not yet asked for */
     size_t ahead_len;
+    bool was_reset;
 };
 
 struct loopback {
@@ -182,6 +183,7 @@ static ssize_t receive(struct loopback_peer *peer, char *out, size_t len)
         return 0;
     }
     got = recv(peer->fd, out, len, 0);
+    peer->was_reset = peer->was_reset || (got < 0 && errno == ECONNRESET);
     return got < 0 ? 0 : got;
 }
 
@@ -209,6 +211,28 @@ bool loopback_read_head(struct loopback_peer *peer, struct loopback_request *out
     length = strcasestr(out->head, "\r\ncontent-length:");
     out->content_length = length ? strtoul(length + 17, NULL, 10) : 0;
     return true;
+}
+
+size_t loopback_drain(struct loopback_peer *peer, int ms)
+{
+    char bin[65536];
+    size_t done = peer->ahead_len;
+
+    peer->ahead_len = 0;
+    while (wait_for(peer, POLLIN, ms)) {
+        ssize_t got = recv(peer->fd, bin, sizeof bin, 0);
+
+        if (got <= 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return done;
+}
+
+bool loopback_was_reset(const struct loopback_peer *peer)
+{
+    return peer->was_reset;
 }
 
 size_t loopback_read(struct loopback_peer *peer, char *out, size_t len)

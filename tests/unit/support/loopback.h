@@ -34,6 +34,9 @@ bool loopback_read_head(struct loopback_peer *peer, struct loopback_request *out
 /* Reads up to len bytes of body, into out when it is not NULL; returns how many came before the
  * client closed. */
 size_t loopback_read(struct loopback_peer *peer, char *out, size_t len);
+/* Throws away what comes until nothing has come for so long; returns how much. */
+size_t loopback_drain(struct loopback_peer *peer, int ms);
+bool loopback_was_reset(const struct loopback_peer *peer); /* by the client, as reading has found */
 /* Head and whole body, the body thrown away. */
 bool loopback_take(struct loopback_peer *peer, struct loopback_request *out);
 bool loopback_send(struct loopback_peer *peer, const char *bytes,
