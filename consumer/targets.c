@@ -186,6 +186,7 @@ static bool fill(const struct targets *targets, struct target *target, const str
     bool needs_secret = strcmp(style, "none") != 0 && !is_headers(style);
 
     chroma->http = targets->http;
+    chroma->is_met = true; /* by the producer */
     snprintf(chroma->role, sizeof chroma->role, "target");
     snprintf(chroma->tenant, sizeof chroma->tenant, "%s", pg_cstr(rows, row, "tenant"));
     snprintf(chroma->database, sizeof chroma->database, "%s", pg_cstr(rows, row, "database_name"));

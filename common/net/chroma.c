@@ -21,8 +21,9 @@ static void finish_preflight(struct chroma_call *call, const struct http_answer 
 {
     struct chroma_limits limits = {0};
 
-    (void)!chroma_check_preflight(call->chroma, answer, &limits,
-                                  err); /* the callee sees it in err */
+    if (chroma_check_preflight(call->chroma, answer, &limits, err)) {
+        call->chroma->is_met = true;
+    }
     call->fn.limits(call->ctx, &limits, err);
 }
 
@@ -46,7 +47,7 @@ static void finish_collection(struct chroma_call *call, const struct http_answer
     struct chroma_collection collection = {0};
     const char *name = buf_cstr(&call->name);
     bool is_fine = name[0] ? chroma_check_named(call->chroma, answer, name, err)
-                           : chroma_check(call->chroma, answer, err);
+                           : chroma_check_told(call->chroma, answer, err);
 
     if (is_fine && !chroma_read_collection(answer->body, &collection, err)) {
         chroma_name_server(call->chroma, err);

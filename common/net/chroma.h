@@ -2,7 +2,8 @@
  * A Chroma server, as far as the ferry needs it: 1.x and 0.5.16 to 0.6.x by API v2, 0.4.15 to
  * 0.5.15 by API v1. Asynchronous: each call sends one request and answers through its callback, exactly
  * once, never from inside the call. A refusal is classified here, once: status → error kind,
- * message = "STATUS: the server's words", `what` first. No retries here: they are the deciding
+ * message = "STATUS: the server's words", `what` first; what a gateway or proxy before it says of its own, with whatever
+ * status, is an outage (chroma_page.c). No retries here: they are the deciding
  * cores' business.
  */
 #ifndef NET_CHROMA_H
@@ -47,6 +48,9 @@ struct chroma {
     struct chroma_version version;
     bool lacks_uris; /* 0.4.15: a get that asks for them is refused; it is sent without */
     bool is_cloud;   /* said to be Chroma Cloud, though its host has another name */
+    /* A Chroma has answered there (pre-flight), to us or to whoever gave us the address: what is none from then on is an
+     * outage, and no wrong address. */
+    bool is_met;
 };
 /* Chroma Cloud: by its host, api.trychroma.com and its regions, or because it is said to be. */
 bool chroma_is_cloud(const struct chroma *chroma);
@@ -101,7 +105,7 @@ bool chroma_is_old(const struct chroma *chroma);
 /* "0.5.23", the body of a version answer; false when it is none (exposed for tests). */
 MUST_CHECK bool chroma_read_version(struct span body, struct chroma_version *out);
 /* Is this a Chroma that speaks its API? Wrong servers are named as what they are ("answers 404 …",
- * "not JSON"). */
+ * "not JSON"), ERROR_USAGE; where one has been met before (is_met, which this sets), such an answer is ERROR_UNAVAILABLE. */
 struct http_request *chroma_preflight(struct chroma *chroma, chroma_limits_fn *fn, void *ctx,
                                       struct error *err);
 /* By name. ERROR_NOT_FOUND (404, or in an old server's dialect 400 or 500) is an answer that

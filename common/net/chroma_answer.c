@@ -11,7 +11,7 @@ bool chroma_check_named(const struct chroma *chroma, const struct http_answer *a
                         const char *name, struct error *err)
 {
     if (!chroma_says_missing(chroma, answer, name)) {
-        return chroma_check(chroma, answer, err);
+        return chroma_check_told(chroma, answer, err);
     }
     if (strcmp(chroma->tenant, "default_tenant") == 0 &&
         strcmp(chroma->database, "default_database") == 0) {
@@ -31,9 +31,10 @@ static bool not_a_chroma(const struct chroma *chroma, const struct http_answer *
 {
     const char *api = chroma->api == CHROMA_API_V1 ? "v1" : "v2";
 
-    error_set(err, ERROR_USAGE,
-              "%s %s answers %s to /api/%s/pre-flight-checks: not a Chroma with API %s",
-              chroma->role, chroma->address.base, what, api, api);
+    error_set(err, chroma->is_met ? ERROR_UNAVAILABLE : ERROR_USAGE,
+              "%s %s answers %s to /api/%s/pre-flight-checks: not a Chroma with API %s%s",
+              chroma->role, chroma->address.base, what, api, api,
+              chroma->is_met ? ", which was there before" : "");
     err->native = answer->status;
     return false;
 }
@@ -47,6 +48,10 @@ bool chroma_check_preflight(const struct chroma *chroma, const struct http_answe
     double records;
     char status[16];
 
+    if (chroma->is_met && chroma_is_page(answer) &&
+        chroma_classify_page(answer->status) == ERROR_UNAVAILABLE) {
+        return chroma_check(chroma, answer, err); /* its words tell more */
+    }
     if (kind == ERROR_NOT_FOUND || kind == ERROR_REJECTED || kind == ERROR_CONFLICT ||
         kind == ERROR_TOO_LARGE) {
         if (answer->status != 0) {
@@ -54,8 +59,8 @@ bool chroma_check_preflight(const struct chroma *chroma, const struct http_answe
             return not_a_chroma(chroma, answer, status, err);
         }
     }
-    if (!chroma_check(chroma, answer, err)) {
-        return false;
+    if (kind != ERROR_NONE) {
+        return chroma_check(chroma, answer, err);
     }
     if (!document_parse(answer->body, &json, &why)) {
         return not_a_chroma(chroma, answer, "something that is not JSON", err);

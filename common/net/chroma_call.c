@@ -48,7 +48,7 @@ void chroma_call_finish_done(struct chroma_call *call, const struct http_answer 
 void chroma_call_finish_answer(struct chroma_call *call, const struct http_answer *answer,
                                struct error *err)
 {
-    (void)!chroma_check(call->chroma, answer, err);
+    (void)!chroma_check_told(call->chroma, answer, err);
     call->fn.answer(call->ctx, answer, err);
 }
 

@@ -25,6 +25,7 @@ struct chroma_call {
     struct buf body;          /* a body that had to be changed for this server */
     struct id_stream *stream; /* id listing */
     id_stream_fn *on_id;
+    bool has_begun;        /* its answer, with more than blanks */
     bool is_callers_error; /* on_id stopped the stream: its error passes unchanged */
 };
 

@@ -13,9 +13,15 @@
 /* "127.0.0.1:8000": how messages name the server. Points into the address. */
 const char *chroma_host(const struct chroma *chroma);
 /* True for a 2xx answer. Otherwise *err is the refusal or the transport's failure, the server named
- * in front. */
+ * in front. A page (chroma_page.c) is an outage, ERROR_UNAVAILABLE, also with a status of 2xx. */
 MUST_CHECK bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
                              struct error *err);
+/* The same for questions to whose answers there is something to say: nothing at all is a page, too. */
+MUST_CHECK bool chroma_check_told(const struct chroma *chroma, const struct http_answer *answer,
+                                  struct error *err);
+/* The same for questions at the first contact: as long as nobody has met a Chroma there, a page is what its status says. */
+MUST_CHECK bool chroma_check_first(const struct chroma *chroma, const struct http_answer *answer,
+                                   struct error *err);
 /* Does the answer say that there is no such collection? name: of one asked for by name, NULL for a
  * call by UUID, where a 404 may be the tenant's or the route's. */
 bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
@@ -27,7 +33,8 @@ bool chroma_name_server(const struct chroma *chroma, struct error *err);
 /* chroma_check() for get-by-name: a missing collection is ERROR_NOT_FOUND in every server's dialect. */
 MUST_CHECK bool chroma_check_named(const struct chroma *chroma, const struct http_answer *answer,
                                    const char *name, struct error *err);
-/* The same for pre-flight: a server that is no Chroma is ERROR_USAGE. */
+/* The same for pre-flight: a server that is no Chroma is ERROR_USAGE, and where one has been met before it is an outage,
+ * ERROR_UNAVAILABLE. */
 MUST_CHECK bool chroma_check_preflight(const struct chroma *chroma,
                                        const struct http_answer *answer, struct chroma_limits *out,
                                        struct error *err);
@@ -51,11 +58,21 @@ bool chroma_member(struct span object, const char *name, struct json_value *out)
 /* Is this metadata key one of the old index parameters? */
 bool chroma_is_index_key(struct json_value key);
 
+/* -- chroma_page.c -- */
+/* Is the answer none of a Chroma, but a page, or a word, of a gateway or proxy before it? By its body; empty ones of a
+ * status that Chroma gives without words are not. */
+bool chroma_is_page(const struct http_answer *answer);
+/* What a page means: UNAVAILABLE, but for refused credentials, 413, 429 and redirections, which mean the same whoever
+ * says so. */
+enum error_kind chroma_classify_page(int status);
+
 /* -- chroma_words.c -- */
 #define CHROMA_WORDS 640 /* room for what chroma_words writes */
-/* The reason that a refusal gives, in one line, without secrets. True: it is a page of somebody before the server. */
-bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
+/* The reason that a refusal gives, in one line, without secrets. is_page: it is told as somebody's before the server;
+ * HTML always is. True: it is HTML. */
+bool chroma_words(const struct chroma *chroma, const struct http_answer *answer, bool is_page,
                   char out[CHROMA_WORDS]);
+struct span chroma_trim(struct span text); /* without blanks and line ends around it */
 bool chroma_holds(struct span text, struct span part);
 
 /* -- chroma_repeats.c -- */

@@ -144,7 +144,7 @@ static void finish_identity(struct chroma_call *call, const struct http_answer *
 {
     struct chroma_identity identity = {.tenant = ""};
 
-    if (chroma_check(call->chroma, answer, err) &&
+    if (chroma_check_told(call->chroma, answer, err) &&
         !chroma_read_identity(answer->body, &identity, err)) {
         chroma_name_server(call->chroma, err);
     }

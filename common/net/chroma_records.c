@@ -28,7 +28,16 @@ static bool on_id(void *ctx, struct span id, struct error *err)
 static bool on_listing(void *ctx, struct span bytes, struct error *err)
 {
     struct chroma_call *call = ctx;
+    struct span rest = chroma_trim(bytes);
 
+    if (!call->has_begun && rest.len > 0) {
+        call->has_begun = true;
+        if (chroma_is_page(&(struct http_answer){.status = 200, .body = rest})) {
+            return error_set(err, ERROR_UNAVAILABLE,
+                             "%s: a page of a gateway or proxy before it instead of ids",
+                             chroma_host(call->chroma));
+        }
+    }
     if (id_stream_feed(call->stream, bytes, err)) {
         return true;
     }
@@ -44,7 +53,10 @@ static void finish_listing(struct chroma_call *call, const struct http_answer *a
 {
     if (call->is_callers_error && answer->err.kind != ERROR_CANCELLED) {
         *err = answer->err;
-    } else if (chroma_check(call->chroma, answer, err) && !id_stream_finish(call->stream, err)) {
+    } else if (chroma_check(call->chroma, answer, err) && !call->has_begun) {
+        error_set(err, ERROR_UNAVAILABLE, "%d: an empty answer instead of ids", answer->status);
+        chroma_name_server(call->chroma, err);
+    } else if (err->kind == ERROR_NONE && !id_stream_finish(call->stream, err)) {
         error_wrap(err, "the list of ids");
         chroma_name_server(call->chroma, err);
     }
@@ -85,20 +97,13 @@ struct http_request *chroma_list_ids(struct chroma *chroma, const struct uuid *c
                             err);
 }
 
-static struct span trim(struct span text)
-{
-    while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
-        text.len--;
-    }
-    return text;
-}
-
 static void finish_count(struct chroma_call *call, const struct http_answer *answer,
                          struct error *err)
 {
     uint64_t count = 0;
 
-    if (chroma_check(call->chroma, answer, err) && !number_parse_u64(trim(answer->body), &count)) {
+    if (chroma_check_told(call->chroma, answer, err) &&
+        !number_parse_u64(chroma_trim(answer->body), &count)) {
         error_set(err, ERROR_FORMAT, "the count is no number");
         chroma_name_server(call->chroma, err);
     }
@@ -150,25 +155,6 @@ struct http_request *chroma_query(struct chroma *chroma, const struct uuid *coll
     return ask(chroma, collection, "query", body, deadline_ms, fn, ctx, err);
 }
 
-/* A gateway's page, with a status that says that all is well: nobody knows what became of the request. Servers answer a
- * write with JSON, or with nothing. */
-static void finish_written(struct chroma_call *call, const struct http_answer *answer,
-                           struct error *err)
-{
-    struct span body = answer->body;
-
-    while (body.len > 0 && body.ptr[0] <= ' ') {
-        body.ptr++;
-        body.len--;
-    }
-    if (chroma_check(call->chroma, answer, err) && body.len > 0 && body.ptr[0] == '<') {
-        error_set(err, ERROR_UNAVAILABLE, "%d: a page instead of an answer", answer->status);
-        err->native = answer->status;
-        chroma_name_server(call->chroma, err);
-    }
-    call->fn.done(call->ctx, err);
-}
-
 static struct http_request *write_records(struct chroma *chroma, const struct uuid *collection,
                                           const char *verb, struct span body, int64_t deadline_ms,
                                           chroma_done_fn *fn, void *ctx, struct error *err)
@@ -178,7 +164,7 @@ static struct http_request *write_records(struct chroma *chroma, const struct uu
     if (!call) {
         return NULL;
     }
-    call->finish = finish_written;
+    call->finish = chroma_call_finish_done; /* some servers answer with nothing */
     call->fn.done = fn;
     chroma_call_collection(call, collection->text, verb);
     return chroma_call_send(

@@ -118,6 +118,9 @@ static bool refuse_credentials(const struct chroma *chroma, const struct http_an
 bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
                          const char *name)
 {
+    if (chroma_is_page(answer)) {
+        return false;
+    }
     if (answer->status == 404) {
         return name != NULL;
     }
@@ -132,9 +135,11 @@ bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *
              chroma_holds(answer->body, SPAN_LITERAL(" does not exist"))));
 }
 
-bool chroma_check(const struct chroma *chroma, const struct http_answer *answer, struct error *err)
+static bool check(const struct chroma *chroma, const struct http_answer *answer, bool is_page,
+                  struct error *err)
 {
-    enum error_kind kind = chroma_classify(answer->status);
+    enum error_kind plain = chroma_classify(answer->status);
+    enum error_kind kind = is_page ? chroma_classify_page(answer->status) : plain;
     char words[CHROMA_WORDS];
     const char *trace = answer->trace_id ? answer->trace_id : "";
 
@@ -146,13 +151,13 @@ bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
     if (kind == ERROR_NONE) {
         return true;
     }
-    bool is_page = chroma_words(chroma, answer, words);
+    bool is_html = chroma_words(chroma, answer, kind != plain, words);
     if (answer->status == 407) {
         error_set(err, kind,
                   "407: the proxy %s asks for credentials, or refused those in its address "
                   "(http://USER:PASSWORD@HOST:PORT)",
                   answer->proxy ? answer->proxy : "before it");
-    } else if (kind == ERROR_AUTH && is_page && answer->proxy) {
+    } else if (kind == ERROR_AUTH && is_html && answer->proxy) {
         error_set(err, kind, "%d: %s", answer->status, words);
     } else if (kind == ERROR_AUTH) {
         refuse_credentials(chroma, answer, words, err);
@@ -164,7 +169,28 @@ bool chroma_check(const struct chroma *chroma, const struct http_answer *answer,
     } else {
         error_set(err, kind, "%d: %s", answer->status, words);
     }
-    err->native = answer->status;
+    /* A 500 of its own may be a record's fault, a page's is not: 0. */
+    err->native = is_page && answer->status == 500 ? 0 : answer->status;
     err->retry_after_ms = answer->retry_after_ms;
     return chroma_name_server(chroma, err);
+}
+
+bool chroma_check(const struct chroma *chroma, const struct http_answer *answer, struct error *err)
+{
+    return check(chroma, answer, chroma_is_page(answer), err);
+}
+
+bool chroma_check_told(const struct chroma *chroma, const struct http_answer *answer,
+                       struct error *err)
+{
+    bool is_empty =
+        chroma_classify(answer->status) == ERROR_NONE && chroma_trim(answer->body).len == 0;
+
+    return check(chroma, answer, is_empty || chroma_is_page(answer), err);
+}
+
+bool chroma_check_first(const struct chroma *chroma, const struct http_answer *answer,
+                        struct error *err)
+{
+    return check(chroma, answer, chroma->is_met && chroma_is_page(answer), err);
 }

@@ -37,7 +37,8 @@ static void finish_version(struct chroma_call *call, const struct http_answer *a
 {
     struct chroma_version version = {0};
 
-    if (chroma_check(call->chroma, answer, err) && !chroma_read_version(answer->body, &version)) {
+    if (chroma_check_first(call->chroma, answer, err) &&
+        !chroma_read_version(answer->body, &version)) {
         error_set(err, ERROR_FORMAT, "answers no version");
         chroma_name_server(call->chroma, err);
     }

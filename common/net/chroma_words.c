@@ -14,7 +14,7 @@ bool chroma_holds(struct span text, struct span part)
     return part.len > 0 && text.len >= part.len && memmem(text.ptr, text.len, part.ptr, part.len);
 }
 
-static struct span trim(struct span text)
+struct span chroma_trim(struct span text)
 {
     while (text.len > 0 && text.ptr[0] <= ' ') {
         text.ptr++;
@@ -76,32 +76,34 @@ static struct span title_of(struct span page)
                 struct span rest = {page.ptr + at + strlen(tags[i]),
                                     page.len - at - strlen(tags[i])};
                 const uint8_t *end = memchr(rest.ptr, '<', rest.len);
-                return trim((struct span){rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len});
+                return chroma_trim(
+                    (struct span){rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len});
             }
         }
     }
     return SPAN_LITERAL("");
 }
 
-/* No Chroma sends a page: who stands before it does. */
-static void write_page(const struct http_answer *answer, struct span title, char out[CHROMA_WORDS])
+/* No Chroma sends it: who stands before it does. */
+static void write_page(const struct http_answer *answer, const char *what, struct span title,
+                       char out[CHROMA_WORDS])
 {
     char words[WORDS_MAX + 8];
 
     copy_words(title, words);
-    snprintf(out, CHROMA_WORDS, "a page %s%s%s%s%s", answer->proxy ? "of the proxy " : "",
+    snprintf(out, CHROMA_WORDS, "%s %s%s%s%s%s", what, answer->proxy ? "of the proxy " : "",
              answer->proxy ? answer->proxy : "of a gateway or proxy before it",
              words[0] ? ", \"" : "", words, words[0] ? "\"" : "");
 }
 
-bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
+bool chroma_words(const struct chroma *chroma, const struct http_answer *answer, bool is_page,
                   char out[CHROMA_WORDS])
 {
     struct document *json = NULL;
     struct error ignored = {0};
     struct span body = answer->body;
-    struct span text = trim(body);
-    bool is_page = is_html(text);
+    struct span text = chroma_trim(body);
+    bool is_html_page = is_html(text);
 
     if (document_parse(body, &json, &ignored)) {
         const char *said = document_string(document_get(json, "detail"), NULL);
@@ -110,19 +112,23 @@ bool chroma_words(const struct chroma *chroma, const struct http_answer *answer,
         said = document_string(document_get(json, "message"), said);
         text = said ? span_from_str(said) : text;
     }
-    if (is_page) {
+    if (is_html_page) {
         text = title_of(text);
-    } else if (text.len == 0) {
+    } else if (text.len == 0 && !is_page) {
         text = SPAN_LITERAL("no reason given");
     }
     if (chroma_repeats_secret(chroma, text, chroma_classify(answer->status) == ERROR_AUTH)) {
         text = SPAN_LITERAL("the reason given repeats the secret and is not shown");
     }
-    if (is_page) {
-        write_page(answer, text, out);
+    if (is_html_page || is_page) {
+        write_page(answer,
+                   is_html_page   ? "a page"
+                   : text.len > 0 ? "an answer"
+                                  : "an empty answer",
+                   text, out);
     } else {
         copy_words(text, out);
     }
     document_free(json);
-    return is_page;
+    return is_html_page;
 }

@@ -155,6 +155,14 @@ static void on_count(void *ctx, uint64_t count, const struct error *err)
     note(result, err);
 }
 
+static void on_version(void *ctx, const struct chroma_version *version, const struct error *err)
+{
+    struct result *result = ctx;
+
+    result->count = version->number;
+    note(result, err);
+}
+
 static bool on_id(void *ctx, struct span id, struct error *err)
 {
     struct result *result = ctx;
@@ -268,7 +276,7 @@ static void creating_posts_and_a_conflict_is_a_conflict(void **state)
 
 static void the_calls_by_uuid_have_their_paths(void **state)
 {
-    const struct reply reply = {200, " 17\n"};
+    const struct reply reply = {200, "17.5"};
     struct world *world = *state;
     struct chroma *chroma = serve(world, &reply);
     struct span body = SPAN_LITERAL("{\"x\":1}");
@@ -280,12 +288,12 @@ static void the_calls_by_uuid_have_their_paths(void **state)
     result = (struct result){0};
     finish(world, chroma_count(chroma, &some_uuid, on_count, &result, &err), &result);
     expect_request("GET " RECORDS "/count HTTP/1.1\r\n", "");
-    assert_int_equal(result.err.kind, ERROR_FORMAT); /* a space in front is no number */
+    assert_int_equal(result.err.kind, ERROR_FORMAT); /* no number of records */
     result = (struct result){0};
     finish(world, chroma_get_records(chroma, &some_uuid, body, 0, on_answer, &result, &err),
            &result);
     expect_request("POST " RECORDS "/get HTTP/1.1\r\n", "{\"x\":1}");
-    assert_string_equal(result.body, " 17\n");
+    assert_string_equal(result.body, "17.5");
     result = (struct result){0};
     finish(world, chroma_delete(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
     expect_request("POST " RECORDS "/delete HTTP/1.1\r\n", "{\"x\":1}");
@@ -314,22 +322,99 @@ static void the_calls_by_uuid_have_their_paths(void **state)
                    "");
 }
 
-static void a_page_in_answer_to_a_write_is_no_answer(void **state)
+/* Sends one call of each kind, and says what became of it. */
+static void expect_outage(struct world *world, struct chroma *chroma, unsigned nth)
 {
-    const struct reply reply = {200, "\n<!DOCTYPE html><html>back soon</html>"};
-    struct world *world = *state;
-    struct chroma *chroma = serve(world, &reply);
+    static const struct chroma_page page = {0};
     struct span body = SPAN_LITERAL("{\"x\":1}");
     struct result result = {0};
     struct error err = {0};
+    struct http_request *request = NULL;
 
-    finish(world, chroma_upsert(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
-    assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
-    assert_true(http_may_be_applied(&result.err));
-    assert_non_null(strstr(result.err.message, ": 200: a page instead of an answer"));
-    result = (struct result){0};
-    finish(world, chroma_delete(chroma, &some_uuid, body, 0, on_done, &result, &err), &result);
-    assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
+    switch (nth) {
+    case 0:
+        request = chroma_upsert(chroma, &some_uuid, body, 0, on_done, &result, &err);
+        break;
+    case 1:
+        request = chroma_delete(chroma, &some_uuid, body, 0, on_done, &result, &err);
+        break;
+    case 2:
+        request = chroma_get_records(chroma, &some_uuid, body, 0, on_answer, &result, &err);
+        break;
+    case 3:
+        request = chroma_query(chroma, &some_uuid, body, 0, on_answer, &result, &err);
+        break;
+    case 4:
+        request = chroma_count(chroma, &some_uuid, on_count, &result, &err);
+        break;
+    case 5:
+        request = chroma_list_ids(chroma, &some_uuid, page, on_id, on_count, &result, &err);
+        break;
+    case 6:
+        request = chroma_list_collections(chroma, 0, 100, on_answer, &result, &err);
+        break;
+    case 7:
+        request = chroma_get_collection(chroma, "d", on_collection, &result, &err);
+        break;
+    case 8:
+        request = chroma_create_collection(chroma, body, on_collection, &result, &err);
+        break;
+    case 9:
+        request = chroma_put_collection(chroma, &some_uuid, body, on_done, &result, &err);
+        break;
+    case 10:
+        request = chroma_delete_collection(chroma, "d", on_done, &result, &err);
+        break;
+    case 11:
+        request = chroma_ask_version(chroma, CHROMA_API_V2, on_version, &result, &err);
+        break;
+    default:
+        request = chroma_preflight(chroma, on_limits, &result, &err);
+        break;
+    }
+    finish(world, request, &result);
+    if (result.err.kind != ERROR_UNAVAILABLE || !http_may_be_applied(&result.err)) {
+        fail_msg("call %u: %s: %s", nth, error_kind_name(result.err.kind), result.err.message);
+    }
+    assert_ptr_equal(strstr(result.err.message, "source "), result.err.message);
+}
+
+static void a_page_is_no_answer_to_anything(void **state)
+{
+    static const struct reply met = {200, "{\"max_batch_size\":1}"};
+    static const struct reply pages[] = {
+        {200, "\n<!DOCTYPE html><html>back soon</html>"},
+        {404, "404 page not found\n"},
+        {400, "<html>400</html>"},
+    };
+    struct result result = {0};
+    struct error err = {0};
+
+    finish(*state, chroma_preflight(serve(*state, &met), on_limits, &result, &err), &result);
+    assert_int_equal(result.err.kind, ERROR_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        struct chroma *chroma = serve(*state, &pages[i]);
+
+        for (unsigned nth = 0; nth <= 12; nth++) {
+            expect_outage(*state, chroma, nth);
+        }
+    }
+}
+
+static void an_empty_answer_to_a_question_is_none(void **state)
+{
+    static const struct reply empty = {200, ""};
+    struct world *world = *state;
+    struct chroma *chroma = serve(world, &empty);
+    struct result result = {0};
+    struct error err = {0};
+
+    for (unsigned nth = 2; nth <= 8; nth++) {
+        expect_outage(world, chroma, nth);
+    }
+    finish(world, chroma_upsert(chroma, &some_uuid, SPAN_LITERAL("{}"), 0, on_done, &result, &err),
+           &result);
+    assert_int_equal(result.err.kind, ERROR_NONE); /* it will be read back */
 }
 
 #define V1_RECORDS "/api/v1/collections/3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -406,14 +491,6 @@ static void a_server_without_uris_is_not_asked_for_them(void **state)
                &result);
         expect_request("POST " V1_RECORDS "/get HTTP/1.1\r\n", rows[i].sent);
     }
-}
-
-static void on_version(void *ctx, const struct chroma_version *version, const struct error *err)
-{
-    struct result *result = ctx;
-
-    result->count = version->number;
-    note(result, err);
 }
 
 static void a_version_is_asked_in_either_api(void **state)
@@ -509,7 +586,6 @@ static void a_broken_list_of_ids_is_a_format_error_of_that_server(void **state)
         {200, "{\"ids\":[\"a\",17]}"},
         {200, "{\"ids\":[\"a\""},
         {200, "{\"other\":1}"},
-        {200, ""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -631,7 +707,8 @@ int main(void)
         CHROMA_TEST(an_unreadable_collection_is_a_format_error_of_that_server),
         CHROMA_TEST(creating_posts_and_a_conflict_is_a_conflict),
         CHROMA_TEST(the_calls_by_uuid_have_their_paths),
-        CHROMA_TEST(a_page_in_answer_to_a_write_is_no_answer),
+        CHROMA_TEST(a_page_is_no_answer_to_anything),
+        CHROMA_TEST(an_empty_answer_to_a_question_is_none),
         CHROMA_TEST(a_server_with_api_v1_has_paths_of_its_own),
         CHROMA_TEST(a_server_without_uris_is_not_asked_for_them),
         CHROMA_TEST(a_version_is_asked_in_either_api),

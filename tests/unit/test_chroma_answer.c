@@ -79,8 +79,8 @@ static void a_refusal_is_told_in_the_servers_words(void **state)
          ERROR_UNAVAILABLE},
         {404, "", "target 127.0.0.1:8000: 404: no reason given", ERROR_NOT_FOUND},
         {503, " \n", "target 127.0.0.1:8000: 503: no reason given", ERROR_UNAVAILABLE},
-        {400, "{\"message\":17}", "target 127.0.0.1:8000: 400: {\"message\":17}", ERROR_REJECTED},
-        {400, "[1,2", "target 127.0.0.1:8000: 400: [1,2", ERROR_REJECTED},
+        {400, "{\"error\":\"x\",\"message\":17}", "target 127.0.0.1:8000: 400: x", ERROR_REJECTED},
+        {400, "{\"error\":\"1,2", "target 127.0.0.1:8000: 400: {\"error\":\"1,2", ERROR_REJECTED},
         {302, "", "target 127.0.0.1:8000: 302: no reason given", ERROR_REJECTED},
     };
 
@@ -279,7 +279,7 @@ static void a_collection_that_went_away_is_not_found_in_every_dialect(void **sta
         {400, 5023,
          "{\"error\":\"InvalidCollection\",\"message\":\"Collection x does not exist.\"}",
          ERROR_NOT_FOUND},
-        {400, 0, "{\"message\":\"key does not exist\"}", ERROR_REJECTED},
+        {400, 0, "{\"error\":\"x\",\"message\":\"key does not exist\"}", ERROR_REJECTED},
         {500, 4024, "{\"error\":\"RuntimeError('coroutine raised StopIteration')\"}",
          ERROR_NOT_FOUND},
         {500, 0, "{\"error\":\"RuntimeError('coroutine raised StopIteration')\"}",
