@@ -84,7 +84,7 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     }
 }
 
-/* What cannot be read is a gateway's page or an ill server for a while, before it is what the target always says. */
+/* What cannot be read is an ill server for a while, before it is what the target always says. (A gateway's page is UNAVAILABLE.) */
 static bool may_become_readable(const struct delivery_core *core,
                                 const struct delivery_event *event, int64_t now_ms)
 {

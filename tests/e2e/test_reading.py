@@ -236,18 +236,19 @@ def test_vectors_of_another_length_null_and_not_finite_ones_are_rejected_by_name
 
 
 def test_an_answer_that_is_no_answer_is_waited_for(ready):
-    """The page of a proxy, with status 200."""
+    """The page of a proxy, with status 200, or nothing at all: no record is suspected for it."""
     hits = []
 
     def handle(request, forward):
         if request.verb == "get" and request.json().get("include"):
-            hits.append(1)
-            if len(hits) < 12:
-                return Answer(200, b"<html>back soon</html>", "text/html")
+            hits.append(len(request.json()["ids"]))
+            if len(hits) <= 5:
+                return Answer(200, b"<html>back soon</html>" if len(hits) % 2 else b"", "text/html")
         return forward(request)
     with Proxy(ready.source.url, handle) as proxy:
         done = ready.migrate(source=proxy.url)
     assert done.status == DONE, done.err
+    assert set(hits) == {300} and len(hits) == 6
     ready.assert_equal()
 
 
