@@ -56,7 +56,8 @@ void export_on_fetched(struct export_core *core, const struct export_event *even
     export_refuse(core, event->slot, event->error);
 }
 
-/* A search that could say nothing is made again when the batch fails once more: waiting costs one read each time. */
+/* A search that could say nothing is made again when the batch fails twice more: a source that fails every second read would
+ * be met at its bad moment each time. */
 void export_on_searched(struct export_core *core, const struct export_event *event, int64_t now_ms)
 {
     struct export_slot *slot = &core->slots[event->slot];
@@ -65,7 +66,7 @@ void export_on_searched(struct export_core *core, const struct export_event *eve
         export_set_state(core, event->slot, EXPORT_FETCHING);
         export_act(core, EXPORT_ACTION_FETCH, event->slot, 0);
     } else if (error_disposition(event->error) == DISPOSITION_RETRY) {
-        slot->suspicions = EXPORT_SUSPICIONS_MAX - 1;
+        slot->suspicions = EXPORT_SUSPICIONS_MAX - 2;
         wait_for_source(core, event, now_ms);
     } else {
         export_refuse(core, event->slot, event->error);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define FAILURES_MAX    16u /* in a row until a control must say whether the server still lives */
-#define ROUND_WAIT_MS   250 /* what fails for a moment only shall have it behind itself */
 #define BACKOFF_BASE_MS 200
 #define BACKOFF_CAP_MS  30000
 
@@ -15,17 +14,18 @@ static void begin(struct read_search *search)
     search->is_asked = false;
     search->needs_control = true;
     search->probe = 0;
-    search->failures = search->outages = search->round = 0;
+    search->missed = search->failures = search->outages = 0;
     search->is_confirming = search->has_ended = search->gave_up = false;
-    search->at = 0;
+    read_doubt_begin(&search->doubt);
     search->due_ms = 0;
     search->found = 0;
 }
 
-void read_search_init(struct read_search *search, size_t count, uint64_t seed)
+void read_search_init(struct read_search *search, size_t count, int64_t pauses_ms, uint64_t seed)
 {
     memset(search, 0, sizeof *search);
     search->count = count;
+    search->pauses_ms = pauses_ms;
     rng_seed(&search->rng, seed);
     begin(search);
 }
@@ -67,15 +67,17 @@ static void divide(struct read_search *search, const struct read_range *range)
         (struct read_range){.from = range->from, .count = half, .is_left = true};
 }
 
-static void end(struct read_search *search)
+static struct read_step end(struct read_search *search)
 {
     for (size_t i = 0; i < search->count; i++) {
         if (search->verdicts[i] == READ_SUSPECT) {
-            search->verdicts[i] = search->gave_up ? READ_UNKNOWN : READ_BAD;
-            search->found += !search->gave_up;
+            bool is_bad = !search->gave_up && read_doubt_is_proven(&search->doubt, i);
+            search->verdicts[i] = is_bad ? READ_BAD : READ_UNKNOWN;
+            search->found += is_bad;
         }
     }
     search->has_ended = true;
+    return (struct read_step){.kind = READ_STEP_END};
 }
 
 static struct read_step ask(struct read_search *search, struct read_step step)
@@ -109,27 +111,34 @@ static bool next_range(struct read_search *search, struct read_range *out)
     return false;
 }
 
-/* The next suspect of this round, or the control that ends the round. */
-static struct read_step next_suspect(struct read_search *search)
+static struct read_step ask_control(struct read_search *search)
 {
-    while (search->at < search->count && search->verdicts[search->at] != READ_SUSPECT) {
-        search->at++;
-    }
-    if (search->at < search->count) {
-        return ask_page(search, search->at, 1);
-    }
-    search->needs_control = true;
-    return ask(search, (struct read_step){.kind = READ_STEP_CONTROL});
+    return ask(search, (struct read_step){.kind = READ_STEP_CONTROL, .probe = search->probe});
 }
 
-static bool has_suspects(const struct read_search *search)
+/* A control right before it, too. */
+static struct read_step begin_round(struct read_search *search, int64_t now_ms)
 {
-    for (size_t i = 0; i < search->count; i++) {
-        if (search->verdicts[i] == READ_SUSPECT) {
-            return true;
-        }
+    if (!read_doubt_is_open(&search->doubt, search->verdicts, search->count)) {
+        return end(search);
     }
-    return false;
+    search->is_confirming = true;
+    search->needs_control = true;
+    search->due_ms = now_ms + read_doubt_round(&search->doubt, search->pauses_ms);
+    return (struct read_step){.kind = READ_STEP_WAIT};
+}
+
+static struct read_step confirm(struct read_search *search, int64_t now_ms)
+{
+    switch (read_doubt_next(&search->doubt, search->verdicts, search->count, &search->rng)) {
+    case DOUBT_RECORD:
+        return ask_page(search, search->doubt.at, 1);
+    case DOUBT_CONTROL:
+        return ask_control(search);
+    case DOUBT_ROUND_END:
+        break;
+    }
+    return begin_round(search, now_ms);
 }
 
 struct read_step read_search_next(struct read_search *search, int64_t now_ms)
@@ -142,56 +151,47 @@ struct read_step read_search_next(struct read_search *search, int64_t now_ms)
         return (struct read_step){.kind = READ_STEP_WAIT};
     }
     if (search->needs_control) {
-        return ask(search, (struct read_step){.kind = READ_STEP_CONTROL, .probe = search->probe});
+        return ask_control(search);
     }
-    if (!search->is_confirming && next_range(search, &range)) {
+    if (search->is_confirming) {
+        return confirm(search, now_ms);
+    }
+    if (next_range(search, &range)) {
         search->is_left = range.is_left;
         return ask_page(search, range.from, range.count);
     }
-    if (!search->is_confirming) {
-        search->is_confirming = true;
-        search->due_ms = now_ms + ROUND_WAIT_MS;
-    }
-    if (!has_suspects(search) || search->round == READ_SEARCH_ROUNDS) {
-        end(search);
-        return (struct read_step){.kind = READ_STEP_END};
-    }
-    if (now_ms < search->due_ms) {
-        return (struct read_step){.kind = READ_STEP_WAIT};
-    }
-    return next_suspect(search);
+    return begin_round(search, now_ms);
 }
 
-static void on_control(struct read_search *search, enum read_answer answer, int64_t now_ms)
+/* One that fails may have gone, or be at fault itself: the next is asked elsewhere. */
+static void on_control(struct read_search *search, bool failed)
 {
-    if (answer == READ_FAILED) {
-        search->probe++;
-        if (search->probe == READ_SEARCH_PROBES) {
-            search->gave_up = true;
-            end(search);
-        }
+    if (search->is_confirming && !search->needs_control) {
+        read_doubt_answer(&search->doubt, DOUBT_CONTROL, failed, search->verdicts);
+    } else if (search->is_confirming && failed) {
+        read_doubt_taint(&search->doubt);
+    }
+    search->needs_control = failed;
+    if (!failed) {
+        search->missed = search->failures = 0;
         return;
     }
-    search->needs_control = false;
-    search->probe = 0;
-    search->failures = 0;
-    if (search->is_confirming && search->at == search->count) {
-        search->round++;
-        search->at = 0;
-        search->due_ms = now_ms + ROUND_WAIT_MS;
+    search->probe = (search->probe + 1) % READ_SEARCH_PROBES;
+    if (++search->missed == READ_SEARCH_PROBES) {
+        search->gave_up = true;
+        end(search);
     }
 }
 
-static void on_page(struct read_search *search, enum read_answer answer)
+static void on_page(struct read_search *search, bool failed)
 {
-    search->failures = answer == READ_FAILED ? search->failures + 1 : 0;
-    search->needs_control = search->failures >= FAILURES_MAX;
     if (search->is_confirming) {
-        if (answer == READ_FINE) {
-            search->verdicts[search->at] = READ_UNKNOWN;
-        }
-        search->at++;
-    } else if (answer == READ_FAILED) {
+        read_doubt_answer(&search->doubt, DOUBT_RECORD, failed, search->verdicts);
+        return;
+    }
+    search->failures = failed ? search->failures + 1 : 0;
+    search->needs_control = search->failures >= FAILURES_MAX;
+    if (failed) {
         struct read_range range = {.from = search->asked.from, .count = search->asked.count};
         divide(search, &range);
     } else if (search->is_left) {
@@ -205,7 +205,9 @@ static void on_outage(struct read_search *search, uint32_t wait_ms, int64_t now_
     uint32_t backoff = backoff_ms(&search->rng, search->outages++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
     search->due_ms = now_ms + (backoff > wait_ms ? backoff : wait_ms);
     search->needs_control = true;
-    if (!search->is_confirming && search->asked.kind == READ_STEP_PAGE) {
+    if (search->is_confirming) {
+        read_doubt_again(&search->doubt);
+    } else if (search->asked.kind == READ_STEP_PAGE) {
         search->ranges[search->range_count++] = (struct read_range){
             .from = search->asked.from, .count = search->asked.count, .is_left = search->is_left};
     }
@@ -221,8 +223,8 @@ void read_search_answer(struct read_search *search, enum read_answer answer, uin
     }
     search->outages = 0;
     if (search->asked.kind == READ_STEP_CONTROL) {
-        on_control(search, answer, now_ms);
+        on_control(search, answer == READ_FAILED);
     } else {
-        on_page(search, answer);
+        on_page(search, answer == READ_FAILED);
     }
 }

@@ -2,9 +2,9 @@
  * Which records make the read of a batch fail: a search by halves, when the server answers but the page fails again and
  * again. Pure: answers in, the next question out; the clock is passed in; no I/O, no heap. The edge is search.c.
  *
- * A server that is ill fails like a record that is: so a record is found BAD only when reading it alone failed
- * READ_SEARCH_ROUNDS times more, and each time other records of the collection could be read right afterwards (the control).
- * When no control succeeds, the search ends without a verdict, and the batch is waited for as in any outage.
+ * A server that is ill fails like a record that is: so whatever failed alone is asked about again and again, among other records
+ * of the collection (the controls) that must all be read meanwhile, before it is found BAD; see read_doubt.h. When no control
+ * succeeds, the search ends without a verdict, and the batch is waited for as in any outage.
  */
 #ifndef PRODUCER_READ_SEARCH_H
 #define PRODUCER_READ_SEARCH_H
@@ -15,16 +15,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "producer/read_doubt.h"
 
-#define READ_SEARCH_PROBES 5 /* places at which a control is tried before it counts as failed */
-#define READ_SEARCH_ROUNDS 3
-#define READ_SEARCH_DEPTH  32 /* ranges that wait: one for each halving */
-
-enum read_verdict {
-    READ_UNKNOWN,
-    READ_SUSPECT, /* failed alone, to be confirmed */
-    READ_BAD,     /* confirmed */
-};
+#define READ_SEARCH_PROBES                                                                         \
+    5 /* controls, at as many places, that fail in a row: the server is ill */
+#define READ_SEARCH_DEPTH 32 /* ranges that wait: one for each halving */
 
 enum read_answer {
     READ_FINE,
@@ -60,12 +55,13 @@ struct read_search {
     bool is_asked;
     bool is_left; /* the page asked */
     bool needs_control;
-    size_t probe;
+    size_t probe;      /* of the next control; stays where one succeeded */
+    uint32_t missed;   /* controls that failed in a row */
     uint32_t failures; /* in a row, without a control */
     uint32_t outages;  /* in a row */
     bool is_confirming;
-    uint32_t round;
-    size_t at; /* of the round */
+    struct read_doubt doubt;
+    int64_t pauses_ms;
     int64_t due_ms;
     bool has_ended;
     bool gave_up; /* no control succeeded: nothing is known */
@@ -73,8 +69,9 @@ struct read_search {
     struct rng rng;
 };
 
-/* count ≤ LIMIT_BATCH_RECORDS. A search that begins again keeps the BAD ones and leaves them out. */
-void read_search_init(struct read_search *search, size_t count, uint64_t seed);
+/* count ≤ LIMIT_BATCH_RECORDS; pauses_ms: what fails for so long a moment is not taken for a bad record. A search that
+ * begins again keeps the BAD ones and leaves them out. */
+void read_search_init(struct read_search *search, size_t count, int64_t pauses_ms, uint64_t seed);
 void read_search_again(struct read_search *search);
 /* What to do now. A PAGE or CONTROL is given out once and is to be answered. */
 struct read_step read_search_next(struct read_search *search, int64_t now_ms);

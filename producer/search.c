@@ -11,6 +11,10 @@
 
 #define WORDS_MAX 320
 
+/* The pauses of one search: in it a source that is ill for a moment has it behind itself. So many searches fit into the patience. */
+#define PAUSES_MAX_MS        60000
+#define SEARCHES_IN_PATIENCE 10
+
 struct finding { /* what the source said when it was asked for this record alone */
     bool is_malformed;
     char words[WORDS_MAX];
@@ -63,7 +67,9 @@ static void explain(struct exporter *exporter, struct cargo *cargo, struct error
 {
     const struct search *search = cargo->search;
     const char *finding = search->core.gave_up ? "and no other record can be read either"
-                                               : "though each of its records can be read alone";
+                          : search->core.doubt.undecided > 0
+                              ? "but reading others fails now and then as well"
+                              : "though each of its records can be read alone";
     error_set(out, ERROR_UNAVAILABLE, "%.300s; %s", search->last.message, finding);
     fetch_judge_patience(exporter, cargo, out);
 }
@@ -235,6 +241,12 @@ void search_step(struct exporter *exporter, size_t slot)
     }
 }
 
+static int64_t pauses_ms(const struct exporter *exporter)
+{
+    int64_t share_ms = option_number(exporter->rt->options, "patience") / SEARCHES_IN_PATIENCE;
+    return share_ms < PAUSES_MAX_MS ? share_ms : PAUSES_MAX_MS;
+}
+
 void search_start(struct exporter *exporter, size_t slot)
 {
     struct cargo *cargo = &exporter->cargo[slot];
@@ -253,7 +265,8 @@ void search_start(struct exporter *exporter, size_t slot)
             return; /* the program ends */
         }
         cargo->search->findings = findings;
-        read_search_init(&cargo->search->core, cargo->ids.count, rng_next(&exporter->rt->rng));
+        read_search_init(&cargo->search->core, cargo->ids.count, pauses_ms(exporter),
+                         rng_next(&exporter->rt->rng));
     } else {
         read_search_again(&cargo->search->core);
     }

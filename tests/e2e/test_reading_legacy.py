@@ -24,7 +24,7 @@ def test_records_without_a_vector_are_rejected_by_name(ferry, tmp_path, version,
             chroma.records(ferry.name, "add", {"ids": null, "embeddings": [[None, 1.0, 2.0]]})
         ferry.setup()
         ferry.consumers()
-        done = ferry.migrate(source=chroma.url)
+        done = ferry.migrate(source=chroma.url, patience="20s")  # its tenth are the pauses of a search
         assert done.status == REJECTS, done.err
         found = {row["id"]: row["reason"] for row in ferry.sql("SELECT * FROM ferry.rejects")}
         assert found == dict({name: reason for name in bare}, **{name: "not_finite" for name in null})

@@ -298,6 +298,7 @@ static void a_search_that_says_nothing_is_made_again_and_one_that_needs_a_person
     tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_UNAVAILABLE), "");
     expect_state(0, EXPORT_WAITING);
     tick(core.slots[0].due_ms - now_ms, "fetch 0");
+    fail_and_wait(ERROR_UNAVAILABLE, true, "fetch 0");
     fail_and_wait(ERROR_UNAVAILABLE, true, "search 0");
     tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_REJECTED), "block 0; release 0; drop 0");
     bring_to(EXPORT_SEARCHING);

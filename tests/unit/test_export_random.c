@@ -146,7 +146,7 @@ static void carry_out(const struct export_action *action)
         break;
     case EXPORT_ACTION_SEARCH: /* never on one failure alone */
         assert_false(slot->is_fetching || slot->is_searching || slot->is_fetched);
-        assert_true(slot->suspicions >= (slot->has_searched ? 1 : 3));
+        assert_true(slot->suspicions >= (slot->has_searched ? 2 : 3));
         slot->is_searching = true;
         break;
     case EXPORT_ACTION_LETTER:

@@ -13,13 +13,19 @@
 #include "producer/read_search.h"
 #include "support/expect.h"
 
+#define PAUSES_MS    60000
+#define PAGES_OF_ONE (READ_DOUBT_ROUNDS * READ_DOUBT_WORD) /* at most, to confirm it */
+#define ASKED_OF_ONE (READ_DOUBT_ROUNDS * (1 + READ_DOUBT_WORD))
+
 struct server {
     bool is_bad[LIMIT_BATCH_RECORDS];
-    bool is_ill;         /* every read fails, controls too */
-    uint64_t fails_once; /* one read in so many fails for no reason; 0: none */
-    uint64_t outages;    /* one read in so many is not answered at all; 0: none */
-    size_t ill_after;    /* reads until it falls ill; 0: it does not */
-    size_t good_probe;   /* controls before it fail */
+    bool is_ill;       /* every read fails, controls too */
+    unsigned fails;    /* of a hundred reads, for no reason */
+    size_t every;      /* read in so many fails for no reason; 0: none */
+    int64_t ill_until; /* from the first read on until then half of them fail for no reason */
+    uint64_t outages;  /* one read in so many is not answered at all; 0: none */
+    size_t ill_after;  /* reads until it falls ill; 0: it does not */
+    size_t good_probe; /* controls before it fail */
 };
 
 static struct rng dice;
@@ -31,6 +37,13 @@ static int64_t now_ms;
 static bool chance(uint64_t one_in)
 {
     return one_in > 0 && rng_below(&dice, one_in) == 0;
+}
+
+static bool fails_by_itself(void)
+{
+    return rng_below(&dice, 100) < server.fails ||
+           (server.every > 0 && reads % server.every == 0) ||
+           (now_ms < server.ill_until && chance(2));
 }
 
 static enum read_answer answer(const struct read_step *step)
@@ -49,7 +62,7 @@ static enum read_answer answer(const struct read_step *step)
     for (size_t i = step->from; !is_control && i < step->from + step->count; i++) {
         fails = fails || (server.is_bad[i] && search.verdicts[i] != READ_BAD);
     }
-    return fails || server.is_ill || chance(server.fails_once) ? READ_FAILED : READ_FINE;
+    return fails || server.is_ill || fails_by_itself() ? READ_FAILED : READ_FINE;
 }
 
 static void run(void)
@@ -79,7 +92,7 @@ static void begin(size_t count)
 {
     server = (struct server){.good_probe = 0};
     now_ms = 1000;
-    read_search_init(&search, count, 7);
+    read_search_init(&search, count, PAUSES_MS, 7);
 }
 
 static void expect_exactly_the_bad_ones(void)
@@ -108,8 +121,9 @@ static void one_bad_record_is_found_wherever_it_is_with_few_reads(void **state)
         server.is_bad[at] = true;
         run();
         expect_exactly_the_bad_ones();
-        assert_in_range(pages, 1, 2 * 9 + READ_SEARCH_ROUNDS);
-        assert_int_equal(controls, 1 + READ_SEARCH_ROUNDS);
+        assert_in_range(pages, 1, 2 * 9 + PAGES_OF_ONE);
+        assert_in_range(pages + controls, 1, 2 * 9 + 1 + ASKED_OF_ONE + READ_DOUBT_ROUNDS);
+        assert_in_range(now_ms, PAUSES_MS, PAUSES_MS + 2000);
     }
 }
 
@@ -137,7 +151,8 @@ static void all_of_a_batch_may_be_bad(void **state)
     memset(server.is_bad, true, sizeof server.is_bad);
     run();
     expect_exactly_the_bad_ones();
-    assert_in_range(pages, 1, LIMIT_BATCH_RECORDS * (2 + READ_SEARCH_ROUNDS));
+    assert_in_range(pages, 1, LIMIT_BATCH_RECORDS * (2 + PAGES_OF_ONE));
+    assert_in_range(now_ms, PAUSES_MS, 2 * PAUSES_MS);
 }
 
 static void a_server_that_fails_on_everything_rejects_nothing_and_is_hardly_asked(void **state)
@@ -154,7 +169,7 @@ static void a_server_that_fails_on_everything_rejects_nothing_and_is_hardly_aske
 static void a_server_that_falls_ill_at_any_moment_rejects_nothing(void **state)
 {
     (void)state;
-    for (size_t after = 1; after < 200; after++) {
+    for (size_t after = 1; after < 120; after++) {
         begin(100);
         server.is_bad[3] = server.is_bad[60] = true;
         server.ill_after = after;
@@ -174,7 +189,7 @@ static void after_an_outage_comes_the_wait_the_control_and_the_same_question(voi
     (void)state;
     begin(1);
     server.is_bad[0] = true;
-    while (search.round < 2) { /* two of the three, each with its control */
+    while (search.doubt.round < 2) {
         struct read_step step = read_search_next(&search, now_ms);
         if (step.kind == READ_STEP_WAIT) {
             now_ms += 10;
@@ -182,8 +197,10 @@ static void after_an_outage_comes_the_wait_the_control_and_the_same_question(voi
             read_search_answer(&search, answer(&step), 0, now_ms);
         }
     }
-    now_ms += 1000;
-    assert_int_equal(read_search_next(&search, now_ms).kind, READ_STEP_PAGE);
+    now_ms += PAUSES_MS;
+    assert_int_equal(read_search_next(&search, now_ms).kind, READ_STEP_CONTROL);
+    read_search_answer(&search, READ_FINE, 0, now_ms);
+    assert_int_not_equal(read_search_next(&search, now_ms).kind, READ_STEP_WAIT);
     read_search_answer(&search, READ_OUTAGE, 5000, now_ms);
     assert_int_equal(read_search_next(&search, now_ms + 4999).kind, READ_STEP_WAIT);
     now_ms += 5000;
@@ -195,20 +212,62 @@ static void after_an_outage_comes_the_wait_the_control_and_the_same_question(voi
     assert_false(search.gave_up);
 }
 
-/* A server that fails one read in two, at random: four failures and four good controls in a row, one time in 256. */
-static void a_server_that_fails_now_and_then_rejects_hardly_anything(void **state)
+static void expect_that_it_rejects_nobody(const struct server *ill)
 {
-    size_t rejected = 0;
+    for (uint64_t i = 0; i < 300; i++) {
+        begin(100);
+        server = *ill;
+        read_search_init(&search, 100, PAUSES_MS, rng_next(&dice));
+        run();
+        expect_nobody();
+        assert_in_range(now_ms, 0, 6 * PAUSES_MS);
+    }
+}
+
+/* One of two servers behind an address is ill, or whatever there is of that kind. */
+static void a_source_that_fails_by_itself_rejects_nobody(void **state)
+{
+    static const unsigned percents[] = {1, 10, 30, 50, 70, 90, 99};
     (void)state;
     dice = seeded_rng();
-    for (int i = 0; i < 500; i++) {
-        begin(100);
-        server.fails_once = 3;
-        run();
-        rejected += search.found;
+    for (size_t i = 0; i < ARRAY_LEN(percents); i++) {
+        expect_that_it_rejects_nobody(&(struct server){.fails = percents[i]});
     }
-    printf("# %zu of 50000 records\n", rejected);
-    assert_in_range(rejected, 0, 500 * 2);
+    for (size_t every = 1; every <= 8; every++) {
+        expect_that_it_rejects_nobody(&(struct server){.every = every});
+    }
+    expect_that_it_rejects_nobody(&(struct server){.ill_until = 30000});
+}
+
+static void a_bad_record_is_found_although_the_source_fails_now_and_then(void **state)
+{
+    (void)state;
+    dice = seeded_rng();
+    size_t found = 0;
+    for (int i = 0; i < 300; i++) {
+        begin(100);
+        server.is_bad[17] = server.is_bad[18] = true;
+        server.fails = 1;
+        run();
+        for (size_t at = 0; at < search.count; at++) {
+            assert_true(server.is_bad[at] || search.verdicts[at] != READ_BAD);
+        }
+        found += search.found;
+    }
+    assert_in_range(found, 550, 600); /* the others when it is searched again */
+}
+
+/* The first control stands for a record that was read before: it may be gone since. */
+static void a_control_that_fails_is_asked_elsewhere_from_then_on(void **state)
+{
+    (void)state;
+    begin(10);
+    server.is_bad[4] = true;
+    server.good_probe = 3;
+    run();
+    expect_exactly_the_bad_ones();
+    assert_int_equal(search.probe, 3);
+    assert_int_equal(search.doubt.round, READ_DOUBT_ROUNDS);
 }
 
 static void a_search_that_begins_again_leaves_out_what_was_found(void **state)
@@ -236,7 +295,9 @@ int main(void)
         cmocka_unit_test(a_server_that_fails_on_everything_rejects_nothing_and_is_hardly_asked),
         cmocka_unit_test(a_server_that_falls_ill_at_any_moment_rejects_nothing),
         cmocka_unit_test(after_an_outage_comes_the_wait_the_control_and_the_same_question),
-        cmocka_unit_test(a_server_that_fails_now_and_then_rejects_hardly_anything),
+        cmocka_unit_test(a_source_that_fails_by_itself_rejects_nobody),
+        cmocka_unit_test(a_bad_record_is_found_although_the_source_fails_now_and_then),
+        cmocka_unit_test(a_control_that_fails_is_asked_elsewhere_from_then_on),
         cmocka_unit_test(a_search_that_begins_again_leaves_out_what_was_found),
     };
     return cmocka_run_group_tests_name("read_search", tests, NULL, NULL);
