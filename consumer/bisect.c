@@ -28,12 +28,27 @@ static void ask_none(struct bisect *bisect)
     memset(bisect->asked, 0, sizeof bisect->asked);
 }
 
+/* Those that were refused alone, one by one: the first after a pause, which the others have had then, too. */
+static enum bisect_next ask_accused(struct bisect *bisect)
+{
+    bool is_first = bisect->phase != BISECT_CONFIRM;
+
+    ask_none(bisect);
+    for (size_t i = 0; i < bisect->count; i++) {
+        if (bisect->marks[i] == BISECT_ACCUSED) {
+            bisect->phase = BISECT_CONFIRM;
+            bisect->asked[i] = true;
+            return is_first ? BISECT_PAUSE : BISECT_ASK;
+        }
+    }
+    return BISECT_FINISHED;
+}
+
 /* Everything undecided in one request. */
 static enum bisect_next ask_all(struct bisect *bisect)
 {
     size_t count = 0;
 
-    bisect->phase = BISECT_ALL;
     for (size_t i = 0; i < bisect->count; i++) {
         bisect->asked[i] = bisect->marks[i] == BISECT_OPEN || bisect->marks[i] == BISECT_SUSPECT;
         if (bisect->asked[i]) {
@@ -41,7 +56,11 @@ static enum bisect_next ask_all(struct bisect *bisect)
             count++;
         }
     }
-    return count > 0 ? BISECT_ASK : BISECT_FINISHED;
+    if (count == 0) {
+        return ask_accused(bisect);
+    }
+    bisect->phase = BISECT_ALL;
+    return BISECT_ASK;
 }
 
 /* The left half of the suspects; a single one is asked alone, so that it is refused in words of its own. */
@@ -111,9 +130,9 @@ bool bisect_again(struct bisect *bisect)
 
 /* What the probes have shown is enough: one was accepted, or they do not agree. A probe that was refused explains the
  * refusal of the whole; without one the suspects still hold a bad record. */
-static enum bisect_next end_probing(struct bisect *bisect, bool has_rejected)
+static enum bisect_next end_probing(struct bisect *bisect, bool has_accused)
 {
-    return has_rejected ? ask_all(bisect) : ask_suspects(bisect);
+    return has_accused ? ask_all(bisect) : ask_suspects(bisect);
 }
 
 void bisect_keep(struct bisect *bisect, size_t before)
@@ -133,7 +152,7 @@ void bisect_keep(struct bisect *bisect, size_t before)
 
 enum bisect_next bisect_accept(struct bisect *bisect)
 {
-    bool has_rejected = bisect->phase == BISECT_PROBE && bisect->probed > 0;
+    bool has_accused = bisect->phase == BISECT_PROBE && bisect->probed > 0;
 
     for (size_t i = 0; i < bisect->count; i++) {
         if (bisect->asked[i]) {
@@ -142,9 +161,9 @@ enum bisect_next bisect_accept(struct bisect *bisect)
     }
     bisect->has_accepted = true;
     if (bisect->phase == BISECT_PROBE) {
-        return end_probing(bisect, has_rejected);
+        return end_probing(bisect, has_accused);
     }
-    return bisect->phase == BISECT_SEARCH ? ask_suspects(bisect) : BISECT_FINISHED;
+    return bisect->phase == BISECT_SEARCH ? ask_suspects(bisect) : ask_accused(bisect);
 }
 
 /* Marks what an answer says about the asked records, and puts the suspects of before aside: they need not be bad now. */
@@ -169,6 +188,15 @@ static size_t divide(struct bisect *bisect, size_t before, size_t refused)
     }
     bisect->has_accepted = bisect->has_accepted || before > 0;
     return first;
+}
+
+/* Refused alone: for the first time only accused. Returns the record when it is rejected, else SIZE_MAX. */
+static size_t accuse(struct bisect *bisect, size_t record)
+{
+    bool is_rejected = bisect->phase == BISECT_CONFIRM;
+
+    bisect->marks[record] = is_rejected ? BISECT_REJECTED : BISECT_ACCUSED;
+    return is_rejected ? record : SIZE_MAX;
 }
 
 /* One more probe was refused. */
@@ -200,8 +228,7 @@ enum bisect_next bisect_refuse(struct bisect *bisect, size_t before, size_t refu
     }
     size_t first = divide(bisect, before, refused);
     if (refused == 1) {
-        bisect->marks[first] = BISECT_REJECTED;
-        *out_rejected = first;
+        *out_rejected = accuse(bisect, first);
     }
     if (bisect->phase == BISECT_PROBE) {
         return is_first && refused > 1 ? ask_probe(bisect) : judge_probe(bisect, likeness);
@@ -213,8 +240,7 @@ enum bisect_next bisect_too_large(struct bisect *bisect, size_t before, size_t *
 {
     size_t asked = bisect_asked_count(bisect);
 
-    *out_rejected = divide(bisect, before < asked ? before : asked - 1, 1);
-    bisect->marks[*out_rejected] = BISECT_REJECTED;
+    *out_rejected = accuse(bisect, divide(bisect, before < asked ? before : asked - 1, 1));
     if (bisect->phase == BISECT_PROBE) { /* it has shown nothing: probe again if need be */
         bisect->probe_count = 0;
         bisect->probed = 0;

@@ -6,8 +6,9 @@
  *   all ─refused→ up to 8 alone, spread over the batch ─all alike→ blocked: it is the target or the job, not a record
  *                  └─ one accepted, or refused otherwise ─→ the suspects, by halves, until one is refused alone
  *                                                            └─→ all that is still undecided, in one request …
+ *   nothing is undecided ─→ after a pause each that was refused alone, once more: only then is it rejected
  *
- * One bad record in 300 costs 14 requests at most.
+ * One bad record in 300 costs 15 requests at most.
  */
 #ifndef CONSUMER_BISECT_H
 #define CONSUMER_BISECT_H
@@ -23,12 +24,14 @@
 enum bisect_mark {
     BISECT_OPEN,
     BISECT_SUSPECT,
+    BISECT_ACCUSED, /* refused alone; to be asked once more */
     BISECT_ACCEPTED,
     BISECT_REJECTED
 };
 
 enum bisect_next {
-    BISECT_ASK,      /* send the records that are asked */
+    BISECT_ASK,   /* send the records that are asked */
+    BISECT_PAUSE, /* the same, but not at once: what refused them may have been a moment's trouble */
     BISECT_FINISHED, /* every record is accepted or rejected */
     BISECT_BLOCKED,  /* `probed` records, each alone, were refused alike */
 };
@@ -36,7 +39,8 @@ enum bisect_next {
 enum bisect_phase {
     BISECT_ALL,
     BISECT_PROBE,
-    BISECT_SEARCH
+    BISECT_SEARCH,
+    BISECT_CONFIRM
 };
 
 struct bisect {
@@ -74,10 +78,10 @@ void bisect_keep(struct bisect *bisect, size_t before);
 enum bisect_next bisect_accept(struct bisect *bisect);
 /* Of the asked records in their order, `before` were accepted in earlier requests, the next `refused` (0: all the
  * others) were refused in one, and the rest was not sent. likeness: equal for refusals that say the same.
- * *out_rejected: the record that was refused alone and is rejected, or SIZE_MAX. */
+ * *out_rejected: the record that was refused alone for the second time and is rejected, or SIZE_MAX. */
 enum bisect_next bisect_refuse(struct bisect *bisect, size_t before, size_t refused,
                                uint64_t likeness, size_t *out_rejected);
-/* The same for one record that is too large even alone; says nothing about the others. */
+/* The same for one record that is too large even alone, also only when that is said twice; says nothing about the others. */
 enum bisect_next bisect_too_large(struct bisect *bisect, size_t before, size_t *out_rejected);
 
 #endif

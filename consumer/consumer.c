@@ -16,6 +16,7 @@
 #define REFUSE_AFTER_MS  60000
 #define HOLD_MS          2000
 #define BUSY_MS          500
+#define CONFIRM_MS       1000
 #define WRITE_START      1
 #define STOP_GRACE_MS    10000
 #define SETTLE_MS        2000 /* for the last statements */
@@ -104,6 +105,7 @@ static void open_core(struct consumer *consumer)
         .write_limit = (uint32_t)option_number(consumer->options, "write-limit"),
         .hold_ms = HOLD_MS,
         .busy_ms = BUSY_MS,
+        .confirm_ms = CONFIRM_MS,
         .write_start = WRITE_START,
     };
 

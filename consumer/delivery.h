@@ -204,6 +204,7 @@ struct delivery_settings {
     uint32_t hold_ms;     /* look again at a held batch */
     uint32_t busy_ms; /* look again for a write slot; repeat a statement that was not answered */
     uint32_t write_start; /* upserts at a time before anything is known of a target */
+    uint32_t confirm_ms;  /* a record that was refused alone is asked once more after so long */
 };
 
 /* The edges take all actions after every event; one event asks for less than this. */

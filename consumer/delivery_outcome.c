@@ -109,6 +109,10 @@ static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next
     case BISECT_ASK:
         delivery_set_state(core, slot, DELIVERY_READY);
         break;
+    case BISECT_PAUSE:
+        delivery_set_state(core, slot, DELIVERY_WAITING);
+        delivery->due_ms = now_ms + core->settings.confirm_ms;
+        break;
     case BISECT_FINISHED:
         delivery->is_written = true;
         delivery_read_soon(core, slot, now_ms);

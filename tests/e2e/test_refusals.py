@@ -232,6 +232,31 @@ def test_a_batch_of_one_bad_record_and_one_of_which_all_are_bad_differently(ferr
     assert ferry.target_ids().isdisjoint(bad) and len(ferry.target_ids()) == 36
 
 
+def test_a_refusal_that_does_not_last_rejects_nothing(ferry):
+    """The target refuses three good records, alone too, and takes each when it is asked for it alone once more."""
+    fill(ferry, 300, {})
+    ferry.setup()
+    cross, alone = set(), []
+
+    def cross_for_a_moment(request):
+        ids = request.json()["ids"]
+        if not cross:
+            cross.update(ids[at] for at in (7, 8, 200))
+        if len(ids) == 1 and ids[0] in cross:
+            alone.append(ids[0])
+            cross.discard(ids[0])
+            cross.add(None)  # never empty again
+            return 400, "no such luck"
+        return (400, "no such luck") if cross.intersection(ids) else None
+    with Cloud(ferry.target.url, cross_for_a_moment) as cloud:
+        ferry.consumers()
+        done = ferry.migrate(target=cloud.url)
+    assert done.status == DONE, done.err
+    assert len(alone) == 3
+    assert rejects(ferry) == {} and ferry.job()["verified"] == 300
+    ferry.assert_equal()
+
+
 def test_an_unreliable_target_does_not_make_more_or_fewer_rejects(ferry):
     """503, 429 and lost connections in the middle of the search."""
     dice = random.Random(7)

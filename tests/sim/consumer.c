@@ -322,7 +322,8 @@ void consumer_start(struct process *consumer)
                                          .write_limit = (uint32_t)between(1, 4),
                                          .write_start = 1,
                                          .hold_ms = 500,
-                                         .busy_ms = 200};
+                                         .busy_ms = 200,
+                                         .confirm_ms = 300};
 
     delivery_core_init(&consumer->delivery, &settings, rng_next(&sim_rng));
     memset(consumer->parcels, 0, sizeof consumer->parcels);

@@ -17,6 +17,7 @@
 #define REFUSE  60000
 #define HOLD    2000
 #define BUSY    500
+#define CONFIRM 1000
 #define RECORDS 300
 
 static struct delivery_core core;
@@ -25,8 +26,8 @@ static int64_t next_offset;
 
 static int set_up_with(uint32_t write_limit)
 {
-    struct delivery_settings settings = {LEASE, MARGIN, REFUSE,     write_limit,
-                                         HOLD,  BUSY,   write_limit};
+    struct delivery_settings settings = {LEASE, MARGIN, REFUSE,      write_limit,
+                                         HOLD,  BUSY,   write_limit, CONFIRM};
 
     delivery_core_init(&core, &settings, 7);
     now = 1000000;
@@ -937,12 +938,19 @@ static void too_large_is_divided_at_once_until_single_records(void **state)
         expect_nothing();
     }
     upsert(slot, ERROR_TOO_LARGE);
+    /* the others, as many at a time as they like */
+    assert_int_equal(expect(ACTION_UPSERT, slot).parts, 1);
+    assert_int_equal(bisect_asked_count(&core.slots[slot].bisect), RECORDS - 1);
+    expect_nothing();
+    upsert(slot, ERROR_NONE);
+    wait_ms(CONFIRM);
+    expect(ACTION_UPSERT, slot);
+    assert_int_equal(bisect_asked_count(&core.slots[slot].bisect), 1);
+    upsert(slot, ERROR_TOO_LARGE);
     struct delivery_action action = expect(ACTION_REJECT, slot);
     assert_int_equal(action.record, 0);
     assert_string_equal(action.reason, "record_too_large");
-    action = expect(ACTION_UPSERT, slot); /* the others, as many at a time as they like */
-    assert_int_equal(action.parts, 1);
-    assert_int_equal(bisect_asked_count(&core.slots[slot].bisect), RECORDS - 1);
+    expect(ACTION_READ, slot);
     expect_nothing();
 }
 
@@ -964,6 +972,12 @@ static uint32_t search_for_5(size_t slot)
             refuse(slot, 422, 1);
         } else {
             upsert(slot, ERROR_NONE);
+        }
+        if (core.slots[slot].state == DELIVERY_WAITING) { /* it was refused alone */
+            expect_nothing();
+            wait_ms(CONFIRM - 1);
+            expect_nothing();
+            wait_ms(1);
         }
         assert_true(delivery_next_action(&core, &action));
         if (action.kind == ACTION_REJECT) {
@@ -996,6 +1010,29 @@ static void a_refused_record_is_found_and_the_others_read(void **state)
     expect_done(slot, 100);
 }
 
+static void a_refusal_that_does_not_last_rejects_nothing(void **state)
+{
+    (void)state;
+    size_t slot = arrive(1);
+    expect(ACTION_CLAIM, slot);
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = 5,
+                                 .started_ms = now,
+                                 .records = 1});
+    expect(ACTION_UPSERT, slot);
+    refuse(slot, 400, 1);
+    expect_nothing();
+    expect_state(slot, DELIVERY_WAITING);
+    wait_ms(CONFIRM);
+    expect(ACTION_UPSERT, slot);
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+    expect_nothing();
+    assert_false(bisect_is_rejected(bisect_of(slot), 0));
+}
+
 static void what_is_refused_alike_eight_times_blocks_the_job(void **state)
 {
     (void)state;
@@ -1005,7 +1042,6 @@ static void what_is_refused_alike_eight_times_blocks_the_job(void **state)
         expect(ACTION_UPSERT, slot);
         assert_int_equal(bisect_asked_count(bisect_of(slot)), 1);
         refuse(slot, 400, 9);
-        expect(ACTION_REJECT, slot);
     }
     assert_int_equal(expect(ACTION_BLOCK_JOB, slot).probed, BISECT_PROBES);
     assert_true(expect(ACTION_PARK, slot).sent);
@@ -1109,6 +1145,9 @@ static void a_batch_of_which_nothing_is_accepted_is_judged_and_marked(void **sta
                                  .fence = 5,
                                  .started_ms = now,
                                  .records = 1});
+    expect(ACTION_UPSERT, slot);
+    refuse(slot, 400, 1);
+    wait_ms(CONFIRM);
     expect(ACTION_UPSERT, slot);
     refuse(slot, 400, 1);
     expect(ACTION_REJECT, slot);
@@ -1331,7 +1370,6 @@ static void in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front(vo
     for (int i = 0; i < BISECT_PROBES; i++) {
         expect(ACTION_UPSERT, slot);
         refuse(slot, 400, 9);
-        expect(ACTION_REJECT, slot);
     }
     assert_int_equal(expect(ACTION_BLOCK_JOB, slot).probed, BISECT_PROBES);
     expect_nothing();
@@ -1836,10 +1874,10 @@ static void more_are_written_at_a_time_where_that_is_faster(void **state)
     uint32_t most = 0;
 
     (void)state;
-    delivery_core_init(
-        &core,
-        &(struct delivery_settings){LEASE, MARGIN, REFUSE, LIMIT_WRITES_PER_TARGET, HOLD, BUSY, 1},
-        7);
+    delivery_core_init(&core,
+                       &(struct delivery_settings){LEASE, MARGIN, REFUSE, LIMIT_WRITES_PER_TARGET,
+                                                   HOLD, BUSY, 1, CONFIRM},
+                       7);
     for (int64_t end_ms = now + 60000; now < end_ms; wait_ms(10)) {
         struct delivery_action action;
         size_t slot;
@@ -2321,6 +2359,7 @@ int main(void)
         TEST(the_division_goes_on_from_what_the_edge_has_used),
         TEST(pieces_that_were_answered_well_are_not_sent_again),
         TEST(a_refused_record_is_found_and_the_others_read),
+        TEST(a_refusal_that_does_not_last_rejects_nothing),
         TEST(what_is_refused_alike_eight_times_blocks_the_job),
         TEST(with_its_job_blocked_nothing_else_of_it_is_sent),
         TEST(only_400_and_422_speak_of_records),

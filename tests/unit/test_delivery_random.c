@@ -743,7 +743,7 @@ static void check_stored(void)
 
 static void begin_schedule(uint64_t seed, struct watermark *watermark)
 {
-    struct delivery_settings settings = {LEASE, MARGIN, 5000, 1, 200, 50, 1};
+    struct delivery_settings settings = {LEASE, MARGIN, 5000, 1, 200, 50, 1, 100};
 
     memset(&m, 0, sizeof m);
     m.seed = seed;
