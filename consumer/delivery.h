@@ -73,7 +73,7 @@ enum delivery_event_kind {
                     long may a request of an earlier claim still arrive; CLAIMED and BUSY: target */
     EVENT_KNOCK, /* slot, error, retry_after_ms */
     EVENT_UPSERT, /* slot, error (NONE: done), status, retry_after_ms, may_be_applied; parts: how many requests were planned;
-                     of a refusal: before, refused, likeness, as bisect_refuse() takes them */
+                     of a refusal: before, refused, likeness, as bisect_refuse() takes them; of a 413: is_doubted */
     EVENT_READ, /* slot, error; mismatches: records that are neither the same nor rounded; surplus: those of them whose
                     document must vanish; rejects: all that will not be verified, with those refused */
     EVENT_REPAIR, /* slot, matched, error; is_repairing: noted, else the job does not run and the batch is to be parked */
@@ -113,6 +113,7 @@ struct delivery_event {
     bool matched;
     bool is_repairing;
     bool may_be_applied; /* it failed, and may be on its way all the same */
+    bool is_doubted;     /* a 413 that cannot be about the size */
     int64_t asked[DELIVERY_SLOTS];
     bool kept[DELIVERY_SLOTS];
     uint32_t grace_ms;

@@ -84,13 +84,14 @@ static void retry_later(struct delivery_core *core, const struct delivery_event 
     }
 }
 
-/* What cannot be read is an ill server for a while, before it is what the target always says. (A gateway's page is UNAVAILABLE.) */
-static bool may_become_readable(const struct delivery_core *core,
-                                const struct delivery_event *event, int64_t now_ms)
+/* What cannot be read, or is too large and is not, is an ill server for a while, before it is what the target
+ * always says. */
+static bool may_pass(const struct delivery_core *core, const struct delivery_event *event,
+                     int64_t now_ms)
 {
     const struct delivery *delivery = &core->slots[event->slot];
 
-    return event->kind == EVENT_READ && event->error == ERROR_FORMAT &&
+    return ((event->kind == EVENT_READ && event->error == ERROR_FORMAT) || event->is_doubted) &&
            (delivery->attempts == 0 ||
             now_ms - delivery->trouble_since_ms < core->settings.refuse_after_ms);
 }
@@ -102,7 +103,7 @@ void delivery_fail(struct delivery_core *core, const struct delivery_event *even
     enum disposition disposition = error_disposition(event->error);
 
     if (disposition == DISPOSITION_RETRY || disposition == DISPOSITION_STOP ||
-        may_become_readable(core, event, now_ms)) {
+        may_pass(core, event, now_ms)) {
         retry_later(core, event, now_ms);
         return;
     }

@@ -123,6 +123,17 @@ static void go_on(struct delivery_core *core, size_t slot, enum bisect_next next
     }
 }
 
+/* An upsert that failed in the middle: what was answered well before is not sent again, and the rest is no smaller for it. */
+static void keep_accepted(struct delivery *delivery, uint32_t before)
+{
+    uint32_t asked = (uint32_t)bisect_asked_count(&delivery->bisect);
+
+    if (before > 0 && before < asked) {
+        bisect_keep(&delivery->bisect, before);
+        delivery->parts = (delivery->parts * (asked - before) + asked - 1) / asked;
+    }
+}
+
 static void on_too_large(struct delivery_core *core, const struct delivery_event *event,
                          int64_t now_ms)
 {
@@ -130,6 +141,11 @@ static void on_too_large(struct delivery_core *core, const struct delivery_event
     size_t asked = bisect_asked_count(&delivery->bisect);
     size_t record;
 
+    if (event->is_doubted) { /* as if nothing had been there to take it */
+        keep_accepted(delivery, event->before);
+        delivery_fail(core, event, now_ms);
+        return;
+    }
     if (event->refused == 1 || delivery->parts >= asked) {
         enum bisect_next next = bisect_too_large(&delivery->bisect, event->before, &record);
         reject(core, event->slot, record, "record_too_large");
@@ -141,17 +157,6 @@ static void on_too_large(struct delivery_core *core, const struct delivery_event
         delivery_set_state(core, event->slot, DELIVERY_READY);
     } else {
         delivery_start(core, event->slot, DELIVERY_UPSERTING);
-    }
-}
-
-/* An upsert that failed in the middle: what was answered well before is not sent again, and the rest is no smaller for it. */
-static void keep_accepted(struct delivery *delivery, uint32_t before)
-{
-    uint32_t asked = (uint32_t)bisect_asked_count(&delivery->bisect);
-
-    if (before > 0 && before < asked) {
-        bisect_keep(&delivery->bisect, before);
-        delivery->parts = (delivery->parts * (asked - before) + asked - 1) / asked;
     }
 }
 

@@ -29,6 +29,7 @@ struct errand {
     size_t at;       /* first record of the piece */
     size_t in_piece; /* records in it */
     uint32_t parts;
+    bool is_doubted; /* its 413: see body_limit.h */
 };
 
 /* Begins one for a slot that has none. NULL: no memory. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "app/option.h"
+#include "consumer/body_limit.h"
 #include "net/chroma.h"
 #include "store/pg.h"
 
@@ -24,7 +25,8 @@ struct target {
     enum space space;
     bool takes_base64;
     int64_t max_request_bytes; /* 0: not known */
-    bool is_warned;            /* that its secret travels in clear */
+    struct body_limit body_limit;
+    bool is_warned; /* that its secret travels in clear */
 };
 
 struct origins {

@@ -1,7 +1,7 @@
 /*
  * D1. What the machine asks for goes out whole, or piece by piece, one request after the other; a piece that was sent is
  * not taken back, because sending it again does no harm. A 413 teaches the target's limit to everyone and is reported;
- * the machine asks for smaller pieces. A refusal is reported with its place: which records before it were accepted, and
+ * the machine asks for smaller pieces. One that cannot be about the size (body_limit.h) teaches nothing. A refusal is reported with its place: which records before it were accepted, and
  * how many it concerns.
  */
 #include "consumer/upsert.h"
@@ -25,7 +25,8 @@ static void end_with(struct errand *errand, const struct error *err)
                                    .before = (uint32_t)errand->at,
                                    .refused = (uint32_t)errand->in_piece,
                                    .retry_after_ms = err->retry_after_ms,
-                                   .parts = errand->parts};
+                                   .parts = errand->parts,
+                                   .is_doubted = errand->is_doubted};
 
     if (event.error != ERROR_NONE) {
         event.may_be_applied = http_may_be_applied(err);
@@ -75,6 +76,30 @@ static void learn_limit(struct errand *errand)
     }
 }
 
+/* A 413. */
+static void judge_size(struct errand *errand, struct error *err)
+{
+    struct consumer *consumer = errand->consumer;
+    struct body_limit *limit = &consumer->parcels[errand->slot].target->body_limit;
+    int64_t floor = body_limit_floor(limit);
+
+    errand->is_doubted =
+        !body_limit_refuse(limit, (int64_t)errand->body.len,
+                           consumer->core.settings.refuse_after_ms, clock_boottime_ms());
+    if (errand->is_doubted) {
+        error_wrap(
+            err,
+            "a request of %zu bytes is refused as too large, though one of %lld must be fine "
+            "there: mend the target or what stands before it",
+            errand->body.len, (long long)floor);
+        return;
+    }
+    learn_limit(errand);
+    if (errand->in_piece == 1) {
+        error_wrap(err, "%zu bytes for this record alone", errand->body.len);
+    }
+}
+
 static void on_sent(void *ctx, const struct error *err);
 
 static void send_piece(struct errand *errand)
@@ -104,12 +129,11 @@ static void on_sent(void *ctx, const struct error *err)
         return;
     }
     if (failure.kind == ERROR_TOO_LARGE) {
-        learn_limit(errand);
-        if (errand->in_piece == 1) {
-            error_wrap(&failure, "%zu bytes for this record alone", errand->body.len);
-        }
+        judge_size(errand, &failure);
     }
     if (failure.kind == ERROR_NONE) {
+        body_limit_accept(&errand->consumer->parcels[errand->slot].target->body_limit,
+                          (int64_t)errand->body.len);
         errand->at += errand->in_piece;
         errand->in_piece = 0;
     }

@@ -28,6 +28,7 @@
 #define LIMIT_RESPONSE         (160u * MIB) /* an answer in memory; 300 x 4096 dims is 20 MB */
 #define LIMIT_ERROR_BODY       (2u * KIB)   /* of a refusal's body, kept for the message */
 #define LIMIT_REQUEST_BODY     (36u * MIB)  /* below Chroma's default 40 MiB */
+#define LIMIT_BODY_FLOOR       (64u * KIB) /* every target takes such a request; a 413 below: an outage */
 #define LIMIT_CONTROL_DOCUMENT (1u * MIB) /* collection objects, pre-flight, error bodies (cJSON) */
 #define LIMIT_REQUEST_MS       300000     /* one request, whole */
 #define LIMIT_RETRY_AFTER_S    300u       /* what a server may make us wait; more: so long */

@@ -31,6 +31,7 @@ CREATE TABLE ferry.target_collections (
     takes_base64      boolean NOT NULL,
     max_batch_records integer NOT NULL CHECK (max_batch_records > 0),
     max_request_bytes bigint,
+    limit_learnt_at   timestamptz,
     limits_origin     text NOT NULL,
     writer_epoch      bigint NOT NULL DEFAULT 0,
     writer_job_id     bigint,

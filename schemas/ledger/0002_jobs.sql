@@ -33,7 +33,8 @@ BEGIN
             (p->>'takes_base64')::boolean, (p->>'max_batch_records')::integer, 'pre-flight')
     ON CONFLICT (target_uuid) DO UPDATE SET endpoint_id = EXCLUDED.endpoint_id, name = EXCLUDED.name,
         dimension = EXCLUDED.dimension, space = EXCLUDED.space, takes_base64 = EXCLUDED.takes_base64,
-        max_batch_records = EXCLUDED.max_batch_records;
+        max_batch_records = EXCLUDED.max_batch_records, max_request_bytes = NULL, limit_learnt_at = NULL,
+        limits_origin = EXCLUDED.limits_origin; -- what was learnt is of the job before
     -- Not ON CONFLICT, which would wait for whoever is using them.
     IF NOT EXISTS (SELECT FROM ferry.write_slots WHERE target_uuid = v_uuid) THEN
         INSERT INTO ferry.write_slots (target_uuid, slot) SELECT v_uuid, generate_series(0, 9);

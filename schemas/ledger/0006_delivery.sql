@@ -26,6 +26,11 @@ BEGIN
 END
 $$;
 
+-- What was learnt from a 413 is forgotten after a while: it may have been the trouble of a moment.
+CREATE FUNCTION ferry.known_limit(p_bytes bigint, p_learnt_at timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN p_learnt_at > now() - interval '10 minutes' THEN p_bytes END
+$$;
+
 -- Intake. One row per message, in order; outcome is what PROTOCOL §3's first table says:
 --   claimed    mine now, under `fence`; must_reread when another claim of it ended irregularly, quiet_ms: so long may a request
 --              of such a claim still arrive
@@ -104,7 +109,8 @@ BEGIN
         END IF;
         RETURN QUERY SELECT m.ord, v_outcome, v_fence, coalesce(b.must_reread OR v_took_over, false),
             b.n_records - b.n_rejected - b.n_vanished, t.target_uuid, t.name, e.url, e.origin, e.tenant, e.database_name,
-            e.auth_style, t.dimension, t.space, t.takes_base64, t.max_request_bytes, v_reason, v_repairing,
+            e.auth_style, t.dimension, t.space, t.takes_base64,
+            ferry.known_limit(t.max_request_bytes, t.limit_learnt_at), v_reason, v_repairing,
             greatest(0, ceil(extract(epoch FROM v_quiet - now()) * 1000))::bigint;
     END LOOP;
 END
@@ -173,9 +179,10 @@ CREATE FUNCTION ferry.refuse_target(p_target uuid, p_cause text, p_wait interval
     WHERE target_uuid = p_target
 $$;
 
--- A 413 taught us the target's limit (§3 D1); only ever smaller.
+-- A 413 taught us the target's limit (§3 D1): the smallest of ten minutes. Then larger requests are tried again.
 CREATE FUNCTION ferry.learn_limit(p_target uuid, p_bytes bigint) RETURNS void LANGUAGE sql AS $$
-    UPDATE ferry.target_collections SET max_request_bytes = least(max_request_bytes, p_bytes), limits_origin = 'a 413'
+    UPDATE ferry.target_collections SET max_request_bytes = least(ferry.known_limit(max_request_bytes, limit_learnt_at), p_bytes),
+        limit_learnt_at = now(), limits_origin = 'a 413'
     WHERE target_uuid = p_target
 $$;
 

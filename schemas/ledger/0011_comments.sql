@@ -37,7 +37,8 @@ COMMENT ON COLUMN ferry.target_collections.dimension IS 'Numbers in one vector; 
 COMMENT ON COLUMN ferry.target_collections.space IS 'Distance space: l2, ip or cosine';
 COMMENT ON COLUMN ferry.target_collections.takes_base64 IS 'True: its server takes vectors as base64; else as decimal arrays';
 COMMENT ON COLUMN ferry.target_collections.max_batch_records IS 'Most records in one write, as its server said';
-COMMENT ON COLUMN ferry.target_collections.max_request_bytes IS 'Largest request body in bytes, learnt by a consumer from a 413, only ever smaller; null: unknown';
+COMMENT ON COLUMN ferry.target_collections.max_request_bytes IS 'Largest request body in bytes, learnt by a consumer from a 413; null: unknown';
+COMMENT ON COLUMN ferry.target_collections.limit_learnt_at IS 'When max_request_bytes was learnt; ten minutes later it counts no more';
 COMMENT ON COLUMN ferry.target_collections.limits_origin IS 'Where the limits come from: pre-flight, or ''a 413''';
 COMMENT ON COLUMN ferry.target_collections.writer_epoch IS 'Raised by each job that begins to write here';
 COMMENT ON COLUMN ferry.target_collections.writer_job_id IS 'The unfinished job that writes here, one at a time; null: none';
@@ -414,6 +415,7 @@ COMMENT ON FUNCTION ferry.settle_cancelled(bigint[],bigint[],bigint[],boolean[])
 COMMENT ON FUNCTION ferry.take_back(uuid,interval,bigint[],bigint[],bigint[]) IS 'Takes a worker''s claims of a paused or cancelled job from it';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';
 COMMENT ON FUNCTION ferry.learn_limit(uuid,bigint) IS 'Remembers a request size that the target refused';
+COMMENT ON FUNCTION ferry.known_limit(bigint,timestamptz) IS 'A request size that was learnt, while it counts; null: unknown';
 COMMENT ON FUNCTION ferry.finish_batches(uuid,bigint[],bigint[],bigint[],integer[],integer[],integer[],text[],boolean[],bigint[],bigint[],bytea[],text[],text[],integer[]) IS 'D3: what was read back, with its rejects';
 COMMENT ON FUNCTION ferry.open_repairs(uuid,bigint[],bigint[],bigint[],bigint[],bigint[],bytea[]) IS 'Decision 13: ids to be deleted at the target and written again, noted before';
 COMMENT ON FUNCTION ferry.max_rejects(bigint) IS 'How many rejected records a job bears';

@@ -282,11 +282,11 @@ def test_an_unreliable_target_does_not_make_more_or_fewer_rejects(ferry):
 
 def test_a_record_too_large_for_the_target_is_named_with_its_bytes_and_the_others_arrive(ferry):
     """413, also where one record alone is above the limit; in what the search sends, too."""
-    bad = fill(ferry, 100, {50: shouting, 60: lambda record: record.update(document="y" * 16_000)})
+    bad = fill(ferry, 100, {50: shouting, 60: lambda record: record.update(document="y" * 160_000)})
     ferry.setup()
 
     def narrow(request):
-        return (413, "Payload too large") if len(request.body) > 6_000 else None
+        return (413, "Payload too large") if len(request.body) > 100_000 else None
     with Cloud(ferry.target.url, narrow) as cloud:
         ferry.consumers()
         done = ferry.migrate(target=cloud.url)
@@ -296,6 +296,25 @@ def test_a_record_too_large_for_the_target_is_named_with_its_bytes_and_the_other
     too_large = [row for row in named.values() if row["reason"] == "record_too_large"]
     assert len(too_large) == 1 and "bytes" in too_large[0]["message"] and too_large[0]["status"] == 413
     assert set(ferry.judge().missing) == set(bad)
+
+
+def test_a_moment_of_413_for_small_requests_is_an_outage(ferry):
+    """A gateway that takes no bodies for a moment: nothing is rejected, and no limit is learnt."""
+    fill(ferry, 300, {})
+    ferry.setup()
+    sizes = []
+
+    def no_bodies(request):
+        sizes.append(len(request.body))
+        return (413, "Payload too large") if len(sizes) <= 10 else None
+    with Cloud(ferry.target.url, no_bodies) as cloud:
+        ferry.consumers()
+        done = ferry.migrate(target=cloud.url, batch_records=100)
+    assert done.status == DONE, done.err
+    assert max(sizes) < 65_536
+    assert ferry.sql("SELECT max_request_bytes FROM ferry.target_collections") == [{"max_request_bytes": None}]
+    assert [len(ids) for ids in cloud.upserts] == [100] * 13  # never in pieces
+    ferry.assert_equal()
 
 
 @pytest.mark.parametrize("after", [3, 9])

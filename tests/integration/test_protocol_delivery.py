@@ -372,11 +372,22 @@ def test_only_one_verified_after_retry_at_clears_it(ledger, consumer, messages):
     assert ledger.target()["retry_at"] is None and ledger.target()["refusals"] == 0
 
 
-def test_a_learnt_limit_only_shrinks(ledger, job):
-    for bytes_, expected in [(5000, 5000), (3000, 3000), (4000, 3000)]:
+def test_a_learnt_limit_shrinks_and_is_forgotten_after_ten_minutes_and_by_the_next_job(ledger, consumer, messages):
+    def told(message):
+        return ledger.arrive(consumer, message)[0]["max_request_bytes"]
+
+    for bytes_, expected in [(500000, 500000), (300000, 300000), (400000, 300000)]:
         ledger.call("learn_limit", uid(2), bytes_)
         assert ledger.target()["max_request_bytes"] == expected
     assert ledger.target()["limits_origin"] == "a 413"
+    assert told(messages[0]) == 300000
+    ledger.run("UPDATE ferry.target_collections SET limit_learnt_at = limit_learnt_at - interval '11 minutes'")
+    assert told(messages[1]) is None
+    ledger.call("learn_limit", uid(2), 400000)
+    assert ledger.target()["max_request_bytes"] == 400000, "what was learnt before counts no more"
+    ledger.submit()
+    target = ledger.target()
+    assert (target["max_request_bytes"], target["limit_learnt_at"], target["limits_origin"]) == (None, None, "pre-flight")
 
 
 def test_a_job_lacks_a_secret_only_when_no_live_consumer_has_it(ledger, producer, consumer, job):

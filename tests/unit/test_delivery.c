@@ -954,6 +954,57 @@ static void too_large_is_divided_at_once_until_single_records(void **state)
     expect_nothing();
 }
 
+static void a_413_that_cannot_be_about_the_size_is_an_outage_and_blocks_when_it_lasts(void **state)
+{
+    struct delivery_event refusal = {.kind = EVENT_UPSERT,
+                                     .error = ERROR_TOO_LARGE,
+                                     .status = 413,
+                                     .before = 100,
+                                     .refused = 1,
+                                     .parts = RECORDS,
+                                     .is_doubted = true};
+
+    (void)state;
+    refusal.slot = upserting();
+    int64_t began = now;
+    tell(refusal);
+    expect_state(refusal.slot, DELIVERY_WAITING);
+    assert_int_equal(bisect_asked_count(&core.slots[refusal.slot].bisect), RECORDS - 100);
+    refusal.before = 0;
+    refusal.parts = RECORDS - 100;
+    while (now - began < REFUSE) {
+        expect_nothing();
+        now = core.slots[refusal.slot].due_ms;
+        renew(refusal.slot, true);
+        tick();
+        struct delivery_action action = expect(ACTION_UPSERT, refusal.slot);
+        assert_int_equal(action.parts, RECORDS - 100); /* not in smaller pieces */
+        tell(refusal);
+    }
+    assert_int_equal(expect(ACTION_BLOCK_JOB, refusal.slot).probed, 0);
+    expect(ACTION_PARK, refusal.slot);
+    expect_nothing();
+}
+
+static void after_a_413_that_was_none_everything_is_taken(void **state)
+{
+    (void)state;
+    size_t slot = upserting();
+    for (int i = 0; i < 5; i++) {
+        tell((struct delivery_event){.kind = EVENT_UPSERT,
+                                     .slot = slot,
+                                     .error = ERROR_TOO_LARGE,
+                                     .refused = RECORDS,
+                                     .parts = 1,
+                                     .is_doubted = true});
+        now = core.slots[slot].due_ms;
+        tick();
+        assert_int_equal(expect(ACTION_UPSERT, slot).parts, 1);
+    }
+    upsert(slot, ERROR_NONE);
+    expect(ACTION_READ, slot);
+}
+
 /* ---- refusals ---- */
 
 static const struct bisect *bisect_of(size_t slot)
@@ -2358,6 +2409,8 @@ int main(void)
         TEST(too_large_is_divided_at_once_until_single_records),
         TEST(the_division_goes_on_from_what_the_edge_has_used),
         TEST(pieces_that_were_answered_well_are_not_sent_again),
+        TEST(a_413_that_cannot_be_about_the_size_is_an_outage_and_blocks_when_it_lasts),
+        TEST(after_a_413_that_was_none_everything_is_taken),
         TEST(a_refused_record_is_found_and_the_others_read),
         TEST(a_refusal_that_does_not_last_rejects_nothing),
         TEST(what_is_refused_alike_eight_times_blocks_the_job),
