@@ -16,7 +16,8 @@ static size_t count_heavy(const struct export_core *core)
     size_t count = 0;
     for (size_t i = 0; i < EXPORT_SLOTS; i++) {
         enum export_state state = core->slots[i].state;
-        count += state != EXPORT_FREE && state != EXPORT_SENT && state != EXPORT_REPORTING;
+        count += state != EXPORT_FREE && state != EXPORT_SENT && state != EXPORT_REPORTING &&
+                 !core->slots[i].is_resting;
     }
     return count;
 }
@@ -42,6 +43,7 @@ static void claim_if_room(struct export_core *core, int64_t now_ms)
     room = room < free_slots ? room : free_slots;
     if (room > 0) {
         core->is_claiming = true;
+        core->claiming = room;
         export_act(core, EXPORT_ACTION_CLAIM, 0, room);
     }
 }
@@ -73,6 +75,9 @@ static void tick_slot(struct export_core *core, size_t i, int64_t now_ms)
     }
     if (slot->state == EXPORT_WAITING) {
         bool searches = slot->suspicions >= EXPORT_SUSPICIONS_MAX;
+        if (!searches && !export_has_room(core)) {
+            return; /* the others were begun while it rested */
+        }
         export_set_state(core, i, searches ? EXPORT_SEARCHING : EXPORT_FETCHING);
         export_act(core, searches ? EXPORT_ACTION_SEARCH : EXPORT_ACTION_FETCH, i, 0);
     } else if (slot->state == EXPORT_LETTERING && slot->due_ms > 0) {
@@ -120,6 +125,7 @@ static bool is_awaited(const struct export_core *core, const struct export_event
     switch (event->kind) {
     case EXPORT_EVENT_FETCHED:
         return state == EXPORT_FETCHING;
+    case EXPORT_EVENT_RESTS:
     case EXPORT_EVENT_SEARCHED:
         return state == EXPORT_SEARCHING;
     case EXPORT_EVENT_LETTERED:
@@ -159,6 +165,9 @@ void export_handle(struct export_core *core, const struct export_event *event, i
         break;
     case EXPORT_EVENT_FETCHED:
         export_on_fetched(core, event, now_ms);
+        break;
+    case EXPORT_EVENT_RESTS:
+        core->slots[event->slot].is_resting = true;
         break;
     case EXPORT_EVENT_SEARCHED:
         export_on_searched(core, event, now_ms);

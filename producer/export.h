@@ -37,6 +37,7 @@ enum export_event_kind {
     EXPORT_EVENT_CLAIM_END, /* the claim statement has been answered with `count` batches, or failed (error) */
     EXPORT_EVENT_FETCHED, /* slot, error: NONE = encoded; TOO_LARGE = must be split; is_suspicious; rejects: records left
                              out for a reason */
+    EXPORT_EVENT_RESTS, /* slot: its search has found suspects, and mostly waits from now on */
     EXPORT_EVENT_SEARCHED, /* slot, error: NONE = what is bad is marked, read again; UNAVAILABLE = nothing is known */
     EXPORT_EVENT_LETTERED, /* slot, error: NONE = every letter is stored */
     EXPORT_EVENT_RECORDED, /* slot, matched, is_final (no operation left), error */
@@ -94,6 +95,7 @@ struct export_slot {
     int64_t due_ms;
     uint32_t attempts;
     uint32_t suspicions; /* in a row */
+    bool is_resting;     /* while it is searching: others may be fetched meanwhile */
 };
 
 struct export_settings {
@@ -112,6 +114,7 @@ struct export_core {
     struct export_action queue[EXPORT_ACTIONS];
     size_t queue_start, queue_len;
     bool is_claiming;
+    size_t claiming; /* batches asked for meanwhile */
     int64_t next_claim_ms;
     bool is_stopping;
     int64_t stop_by_ms;

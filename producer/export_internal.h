@@ -20,6 +20,9 @@ void export_refuse(struct export_core *core, size_t slot, enum error_kind error)
 /* The claim is no longer ours: drops what has not been sent. */
 void export_lose(struct export_core *core, size_t slot);
 
+/* Are fewer than fetch_limit batches being fetched and encoded? */
+bool export_has_room(const struct export_core *core);
+
 /* -- export_outcome.c: the event of that name, of a slot that awaits it -- */
 void export_on_claimed(struct export_core *core, const struct export_event *event);
 void export_on_fetched(struct export_core *core, const struct export_event *event, int64_t now_ms);

@@ -62,9 +62,12 @@ void export_on_searched(struct export_core *core, const struct export_event *eve
 {
     struct export_slot *slot = &core->slots[event->slot];
     if (event->error == ERROR_NONE) {
+        bool has_room = export_has_room(core);
         slot->suspicions = 0;
-        export_set_state(core, event->slot, EXPORT_FETCHING);
-        export_act(core, EXPORT_ACTION_FETCH, event->slot, 0);
+        export_set_state(core, event->slot, has_room ? EXPORT_FETCHING : EXPORT_WAITING);
+        if (has_room) {
+            export_act(core, EXPORT_ACTION_FETCH, event->slot, 0);
+        }
     } else if (error_disposition(event->error) == DISPOSITION_RETRY) {
         slot->suspicions = EXPORT_SUSPICIONS_MAX - 2;
         wait_for_source(core, event, now_ms);

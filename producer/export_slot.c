@@ -37,6 +37,18 @@ void export_set_state(struct export_core *core, size_t slot, enum export_state s
 {
     core->slots[slot].state = state;
     core->slots[slot].due_ms = 0; /* a wait belongs to its state */
+    core->slots[slot].is_resting = false;
+}
+
+bool export_has_room(const struct export_core *core)
+{
+    size_t count = core->is_claiming ? core->claiming : 0;
+    for (size_t i = 0; i < EXPORT_SLOTS; i++) {
+        enum export_state state = core->slots[i].state;
+        count += state == EXPORT_FETCHING || state == EXPORT_LETTERING ||
+                 state == EXPORT_RECORDING || state == EXPORT_SENDING;
+    }
+    return count < core->settings.fetch_limit;
 }
 
 void export_drop(struct export_core *core, size_t slot)

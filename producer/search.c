@@ -25,6 +25,7 @@ struct search {
     struct finding *findings; /* one for each record */
     struct error last;        /* of the server's failures */
     struct error failure;     /* what ends the search without an answer */
+    bool is_resting;          /* the machine knows */
 };
 
 struct question { /* one request; may outlive its search */
@@ -231,6 +232,11 @@ void search_step(struct exporter *exporter, size_t slot)
         return;
     }
     struct read_step step = read_search_next(&search->core, clock_boottime_ms());
+    if (search->core.is_confirming && !search->is_resting && step.kind == READ_STEP_WAIT) {
+        search->is_resting = true;
+        exporter_handle(exporter, &(struct export_event){.kind = EXPORT_EVENT_RESTS, .slot = slot});
+        return;
+    }
     if (search->failure.kind == ERROR_NONE &&
         (step.kind == READ_STEP_PAGE || step.kind == READ_STEP_CONTROL) &&
         !ask(exporter, slot, &step, &search->failure)) {
@@ -271,5 +277,6 @@ void search_start(struct exporter *exporter, size_t slot)
         read_search_again(&cargo->search->core);
     }
     error_clear(&cargo->search->failure);
+    cargo->search->is_resting = false;
     cargo->search->last = cargo->err;
 }

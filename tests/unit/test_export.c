@@ -137,6 +137,7 @@ static void bring_to(enum export_state state)
     }
     (void)done();
     core.is_claiming = true; /* and none will be */
+    core.claiming = 0;
     expect_state(0, state);
 }
 
@@ -337,6 +338,27 @@ static void a_failed_report_gives_the_batch_back_and_a_lost_answer_is_asked_for_
     tell(about(EXPORT_EVENT_REPORTED, 0, ERROR_NONE), "drop 0");
 }
 
+static void while_a_search_rests_others_are_fetched_and_it_comes_before_the_next(void **state)
+{
+    (void)state;
+    bring_to(EXPORT_SEARCHING);
+    core.is_claiming = false;
+    tick(POLL_MS, "");
+    tell(about(EXPORT_EVENT_RESTS, 0, ERROR_NONE), "claim 1");
+    struct export_event claimed = about(EXPORT_EVENT_CLAIMED, 2, ERROR_NONE);
+    claimed.started_ms = now_ms;
+    tell(claimed, "fetch 2");
+    tell((struct export_event){.kind = EXPORT_EVENT_CLAIM_END, .count = 1}, "");
+    tell(about(EXPORT_EVENT_SEARCHED, 0, ERROR_NONE), ""); /* two at a time */
+    expect_state(0, EXPORT_WAITING);
+    tick(1, "");
+    tell(about(EXPORT_EVENT_FETCHED, 1, ERROR_NONE), "record 1");
+    tell(recorded(1, true, false), "send 1");
+    tell(about(EXPORT_EVENT_SENT, 1, ERROR_NONE), "");
+    tick(1, "fetch 0");
+    tell(about(EXPORT_EVENT_FETCHED, 0, ERROR_NONE), "record 0");
+}
+
 static void an_answer_that_nobody_waits_for_changes_nothing(void **state)
 {
     static const struct {
@@ -501,6 +523,8 @@ int main(void)
                                fresh),
         cmocka_unit_test_setup(
             a_failed_report_gives_the_batch_back_and_a_lost_answer_is_asked_for_again, fresh),
+        cmocka_unit_test_setup(while_a_search_rests_others_are_fetched_and_it_comes_before_the_next,
+                               fresh),
         cmocka_unit_test_setup(an_answer_that_nobody_waits_for_changes_nothing, fresh),
         cmocka_unit_test_setup(a_lease_that_runs_out_ends_what_has_not_been_sent, fresh),
         cmocka_unit_test_setup(a_renewal_judges_exactly_the_claims_it_asked_for, fresh),

@@ -37,7 +37,7 @@ static struct shadow slots[EXPORT_SLOTS];
 static int64_t now_ms, next_fence;
 static size_t asked_for; /* batches of the claim under way; 0: none */
 static bool is_stopped;
-static uint64_t searches;
+static uint64_t searches, rests;
 static uint64_t ends[8]; /* how claims ended, over all schedules: every way must have been taken */
 
 enum end {
@@ -142,7 +142,7 @@ static void carry_out(const struct export_action *action)
         break;
     case EXPORT_ACTION_FETCH:
         assert_false(slot->is_fetching || slot->is_searching || slot->is_fetched);
-        slot->is_fetching = true;
+        slot->is_fetching = slot->has_payload = true;
         break;
     case EXPORT_ACTION_SEARCH: /* never on one failure alone */
         assert_false(slot->is_fetching || slot->is_searching || slot->is_fetched);
@@ -251,6 +251,7 @@ static void answer_fetch(size_t i)
         slot->is_fetched = slot->is_too_large = slot->is_refused = false;
         event.is_suspicious = true;
     }
+    slot->has_payload = slot->is_fetched;
     slot->suspicions = event.is_suspicious ? slot->suspicions + 1 : 0;
     slot->has_searched = slot->has_searched && event.is_suspicious;
     tell(&event);
@@ -268,6 +269,13 @@ static void answer_search(size_t i)
     slot->has_searched = event.error == ERROR_UNAVAILABLE;
     slot->is_refused = event.error == ERROR_REJECTED;
     searches++;
+    tell(&event);
+}
+
+static void rest(size_t i)
+{
+    struct export_event event = about(EXPORT_EVENT_RESTS, i, ERROR_NONE);
+    rests++;
     tell(&event);
 }
 
@@ -322,6 +330,8 @@ static void answer_slot(size_t i)
     }
     if (slot->is_fetching) {
         answer_fetch(i);
+    } else if (slot->is_searching && chance(3)) {
+        rest(i);
     } else if (slot->is_searching) {
         answer_search(i);
     } else if (slot->is_lettering) {
@@ -459,7 +469,7 @@ static void every_way_to_end_was_taken(void **state)
         assert_true(ends[i] > SCHEDULES / 20);
     }
     printf("# %llu searches\n", (unsigned long long)searches);
-    assert_true(searches > SCHEDULES / 40);
+    assert_true(searches > SCHEDULES / 40 && rests > SCHEDULES / 80);
 }
 
 int main(void)
