@@ -80,6 +80,8 @@ const char *http_library_version(void); /* for --version */
 
 /* Of a transport's failure: the server was reached, but its TLS or certificate is what failed. */
 bool http_is_tls_failure(const struct error *err);
+/* Of any failure: not even a status came from the server, so that nothing is known of it. */
+bool http_is_without_answer(const struct error *err);
 
 /* http://host:port/prefix, checked. IPv6 in brackets. No user, query or fragment. */
 struct http_address {

@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "net/http_internal.h"
 
+#define FIRST_STATUS 100 /* of HTTP; curl's codes end before it */
+
 struct failure {
     CURLcode code;
     enum error_kind kind;
@@ -71,6 +73,14 @@ bool http_is_tls_failure(const struct error *err)
         }
     }
     return false;
+}
+
+bool http_is_without_answer(const struct error *err)
+{
+    bool is_curls = err->native > 0 && err->native < FIRST_STATUS;
+
+    return err->kind != ERROR_NONE &&
+           (is_curls || (err->kind == ERROR_TIMEOUT && err->native == 0));
 }
 
 static const char *curl_words(const struct http_request *request)

@@ -173,6 +173,13 @@ def test_a_proxy_that_is_down(healthy):
     assert status == UNAVAILABLE
 
 
+def test_nothing_is_said_of_a_certificate_that_nobody_has_seen(healthy):
+    status, findings, _ = doctor(healthy, "--target", "https://chroma.test",
+                                 env={"https_proxy": "http://127.0.0.1:%d" % closed_port()})
+    assert findings["target", "tls"]["state"] == "skipped", findings["target", "tls"]
+    assert findings["target", "version"]["state"] == "fail" and status == UNAVAILABLE
+
+
 def test_wrong_pgport(healthy):
     port = closed_port()
     said, status = only_fail(healthy, ("postgresql", "connection"), env={"PGPORT": str(port)})
