@@ -210,8 +210,8 @@ bool choice_offer(struct choice *choice, const struct choice_place *place, const
     bool is_looked_at = is_mapped || (is_own && looks_at_own(choice));
     bool is_named = choice->name_count == 0 ||
                     (is_looked_at && match_any(choice->names, choice->name_count, name));
-    if (!is_looked_at || !is_named || is_known(choice, place, name) ||
-        match_any(choice->excludes, choice->exclude_count, name)) {
+    bool is_excluded = is_looked_at && match_any(choice->excludes, choice->exclude_count, name);
+    if (!is_looked_at || !is_named || is_excluded || is_known(choice, place, name)) {
         return true;
     }
     return keep(choice, place, name, &found, err);

@@ -22,6 +22,13 @@ static bool check_all_matched(const struct choice *choice, struct error *err)
                              choice->maps[i].text);
         }
     }
+    /* A mistyped one would let through what it was to hold back. Beside a single name nothing else was offered. */
+    for (size_t i = 0; !choice_is_single(choice) && i < choice->exclude_count; i++) {
+        if (!choice->excludes[i].has_matched) {
+            return error_set(err, ERROR_NOT_FOUND, "no collection matches --exclude %.200s",
+                             choice->excludes[i].text);
+        }
+    }
     if (choice->count == 0) {
         return error_set(err, ERROR_NOT_FOUND, "no collection is chosen%s",
                          choice->exclude_count > 0 ? ": --exclude leaves none" : "");

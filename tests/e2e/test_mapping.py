@@ -132,6 +132,7 @@ def test_one_that_cannot_be_refuses_all_before_anything_is_written(world):
             ([*books, "--map", "docs-0*=same"], USAGE, ["docs-00", "docs-01", "same"]),
             ([*books, "-c", "docs-0*", "--target-prefix", "no good "], USAGE, ["no good docs-00", "Chroma does not take"]),
             ([*books, "--all", "--exclude", "*"], USAGE, ["--exclude leaves none"]),
+            ([*books, "--all", "--exclude", "docs-00,doks-*"], USAGE, ["no collection matches --exclude doks-*"]),
             ([*books, "--map", "nowhere/*=*"], USAGE, ["nowhere"]),
             ([*books, "-c", "docs-00", "--all"], USAGE, ["choose one"]),
             (books, USAGE, ["--collection", "--all"]),

@@ -94,7 +94,11 @@ static void what_is_chosen_and_where_it_goes(void **state)
          OWN "docs-a>-/-/docs-a;" OWN "docs-b>-/-/docs-b;" OWN "notes>-/-/notes;"},
         /* One that is chosen twice goes once. */
         {{.names = "notes,no*,*tes"}, OWN "notes>-/-/notes;"},
-        {{.is_all = true, .exclude = "*-a,zzz"}, OWN "docs-b>-/-/docs-b;" OWN "notes>-/-/notes;"},
+        {{.is_all = true, .exclude = "*-a,docs-a"},
+         OWN "docs-b>-/-/docs-b;" OWN "notes>-/-/notes;"},
+        /* It matches one that no name has chosen; beside a single name, nothing but that is looked at. */
+        {{.names = "docs-*", .exclude = "notes,*-b"}, OWN "docs-a>-/-/docs-a;"},
+        {{.names = "notes", .exclude = "zzz"}, OWN "notes>-/-/notes;"},
         {{.is_all = true, .exclude = "docs*", .prefix = "old-"}, OWN "notes>-/-/old-notes;"},
         {{.names = "notes", .target_name = "remarks"}, OWN "notes>-/-/remarks;"},
         {{.names = "notes", .prefix = "x-"}, OWN "notes>-/-/x-notes;"},
@@ -162,6 +166,9 @@ static void what_is_refused(void **state)
         /* It is elsewhere only. */
         {{.names = "old-2024,notes"}, ERROR_NOT_FOUND, "named \"old-2024\""},
         {{.is_all = true, .exclude = "*"}, ERROR_NOT_FOUND, "--exclude leaves none"},
+        {{.is_all = true, .exclude = "docs-*,zzz"}, ERROR_NOT_FOUND, "matches --exclude zzz"},
+        /* It is elsewhere only. */
+        {{.is_all = true, .exclude = "old-2024"}, ERROR_NOT_FOUND, "matches --exclude old-2024"},
         {{.is_all = true, .maps = "zzz=yyy"}, ERROR_NOT_FOUND, "matches --map zzz=yyy"},
         {{.is_all = true, .names = "docs-a"}, ERROR_USAGE, "choose one"},
         {{.names = "docs-a,"}, ERROR_USAGE, "--collection has an empty name"},
