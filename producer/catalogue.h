@@ -7,24 +7,16 @@
 
 #include <stdint.h>
 
+#include "producer/catalogue_pages.h"
 #include "producer/side.h"
 
-struct catalogue { /* zeroed: empty */
-    char **names;  /* owned, sorted by their bytes when the listing is complete */
-    size_t count, room;
-};
-
-/* Takes one page, a JSON array of collection objects, asked for with that limit. *is_last: there is no other one, because
- * it is not full, is more than was asked for (a server without pages), or holds no name that is new. Pure. */
-MUST_CHECK bool catalogue_take_page(struct catalogue *catalogue, struct span json, uint32_t limit,
-                                    bool *is_last, struct error *err);
-/* All names of the side's database; the side has been identified. */
+/* All names of the side's database; the side has been identified. Whatever is there from beginning to end is among them.
+ * ERROR_UNAVAILABLE: the list changes too fast to be read. */
 MUST_CHECK bool catalogue_read(struct catalogue *catalogue, struct side *side, struct runtime *rt,
                                struct error *err);
 /* All databases of the side's tenant. ERROR_USAGE: the server does not list them. */
 MUST_CHECK bool catalogue_read_databases(struct catalogue *catalogue, struct side *side,
                                          struct runtime *rt, struct error *err);
-void catalogue_deinit(struct catalogue *catalogue);
 
 struct catalogue_facts {
     size_t metadata_bytes; /* keys and values as JSON, without punctuation */

@@ -1,11 +1,13 @@
 """One job for many collections: chosen by name, pattern or map, each with its own row, its own place and its own name."""
 
 import json
+import re
 
 import pytest
 
 import judge
 from ferry import DONE, NEEDS_PERSON, USAGE, Server, last_line, load, wait_for
+from proxy import Proxy
 from test_bad_input import refused
 from test_kill import Held
 
@@ -143,6 +145,28 @@ def test_one_that_cannot_be_refuses_all_before_anything_is_written(world):
     assert world.jobs() == []
     for server in target.values():
         server.close()
+
+
+def test_one_that_is_deleted_while_the_list_is_read_hides_no_other(world):
+    """What follows it moves one place forward, before the next page. Here a page holds three."""
+    library = world.places["library"]
+    listed = [collection["name"] for collection in library.ask("GET", library.base)]
+    asked = []
+
+    def handler(request, forward):
+        path, _, query = request.path.partition("?")
+        if request.method == "GET" and path.endswith("/collections"):
+            asked.append(query)
+            if len(asked) == 2:
+                library.drop(listed[0])
+            request.path = path + "?" + re.sub("limit=[0-9]+", "limit=3", query)
+        return forward(request)
+
+    with Proxy(world.source.url, handler) as proxy:
+        told = world.producer("collections", "--json", "--source", proxy.url, "--source-tenant", world.tenant,
+                              "--source-database", "library", env={"FERRY_TARGET": None})
+    assert told.status == DONE, told.err
+    assert sorted(row["name"] for row in json.loads(told.out)) == sorted(listed[1:]), asked
 
 
 def test_a_job_goes_on_only_with_exactly_its_collections(world):

@@ -1,71 +1,280 @@
-/* The list of collections: pages that end in every way servers end them, and what an object says. */
+/* The list of collections: pages that shift while they are read and end in every way servers end them; what an object says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "producer/catalogue.h"
 
-static bool take(struct catalogue *catalogue, const char *json, uint32_t limit)
+/* A server as Chroma's are: an order that stays, and pages that begin so many places from its start. */
+struct server {
+    uint32_t keys[2000]; /* ascending; even ones stay, odd ones come and go */
+    size_t count;
+    uint32_t cap;      /* gives no more at a time; 0: as many as are asked for */
+    unsigned requests; /* that were answered */
+};
+
+static void put(struct server *server, uint32_t key)
 {
-    struct error err = {0};
-    bool is_last = false;
-    if (!catalogue_take_page(catalogue, span_from_str(json), limit, &is_last, &err)) {
-        fail_msg("%s", err.message);
+    size_t i = server->count;
+    while (i > 0 && server->keys[i - 1] > key) {
+        i--;
     }
-    return is_last;
+    if (i == 0 || server->keys[i - 1] != key) {
+        memmove(server->keys + i + 1, server->keys + i, (server->count - i) * sizeof *server->keys);
+        server->keys[i] = key;
+        server->count++;
+    }
 }
 
-static void pages_end_where_one_is_not_full(void **state)
+static void drop(struct server *server, size_t place)
 {
-    struct catalogue catalogue = {0};
+    memmove(server->keys + place, server->keys + place + 1,
+            (server->count - place - 1) * sizeof *server->keys);
+    server->count--;
+}
+
+static void answer(struct server *server, struct catalogue_pages *pages, struct error *err)
+{
+    struct buf json;
+    uint32_t most = server->cap != 0 && server->cap < pages->limit ? server->cap : pages->limit;
+    buf_init(&json, MIB);
+    buf_append_byte(&json, '[');
+    for (size_t i = pages->offset; i < server->count && i - pages->offset < most; i++) {
+        uint32_t key = server->keys[i];
+        buf_printf(&json, "%s{\"id\":\"%u\",\"name\":\"c%04u\"}", json.len > 1 ? "," : "", key,
+                   key);
+    }
+    buf_append_byte(&json, ']');
+    server->requests++;
+    assert_true(server->requests < 10000);
+    if (!catalogue_pages_take(pages, buf_span(&json), err)) {
+        assert_int_not_equal(err->kind, ERROR_NONE);
+    }
+    buf_deinit(&json);
+}
+
+static struct server holds(uint32_t count)
+{
+    struct server server = {.count = 0};
+    for (uint32_t i = 0; i < count; i++) {
+        server.keys[server.count++] = 2 * i;
+    }
+    return server;
+}
+
+static bool knows(const struct catalogue *names, uint32_t key)
+{
+    char name[16];
+    snprintf(name, sizeof name, "c%04u", key);
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp(names->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_list_of_any_length_is_read_whole(void **state)
+{
+    static const uint32_t lengths[] = {0, 1, 2, 3, 7, 89, 90, 91, 99, 100, 101, 190, 200, 1000};
+    static const uint32_t caps[] = {0, 2, 3, 30};
     (void)state;
-    assert_false(take(&catalogue, "[{\"name\":\"b\"},{\"name\":\"a\"}]", 2));
-    assert_true(take(&catalogue, "[{\"name\":\"c\"}]", 2));
-    assert_int_equal(catalogue.count, 3);
-    assert_true(take(&catalogue, "[]", 2));
-    assert_int_equal(catalogue.count, 3);
-    catalogue_deinit(&catalogue);
+    for (size_t i = 0; i < ARRAY_LEN(lengths) * ARRAY_LEN(caps); i++) {
+        struct server server = holds(lengths[i / ARRAY_LEN(caps)]);
+        struct catalogue names = {0};
+        struct catalogue_pages pages;
+        struct error err = {0};
+        server.cap = caps[i % ARRAY_LEN(caps)];
+        catalogue_pages_begin(&pages, &names, true);
+        while (!pages.is_over) {
+            answer(&server, &pages, &err);
+            assert_int_equal(err.kind, ERROR_NONE);
+            assert_false(pages.is_anew);
+        }
+        assert_int_equal(names.count, server.count);
+        catalogue_pages_end(&pages);
+        catalogue_deinit(&names);
+    }
+}
+
+/* The one that is deleted stood before the next page: it begins one place too late for who counts places. */
+static void what_is_deleted_hides_nothing(void **state)
+{
+    struct server server = holds(104);
+    struct catalogue names = {0};
+    struct catalogue_pages pages;
+    struct error err = {0};
+    (void)state;
+    catalogue_pages_begin(&pages, &names, true);
+    answer(&server, &pages, &err);
+    drop(&server, 0);
+    while (!pages.is_over) {
+        answer(&server, &pages, &err);
+    }
+    assert_int_equal(err.kind, ERROR_NONE);
+    assert_int_equal(pages.begun_again, 0);
+    for (uint32_t i = 1; i < 104; i++) {
+        assert_true(knows(&names, 2 * i));
+    }
+    catalogue_pages_end(&pages);
+    catalogue_deinit(&names);
+}
+
+static void what_stays_is_never_missed_whatever_comes_and_goes(void **state)
+{
+    unsigned complete = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct server server = holds(120);
+        struct catalogue names = {0};
+        struct catalogue_pages pages;
+        struct error err = {0};
+        struct rng rng;
+        rng_seed(&rng, seed);
+        server.cap = (uint32_t)rng_below(&rng, 3) * 17;
+        catalogue_pages_begin(&pages, &names, true);
+        for (unsigned i = 0; i < 60; i++) { /* odd ones come and go */
+            put(&server, (uint32_t)rng_below(&rng, 120) * 2 + 1);
+        }
+        while (!pages.is_over && err.kind == ERROR_NONE) {
+            answer(&server, &pages, &err);
+            for (uint64_t moves = rng_below(&rng, 1 + seed % 40); moves > 0; moves--) {
+                size_t place = rng_below(&rng, server.count);
+                if (server.keys[place] % 2 == 1) {
+                    drop(&server, place);
+                }
+                put(&server, (uint32_t)rng_below(&rng, 120) * 2 + 1);
+            }
+        }
+        complete += pages.is_over;
+        for (uint32_t i = 0; pages.is_over && i < 120; i++) {
+            if (!knows(&names, 2 * i)) {
+                fail_msg("seed %u: %u was missed", (unsigned)seed, 2 * i);
+            }
+        }
+        assert_true(pages.is_over || err.kind == ERROR_UNAVAILABLE);
+        catalogue_pages_end(&pages);
+        catalogue_deinit(&names);
+    }
+    assert_true(complete > 300);
+}
+
+/* Made anew under its name it is another, elsewhere in the order; and in the end somebody is told. */
+static void a_list_that_never_holds_still_ends_with_words(void **state)
+{
+    struct catalogue names = {0};
+    struct catalogue_pages pages;
+    struct error err = {0};
+    unsigned asked = 0;
+    (void)state;
+    catalogue_pages_begin(&pages, &names, true);
+    while (err.kind == ERROR_NONE) {
+        char json[120];
+        snprintf(json, sizeof json,
+                 "[{\"name\":\"a\",\"id\":\"%u\"},{\"name\":\"b\",\"id\":\"%u\"}]", asked,
+                 asked + 1000);
+        assert_true(asked++ < 100);
+        (void)!catalogue_pages_take(&pages, span_from_str(json), &err);
+    }
+    assert_int_equal(err.kind, ERROR_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "the list changed while it was read, 10 times"));
+    catalogue_pages_end(&pages);
+    catalogue_deinit(&names);
 }
 
 static void a_server_without_pages_ends_at_once(void **state)
 {
-    struct catalogue catalogue = {0};
     (void)state;
-    assert_true(take(&catalogue, "[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]", 2));
-    assert_int_equal(catalogue.count, 3);
-    catalogue_deinit(&catalogue);
-    /* As many as the page holds: the next one is the same again. */
-    assert_false(take(&catalogue, "[{\"name\":\"a\"},{\"name\":\"b\"}]", 2));
-    assert_true(take(&catalogue, "[{\"name\":\"a\"},{\"name\":\"b\"}]", 2));
-    assert_int_equal(catalogue.count, 2);
-    catalogue_deinit(&catalogue);
+    for (int is_paged = 0; is_paged <= 1; is_paged++) {
+        struct server server = holds(is_paged ? 101 : 100);
+        struct catalogue names = {0};
+        struct catalogue_pages pages;
+        struct error err = {0};
+        catalogue_pages_begin(&pages, &names, is_paged);
+        struct buf json;
+        buf_init(&json, MIB);
+        buf_append_byte(&json, '[');
+        for (size_t i = 0; i < server.count; i++) {
+            buf_printf(&json, "%s{\"name\":\"c%04u\"}", i > 0 ? "," : "", server.keys[i]);
+        }
+        buf_append_byte(&json, ']');
+        assert_true(catalogue_pages_take(&pages, buf_span(&json), &err));
+        assert_true(pages.is_over);
+        assert_int_equal(names.count, server.count);
+        buf_deinit(&json);
+        catalogue_pages_end(&pages);
+        catalogue_deinit(&names);
+    }
 }
 
-static void a_page_that_moved_repeats_nothing(void **state)
+static void a_page_too_large_to_hold_is_asked_for_in_smaller_ones(void **state)
 {
-    struct catalogue catalogue = {0};
+    struct server server = holds(64);
+    struct catalogue names = {0};
+    struct catalogue_pages pages;
+    struct error err = {0};
     (void)state;
-    assert_false(take(&catalogue, "[{\"name\":\"a\"},{\"name\":\"b\"}]", 2));
-    assert_false(take(&catalogue, "[{\"name\":\"b\"},{\"name\":\"c\"}]", 2));
-    assert_int_equal(catalogue.count, 3);
-    catalogue_deinit(&catalogue);
+    catalogue_pages_begin(&pages, &names, true);
+    while (!pages.is_over) {
+        if (pages.limit > 3 && server.requests > 0) {
+            assert_true(catalogue_pages_shrink(&pages));
+            continue;
+        }
+        pages.limit = server.requests == 0 ? 40 : pages.limit;
+        answer(&server, &pages, &err);
+        assert_int_equal(err.kind, ERROR_NONE);
+    }
+    assert_int_equal(names.count, 64);
+    pages.limit = 2;
+    assert_false(catalogue_pages_shrink(&pages));
+    catalogue_pages_end(&pages);
+    catalogue_deinit(&names);
+}
+
+static void a_name_that_moved_on_is_told_once(void **state)
+{
+    struct catalogue names = {0};
+    struct catalogue_pages pages;
+    struct error err = {0};
+    (void)state;
+    catalogue_pages_begin(&pages, &names, true);
+    assert_true(catalogue_pages_take(
+        &pages, span_from_str("[{\"name\":\"b\",\"id\":\"1\"},{\"name\":\"a\",\"id\":\"2\"}]"),
+        &err));
+    assert_true(catalogue_pages_take(
+        &pages, span_from_str("[{\"name\":\"c\",\"id\":\"2\"},{\"name\":\"a\",\"id\":\"3\"}]"),
+        &err));
+    assert_true(
+        catalogue_pages_take(&pages, span_from_str("[{\"name\":\"a\",\"id\":\"3\"}]"), &err));
+    assert_true(pages.is_over);
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.names[0], "a");
+    assert_string_equal(names.names[1], "b");
+    catalogue_pages_end(&pages);
+    catalogue_deinit(&names);
 }
 
 static void what_is_no_list_is_refused(void **state)
 {
-    static const char *const wrong[] = {"<html>", "[{\"nam\":\"a\"}]", "[1]"};
+    static const char *const wrong[] = {
+        "<html>", "[{\"nam\":\"a\"}]", "[1]", "{\"error\":\"x\"}", "null", "\"a\""};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        struct catalogue catalogue = {0};
+        struct catalogue names = {0};
+        struct catalogue_pages pages;
         struct error err = {0};
-        bool is_last;
-        assert_false(catalogue_take_page(&catalogue, span_from_str(wrong[i]), 2, &is_last, &err));
+        catalogue_pages_begin(&pages, &names, true);
+        assert_false(catalogue_pages_take(&pages, span_from_str(wrong[i]), &err));
         assert_int_equal(err.kind, ERROR_FORMAT);
-        catalogue_deinit(&catalogue);
+        catalogue_pages_end(&pages);
+        catalogue_deinit(&names);
     }
 }
 
@@ -105,9 +314,13 @@ static void an_object_says_function_and_metadata(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_end_where_one_is_not_full),
+        cmocka_unit_test(a_list_of_any_length_is_read_whole),
+        cmocka_unit_test(what_is_deleted_hides_nothing),
+        cmocka_unit_test(what_stays_is_never_missed_whatever_comes_and_goes),
+        cmocka_unit_test(a_list_that_never_holds_still_ends_with_words),
         cmocka_unit_test(a_server_without_pages_ends_at_once),
-        cmocka_unit_test(a_page_that_moved_repeats_nothing),
+        cmocka_unit_test(a_page_too_large_to_hold_is_asked_for_in_smaller_ones),
+        cmocka_unit_test(a_name_that_moved_on_is_told_once),
         cmocka_unit_test(what_is_no_list_is_refused),
         cmocka_unit_test(an_object_says_function_and_metadata),
     };
