@@ -195,8 +195,8 @@ int command_drop_rehearsal(const struct option_set *options)
     if (!has_job("drop-rehearsal", options)) {
         return EXIT_USAGE;
     }
-    bool ok =
-        open_control(&c, "drop-rehearsal", options, &err) && scratch_remove(&c.rt, c.job, &err);
+    bool ok = open_control(&c, "drop-rehearsal", options, &err) &&
+              scratch_remove(&c.rt, c.job, true, &err);
     return end_control(&c, ok, &err);
 }
 

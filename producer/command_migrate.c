@@ -78,7 +78,7 @@ static bool end_rehearsal(struct voyage *v, enum exit_code code, struct error *e
         return true;
     }
     if (is_over && v->is_removed_after) {
-        return scratch_remove(&v->rt, v->job.name, err);
+        return scratch_remove(&v->rt, v->job.name, false, err);
     }
     const char *until = is_over ? "" : ", once the job has ended or was cancelled";
     if (v->job.pair_count > 1) {

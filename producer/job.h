@@ -60,6 +60,10 @@ MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name
 MUST_CHECK bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
                           int64_t *redriven, bool *has_ended, struct error *err);
 void job_close(struct job *job);
+/* Tenants and databases are the job's own (own; job: its name): a flag (name) that names another one must not go unheard,
+ * ERROR_USAGE. What the environment says is meant for new jobs. */
+MUST_CHECK bool job_check_place(const struct option_set *options, const char *name, const char *own,
+                                const char *job, struct error *err);
 
 /* job_submit.c, for job.c and job_resume.c: hands the pairs to the ledger, which makes the job or finds the unfinished one. */
 MUST_CHECK bool job_hand_over(struct job *job, struct runtime *rt, struct error *err);

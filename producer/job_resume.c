@@ -30,10 +30,8 @@ static bool check_same(const struct side *side, bool found, const char *name, st
     return true;
 }
 
-/* Tenants and databases are the job's own: a flag that names another one must not go unheard. What the environment says is
- * meant for new jobs. */
-static bool check_place(const struct option_set *options, const char *name, const char *own,
-                        const char *job, struct error *err)
+bool job_check_place(const struct option_set *options, const char *name, const char *own,
+                     const char *job, struct error *err)
 {
     if (option_origin(options, name) != OPTION_COMMAND_LINE ||
         strcmp(option_text(options, name), own) == 0) {
@@ -46,11 +44,14 @@ static bool check_place(const struct option_set *options, const char *name, cons
 static bool check_places(const struct option_set *options, const struct pg_rows *rows, int row,
                          const char *job, struct error *err)
 {
-    return check_place(options, "source-tenant", pg_cstr(rows, row, "source_tenant"), job, err) &&
-           check_place(options, "source-database", pg_cstr(rows, row, "source_database"), job,
-                       err) &&
-           check_place(options, "target-tenant", pg_cstr(rows, row, "target_tenant"), job, err) &&
-           check_place(options, "target-database", pg_cstr(rows, row, "target_database"), job, err);
+    return job_check_place(options, "source-tenant", pg_cstr(rows, row, "source_tenant"), job,
+                           err) &&
+           job_check_place(options, "source-database", pg_cstr(rows, row, "source_database"), job,
+                           err) &&
+           job_check_place(options, "target-tenant", pg_cstr(rows, row, "target_tenant"), job,
+                           err) &&
+           job_check_place(options, "target-database", pg_cstr(rows, row, "target_database"), job,
+                           err);
 }
 
 /* The server of one end of a pair: as an earlier row of the job names it, or another. */

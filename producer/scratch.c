@@ -2,68 +2,116 @@
 #include "producer/scratch.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "producer/side.h"
+#include "app/log.h"
+#include "producer/job.h"
 
-static bool note(struct runtime *rt, int64_t job_id, const struct uuid *target, struct error *err)
+struct scratch { /* one collection that was made for a rehearsal, as the ledger has it; borrowed */
+    struct runtime *rt;
+    struct side side;
+    int64_t job_id;
+    const char *job, *name, *url;
+    struct uuid uuid;
+    bool is_elsewhere; /* --target has another address: perhaps of the same server, perhaps not */
+};
+
+static bool note(struct scratch *scratch, struct error *err)
 {
     struct answer answer = {0};
-    bool ok =
-        ledger_rehearsal_removed(&rt->ledger, job_id, target, runtime_answer_fn, &answer, err) &&
-        runtime_await_answer(rt, &answer, err);
+    bool ok = ledger_rehearsal_removed(&scratch->rt->ledger, scratch->job_id, &scratch->uuid,
+                                       runtime_answer_fn, &answer, err) &&
+              runtime_await_answer(scratch->rt, &answer, err);
     answer_deinit(&answer);
     return ok;
 }
 
-static bool delete_one(struct side *side, struct runtime *rt, const char *name,
-                       const struct uuid *uuid, struct error *err)
+/* Perhaps it is gone; perhaps a gateway answers for the server, or the server is another: nothing is noted. */
+static bool miss(const struct scratch *scratch, struct error *err)
 {
-    bool found = false;
-    if (!side_resolve(side, rt, name, &found, err)) {
-        return false;
+    const char *base = scratch->side.chroma.address.base;
+    if (scratch->is_elsewhere) {
+        return error_set(err, ERROR_USAGE,
+                         "target %s: there is no collection \"%s\" (%s), which job %s has made at "
+                         "%s: this is another server, or it was removed; nothing was removed now",
+                         base, scratch->name, scratch->uuid.text, scratch->job, scratch->url);
     }
-    if (!found) {
-        printf("collection \"%s\" of %s is gone already\n", name, side->chroma.address.base);
-        return true;
-    }
-    if (!uuid_equal(&side->collection.uuid, uuid)) {
-        return error_set(err, ERROR_REJECTED,
-                         "target %s: collection \"%s\" is %s, the rehearsal's was %s: it was "
-                         "recreated, or this is another server; nothing was removed",
-                         side->chroma.address.base, name, side->collection.uuid.text, uuid->text);
-    }
-    if (!side_delete_collection(side, rt, name, err)) {
-        return error_wrap(err, "remove \"%s\"", name);
-    }
-    printf("removed collection \"%s\" of %s\n", name, side->chroma.address.base);
+    log_event(LOG_WARN, "rehearsal.missing", LOG_TEXT("collection", scratch->name),
+              LOG_TEXT("uuid", scratch->uuid.text), LOG_TEXT("target", base),
+              LOG_TEXT("why", "the server knows no such collection; it is not noted as removed"));
     return true;
 }
 
-static bool remove_one(struct runtime *rt, const struct pg_rows *rows, int row, struct error *err)
+static bool refuse_other(const struct scratch *scratch, struct error *err)
 {
-    struct side side;
-    struct uuid uuid;
-    const char *given = option_text(rt->options, "target"); /* if it has moved */
-    const char *url = given != NULL ? given : pg_cstr(rows, row, "url");
-    if (!uuid_parse(pg_text(rows, row, "target_uuid"), &uuid)) {
+    const struct side *side = &scratch->side;
+    return error_set(err, scratch->is_elsewhere ? ERROR_USAGE : ERROR_REJECTED,
+                     "target %s: collection \"%s\" is %s, but job %s has made %s at %s: it was "
+                     "recreated, or this is another server; nothing was removed",
+                     side->chroma.address.base, scratch->name, side->collection.uuid.text,
+                     scratch->job, scratch->uuid.text, scratch->url);
+}
+
+static bool delete_one(struct scratch *scratch, struct error *err)
+{
+    struct side *side = &scratch->side;
+    bool found = false;
+    if (!side_resolve(side, scratch->rt, scratch->name, &found, err)) {
+        return false;
+    }
+    if (!found) {
+        return miss(scratch, err);
+    }
+    if (!uuid_equal(&side->collection.uuid, &scratch->uuid)) {
+        return refuse_other(scratch, err);
+    }
+    if (!side_delete_collection(side, scratch->rt, scratch->name, err)) {
+        return error_wrap(err, "remove \"%s\"", scratch->name);
+    }
+    printf("removed collection \"%s\" of %s\n", scratch->name, side->chroma.address.base);
+    return note(scratch, err);
+}
+
+/* As resume does it. */
+static bool check_places(const struct scratch *scratch, const struct pg_rows *rows, int row,
+                         struct error *err)
+{
+    const struct option_set *options = scratch->rt->options;
+    return job_check_place(options, "target-tenant", pg_cstr(rows, row, "tenant"), scratch->job,
+                           err) &&
+           job_check_place(options, "target-database", pg_cstr(rows, row, "database_name"),
+                           scratch->job, err);
+}
+
+static bool remove_one(struct runtime *rt, const struct pg_rows *rows, int row, bool is_given,
+                       struct error *err)
+{
+    const char *given = is_given ? option_text(rt->options, "target") : NULL; /* if it has moved */
+    struct scratch scratch = {.rt = rt,
+                              .job_id = pg_i64(rows, row, "job_id"),
+                              .job = pg_cstr(rows, row, "job"),
+                              .name = pg_cstr(rows, row, "name"),
+                              .url = pg_cstr(rows, row, "url")};
+    if (!uuid_parse(pg_text(rows, row, "target_uuid"), &scratch.uuid)) {
         return error_set(err, ERROR_INTEGRITY, "the ledger's target has no UUID");
     }
-    bool ok = side_open(&side, rt, "target", url, pg_cstr(rows, row, "tenant"),
-                        pg_cstr(rows, row, "database_name"), err) &&
-              delete_one(&side, rt, pg_cstr(rows, row, "name"), &uuid, err) &&
-              note(rt, pg_i64(rows, row, "job_id"), &uuid, err);
-    side_close(&side);
+    bool ok = side_open(&scratch.side, rt, "target", given != NULL ? given : scratch.url,
+                        pg_cstr(rows, row, "tenant"), pg_cstr(rows, row, "database_name"), err) &&
+              (!is_given || check_places(&scratch, rows, row, err));
+    scratch.is_elsewhere = ok && strcmp(scratch.side.chroma.address.base, scratch.url) != 0;
+    ok = ok && delete_one(&scratch, err);
+    side_close(&scratch.side);
     return ok;
 }
 
-bool scratch_remove(struct runtime *rt, const char *job, struct error *err)
+bool scratch_remove(struct runtime *rt, const char *job, bool is_given, struct error *err)
 {
     struct answer answer = {0};
     bool ok = ledger_rehearsal_targets(&rt->ledger, job, runtime_answer_fn, &answer, err) &&
               runtime_await_answer(rt, &answer, err);
     int count = ok ? pg_row_count(answer.rows) : 0;
     for (int row = 0; ok && row < count; row++) {
-        ok = remove_one(rt, answer.rows, row, err);
+        ok = remove_one(rt, answer.rows, row, is_given, err);
     }
     if (ok && count == 0) {
         printf("the collection of rehearsal %s was removed before\n", job);

@@ -79,6 +79,33 @@ def test_nothing_else_is_ever_removed(filled):
     assert ferry.target.collection(scratch)
 
 
+def test_what_is_not_found_is_not_taken_for_removed(filled):
+    """Neither where somebody names another server, nor where a gateway says 404."""
+    ferry = filled
+    process = rehearse(ferry, "--first", "3")
+    assert process.status == DONE, process.err
+    job, scratch = scratch_of(ferry, process)
+    for arguments, words in [(["--target", ferry.source.url], [scratch, job, ferry.target.url, "another server"]),
+                             (["--target-database", "main"], ["--target-database main", job, "default_database"])]:
+        process = ferry.producer("drop-rehearsal", job, *arguments)
+        assert process.status == USAGE and all(word in process.err for word in words), process.err
+        assert "removed" not in process.out and ferry.target.collection(scratch)
+
+    def handler(request, forward):
+        return Answer(404, {"error": "NotFoundError"}) if request.path.endswith("/" + scratch) else forward(request)
+
+    with Proxy(ferry.target.url, handler) as gateway:
+        process = ferry.producer("drop-rehearsal", job, "--target", gateway.url)
+        assert process.status == USAGE and "there is no collection" in process.err, process.err
+        ferry.sql("UPDATE ferry.endpoints SET url = %s WHERE url = %s", gateway.url, ferry.target.url)
+        process = ferry.producer("drop-rehearsal", job)
+        assert process.status == DONE and "rehearsal.missing" in process.err, process.err
+        assert "removed" not in process.out and ferry.target.collection(scratch)
+    process = ferry.producer("drop-rehearsal", job, "--target", ferry.target.url)
+    assert process.status == DONE and "removed collection" in process.out, process.err
+    assert not ferry.target.collection(scratch)
+
+
 def test_a_variable_for_the_real_run_does_not_name_it(filled):
     ferry = filled
     process = rehearse(ferry, "--first", "3", env={"FERRY_TARGET_COLLECTION": ferry.also("real")})
