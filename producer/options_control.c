@@ -27,6 +27,15 @@ static const struct option_row purge_rows[] = {ROW_LEASE};
 static const struct option_row drop_rows[] = {
     ROW_URL("target", NULL, false, "Target", "new address of the job's target, if it has moved"),
     TARGET_PLACE,
+    {.name = "patience",
+     .env = "FERRY_PATIENCE",
+     .type = OPTION_DURATION,
+     .placeholder = "TIME",
+     .fallback = "10m",
+     .min = 1000,
+     .max = 86400000,
+     .group = "Target",
+     .help = "how long a server is waited for that answers, but with errors (500) only"},
     ROW_LEASE,
 };
 
@@ -76,7 +85,8 @@ const struct command control_commands[] = {
      {"ferry-producer drop-rehearsal JOB [options]",
       "Deletes at the target the collection that migrate --sample or --first has made for JOB, "
       "which must have ended. The ledger knows which one that is; any other is refused, whatever "
-      "its name, and so is one that was recreated since. The job stays in the ledger.",
+      "its name, and so is one that was recreated since, or that holds a record which is not of "
+      "the job. The job stays in the ledger.",
       "  ferry-producer drop-rehearsal docs-rehearsal-20261121-1\n",
       PG_ENVIRONMENT "  FERRY_TARGET_TOKEN and its like   as for migrate\n"},
      command_drop_rehearsal},

@@ -6,6 +6,7 @@
 
 #include "app/log.h"
 #include "producer/job.h"
+#include "producer/strangers.h"
 
 struct scratch { /* one collection that was made for a rehearsal, as the ledger has it; borrowed */
     struct runtime *rt;
@@ -13,6 +14,7 @@ struct scratch { /* one collection that was made for a rehearsal, as the ledger 
     int64_t job_id;
     const char *job, *name, *url;
     struct uuid uuid;
+    bool is_purged;    /* nobody knows any more which ids it had */
     bool is_elsewhere; /* --target has another address: perhaps of the same server, perhaps not */
 };
 
@@ -52,6 +54,33 @@ static bool refuse_other(const struct scratch *scratch, struct error *err)
                      scratch->job, scratch->uuid.text, scratch->url);
 }
 
+/* Whoever has made the collection out to be theirs has records there. */
+static bool check_own(struct scratch *scratch, struct error *err)
+{
+    const struct side *side = &scratch->side;
+    struct strangers found;
+    if (!strangers_find(scratch->rt, &scratch->side, scratch->job_id, &found, err)) {
+        return error_wrap(err, "whose are the records of \"%.100s\"?", scratch->name);
+    }
+    if (found.count == 0) {
+        return true;
+    }
+    if (scratch->is_purged) {
+        return error_set(err, ERROR_REJECTED,
+                         "target %s: collection \"%s\" holds %lld records, and whose they are is "
+                         "not known any more, because the lists of job %s were purged; nothing "
+                         "was removed: delete it yourself if they may go",
+                         side->chroma.address.base, scratch->name, (long long)found.records,
+                         scratch->job);
+    }
+    return error_set(err, ERROR_REJECTED,
+                     "target %s: collection \"%s\" holds %lld records that job %s has not brought "
+                     "(such as \"%.60s\"): somebody uses it, and nothing was removed; delete it "
+                     "yourself if they may go",
+                     side->chroma.address.base, scratch->name, (long long)found.count, scratch->job,
+                     found.example);
+}
+
 static bool delete_one(struct scratch *scratch, struct error *err)
 {
     struct side *side = &scratch->side;
@@ -64,6 +93,9 @@ static bool delete_one(struct scratch *scratch, struct error *err)
     }
     if (!uuid_equal(&side->collection.uuid, &scratch->uuid)) {
         return refuse_other(scratch, err);
+    }
+    if (!check_own(scratch, err)) {
+        return false;
     }
     if (!side_delete_collection(side, scratch->rt, scratch->name, err)) {
         return error_wrap(err, "remove \"%s\"", scratch->name);
@@ -91,7 +123,8 @@ static bool remove_one(struct runtime *rt, const struct pg_rows *rows, int row, 
                               .job_id = pg_i64(rows, row, "job_id"),
                               .job = pg_cstr(rows, row, "job"),
                               .name = pg_cstr(rows, row, "name"),
-                              .url = pg_cstr(rows, row, "url")};
+                              .url = pg_cstr(rows, row, "url"),
+                              .is_purged = pg_bool(rows, row, "is_purged")};
     if (!uuid_parse(pg_text(rows, row, "target_uuid"), &scratch.uuid)) {
         return error_set(err, ERROR_INTEGRITY, "the ledger's target has no UUID");
     }
@@ -104,6 +137,17 @@ static bool remove_one(struct runtime *rt, const struct pg_rows *rows, int row, 
     return ok;
 }
 
+/* One that is refused does not keep the others: the first refusal ends the program when all have been looked at. */
+static bool is_only_this(const struct error *why, struct error *err)
+{
+    if (err->kind == ERROR_NONE) {
+        *err = *why;
+    } else {
+        fprintf(stderr, "%s\n", why->message);
+    }
+    return why->kind == ERROR_REJECTED;
+}
+
 bool scratch_remove(struct runtime *rt, const char *job, bool is_given, struct error *err)
 {
     struct answer answer = {0};
@@ -111,8 +155,10 @@ bool scratch_remove(struct runtime *rt, const char *job, bool is_given, struct e
               runtime_await_answer(rt, &answer, err);
     int count = ok ? pg_row_count(answer.rows) : 0;
     for (int row = 0; ok && row < count; row++) {
-        ok = remove_one(rt, answer.rows, row, is_given, err);
+        struct error why = {0};
+        ok = remove_one(rt, answer.rows, row, is_given, &why) || is_only_this(&why, err);
     }
+    ok = ok && err->kind == ERROR_NONE;
     if (ok && count == 0) {
         printf("the collection of rehearsal %s was removed before\n", job);
     }

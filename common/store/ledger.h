@@ -90,10 +90,14 @@ MUST_CHECK bool ledger_pause(struct ledger *ledger, const char *job, pg_done_fn 
                              struct error *err);
 MUST_CHECK bool ledger_cancel(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                               struct error *err);
-/* Collections made for a rehearsal that has ended (job_id, job, target_uuid, name, url, tenant, database_name), and that one
- * of them is gone. */
+/* Collections made for a rehearsal that has ended (job_id, job, target_uuid, name, url, tenant, database_name, is_purged); how
+ * many of these ids of one (staged) it has not planned (strangers, example); and that it is gone. */
 MUST_CHECK bool ledger_rehearsal_targets(struct ledger *ledger, const char *job, pg_done_fn *fn,
                                          void *ctx, struct error *err);
+MUST_CHECK bool ledger_rehearsal_strangers(struct ledger *ledger, int64_t job_id,
+                                           const struct uuid *target, const struct span *ids,
+                                           size_t count, pg_done_fn *fn, void *ctx,
+                                           struct error *err);
 MUST_CHECK bool ledger_rehearsal_removed(struct ledger *ledger, int64_t job_id,
                                          const struct uuid *target, pg_done_fn *fn, void *ctx,
                                          struct error *err);

@@ -35,6 +35,18 @@ bool ledger_rehearsal_targets(struct ledger *ledger, const char *job, pg_done_fn
     return submit_of_job(ledger, "SELECT * FROM ferry.rehearsal_targets($1)", job, fn, ctx, err);
 }
 
+bool ledger_rehearsal_strangers(struct ledger *ledger, int64_t job_id, const struct uuid *target,
+                                const struct span *ids, size_t count, pg_done_fn *fn, void *ctx,
+                                struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT * FROM ferry.rehearsal_strangers($1,$2,$3)");
+    statement_i64(&st, job_id);
+    statement_uuid(&st, target);
+    statement_spans_bytea(&st, ids, sizeof *ids, count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_rehearsal_removed(struct ledger *ledger, int64_t job_id, const struct uuid *target,
                               pg_done_fn *fn, void *ctx, struct error *err)
 {

@@ -269,7 +269,7 @@ $$;
 -- The collections that were made for a rehearsal, and are still there as far as the ledger knows. Refused for every other job,
 -- and while it has not ended.
 CREATE FUNCTION ferry.rehearsal_targets(p_job text)
-RETURNS TABLE (job_id bigint, job text, target_uuid uuid, name text, url text, tenant text, database_name text)
+RETURNS TABLE (job_id bigint, job text, target_uuid uuid, name text, url text, tenant text, database_name text, is_purged boolean)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -283,9 +283,22 @@ BEGIN
     IF v.state NOT IN ('succeeded', 'failed', 'cancelled') THEN
         RAISE EXCEPTION 'rehearsal % is %: ferry-producer cancel % first', v.name, v.state, v.name USING ERRCODE = 'FE004';
     END IF;
-    RETURN QUERY SELECT v.job_id, v.name, t.target_uuid, t.name, e.url, e.tenant, e.database_name
+    RETURN QUERY SELECT v.job_id, v.name, t.target_uuid, t.name, e.url, e.tenant, e.database_name, v.purged_at IS NOT NULL
         FROM ferry.target_collections t JOIN ferry.endpoints e USING (endpoint_id)
         WHERE t.rehearsal_job_id = v.job_id AND t.removed_at IS NULL ORDER BY t.name;
+END
+$$;
+
+-- Of a piece of such a collection's list: how many ids the job has not planned, which somebody else has put there. One of them as
+-- text for people.
+CREATE FUNCTION ferry.rehearsal_strangers(p_job bigint, p_target uuid, p_ids bytea[])
+RETURNS TABLE (staged bigint, strangers bigint, example text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT cardinality(p_ids)::bigint, count(*), left(ferry.printable((array_agg(u.id ORDER BY u.id))[1]), 100)
+        FROM unnest(p_ids) AS u (id) WHERE NOT EXISTS (
+            SELECT FROM ferry.job_collections c JOIN ferry.batches b USING (job_id, collection_no)
+            JOIN ferry.batch_ids i USING (job_id, batch_no) CROSS JOIN LATERAL unnest(i.ids) AS m (id)
+            WHERE c.job_id = p_job AND c.target_uuid = p_target AND m.id = u.id);
 END
 $$;
 

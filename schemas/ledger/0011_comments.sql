@@ -457,6 +457,7 @@ COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redri
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
 COMMENT ON FUNCTION ferry.mark_rehearsals(bigint) IS 'Notes that a job''s target collections were made for it; raises where another job uses one';
 COMMENT ON FUNCTION ferry.rehearsal_targets(text) IS 'Collections made for a rehearsal that has ended, to be removed; raises for any other job';
+COMMENT ON FUNCTION ferry.rehearsal_strangers(bigint,uuid,bytea[]) IS 'How many of these ids a rehearsal has not planned for its collection, with one of them';
 COMMENT ON FUNCTION ferry.rehearsal_removed(bigint,uuid) IS 'Notes that a rehearsal''s collection was deleted; false: it had been noted';
 COMMENT ON FUNCTION ferry.purge(text) IS 'Removes the lists of ids of a job that has ended; answers of how many records: SELECT ferry.purge(''NAME'')';
 COMMENT ON FUNCTION ferry.printable(bytea) IS 'A record''s id as text for people';

@@ -230,5 +230,13 @@ def test_a_rehearsal_of_several_makes_and_removes_a_collection_for_each(world):
     made = names_in(world.target, world.to, "tried")
     assert len(made) == 3 and all(name.startswith("docs-0") and "-rehearsal-" in name for name in made), made
     assert "3 collections stay; ferry-producer drop-rehearsal docs-00-rehearsal-" in first.err
+    tried = Server(world.target.url, world.to, "tried")
+    load.put(tried, tried.collection(made[1]), [
+        {"id": "other", "embedding": [1.0] * 4, "document": "", "metadata": None, "uri": None}])
+    dropped = world.producer("drop-rehearsal", world.job()["job"])
+    assert dropped.status == NEEDS_PERSON and made[1] in dropped.err and "1 records" in dropped.err, dropped.err
+    assert names_in(world.target, world.to, "tried") == [made[1]], "the others were removed"
+    tried.records(tried.collection(made[1]), "delete", {"ids": ["other"]})
+    tried.close()
     dropped = world.producer("drop-rehearsal", world.job()["job"])
     assert dropped.status == DONE and names_in(world.target, world.to, "tried") == [], dropped.err

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ferry import DONE, INTERRUPTED, LIGHT, REJECTS, USAGE, load, wait_for
+from ferry import DONE, INTERRUPTED, LIGHT, NEEDS_PERSON, REJECTS, USAGE, corpus, last_line, load, wait_for
 from proxy import Answer, Proxy
 
 
@@ -77,6 +77,41 @@ def test_nothing_else_is_ever_removed(filled):
     process = ferry.producer("drop-rehearsal", job)
     assert process.status not in (DONE, USAGE) and "nothing was removed" in process.err, process.err
     assert ferry.target.collection(scratch)
+
+
+def put_others(ferry, name, count):
+    """As an application does that has taken the collection for its own."""
+    others = [dict(record, id="mine-" + record["id"]) for record in corpus.records(count, 24, 5, False)]
+    load.put(ferry.target, ferry.target.collection(name), others)
+
+
+def test_a_collection_that_others_write_to_stays(ferry):
+    """Whether they came while the rehearsal ran, or later; and once nobody knows any more which records it had."""
+    ferry.fill(300, arrays=False)
+    ferry.setup()
+    process = rehearse(ferry, "--first", "3", "--remove-after", "--target-collection", ferry.also("used"), start=True)
+    wait_for(lambda: ferry.target.collection(ferry.also("used")), what="the rehearsal's collection")
+    put_others(ferry, ferry.also("used"), 40)
+    ferry.consumers()
+    assert process.wait() == NEEDS_PERSON, process.err
+    job = ferry.job()["job"]
+    again = ferry.producer("drop-rehearsal", job)
+    for said in (process, again):
+        line = last_line(said.err)
+        assert all(word in line for word in (ferry.also("used"), "40 records", job, "mine-", "delete it yourself")), line
+        assert "removed collection" not in said.out
+    assert again.status == NEEDS_PERSON and len(ferry.target_ids(ferry.also("used"))) == 43
+
+    process = rehearse(ferry, "--first", "3")
+    assert process.status == DONE, process.err
+    job, scratch = scratch_of(ferry, process)
+    assert ferry.producer("purge", job).status == DONE
+    process = ferry.producer("drop-rehearsal", job)
+    assert process.status == NEEDS_PERSON and "3 records" in process.err and "purged" in process.err, process.err
+    scratch = ferry.target.collection(scratch)
+    ferry.target.records(scratch, "delete", {"ids": ferry.target.ids(scratch)})
+    process = ferry.producer("drop-rehearsal", job)
+    assert process.status == DONE and "removed collection" in process.out, process.err
 
 
 def test_what_is_not_found_is_not_taken_for_removed(filled):

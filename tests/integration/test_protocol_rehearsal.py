@@ -60,10 +60,32 @@ def test_only_a_rehearsal_that_has_ended_is_removed_and_only_once(ledger, produc
     ledger.complete(producer, consumer, job, listed=chosen)
     (row,) = ledger.call("rehearsal_targets", name)
     assert (str(row["target_uuid"]), row["name"], row["url"]) == (uid(77), "docs-rehearsal-1", "http://target")
+    assert not row["is_purged"]
     assert not ledger.answer("rehearsal_removed", job + 1, uid(77)) and not ledger.answer("rehearsal_removed", job, uid(2))
     assert ledger.answer("rehearsal_removed", job, uid(77)) and not ledger.answer("rehearsal_removed", job, uid(77))
     assert ledger.call("rehearsal_targets", name) == []
     assert ledger.job(job)["state"] == "succeeded"
+
+
+def strangers(ledger, job, listed, target=77):
+    (row,) = ledger.call("rehearsal_strangers", job, uid(target), listed)
+    return row["staged"], row["strangers"], row["example"]
+
+
+def test_what_a_job_has_not_planned_is_a_stranger(ledger, producer, consumer):
+    """Also where batches were split, or ids were rejected, or of another job; and none is known once they were purged."""
+    job, chosen = rehearse(ledger, producer, "first 7", ids(9))
+    assert strangers(ledger, job, chosen) == (7, 0, None) and strangers(ledger, job, []) == (0, 0, None)
+    assert strangers(ledger, job, ids(9)) == (9, 2, "id-000007")
+    assert strangers(ledger, job, [b"a\0b", *chosen]) == (8, 1, ledger.value("SELECT ferry.printable(%s)", b"a\0b"))
+    assert strangers(ledger, job, chosen, target=2) == (7, 7, "id-000000")
+    ledger.complete(producer, consumer, job, listed=chosen)
+    assert strangers(ledger, job, chosen) == (7, 0, None)
+    other, _ = rehearse(ledger, producer, "first 3", ids(3, 50), target=78, target_name="r78")
+    assert strangers(ledger, job, ids(3, 50)) == (3, 3, "id-000050")
+    ledger.call("purge", str(job))
+    assert strangers(ledger, job, chosen)[1] == 7
+    assert ledger.call("rehearsal_targets", str(job))[0]["is_purged"]
 
 
 def test_a_real_job_is_never_removed(ledger, producer, consumer):

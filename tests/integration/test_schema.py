@@ -164,6 +164,7 @@ def live(ledger):
     rehearsal = ledger.submit(target=77, target_name="tried", selection="first 1")["job_id"]
     ledger.call("cancel", str(rehearsal))
     assert len(ledger.call("rehearsal_targets", str(rehearsal))) == 1
+    ledger.call("rehearsal_strangers", rehearsal, "00000000-0000-0000-0000-00000000004d", ids(3))
     ledger.call("rehearsal_removed", rehearsal, "00000000-0000-0000-0000-00000000004d")
     for view in ("job_status", "collection_status", "batch_status", "worker_status", "throughput", "rejects", "truncated", "removals"):
         ledger.all("SELECT * FROM ferry.%s" % view)
