@@ -1,10 +1,11 @@
-/* See scratch.h. Servers delete by name, so the UUID is asked right before: another collection of that name stays. */
+/* See scratch.h. How a collection is deleted that is the right one: discard.c. */
 #include "producer/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "app/log.h"
+#include "producer/discard.h"
 #include "producer/job.h"
 #include "producer/strangers.h"
 
@@ -55,8 +56,9 @@ static bool refuse_other(const struct scratch *scratch, struct error *err)
 }
 
 /* Whoever has made the collection out to be theirs has records there. */
-static bool check_own(struct scratch *scratch, struct error *err)
+static bool check_own(void *ctx, struct error *err)
 {
+    struct scratch *scratch = ctx;
     const struct side *side = &scratch->side;
     struct strangers found;
     if (!strangers_find(scratch->rt, &scratch->side, scratch->job_id, &found, err)) {
@@ -81,24 +83,42 @@ static bool check_own(struct scratch *scratch, struct error *err)
                      found.example);
 }
 
-static bool delete_one(struct scratch *scratch, struct error *err)
+/* By its name, or by the one that it has where an earlier removal was cut short. */
+static bool find(struct scratch *scratch, bool *found, struct error *err)
+{
+    struct side *side = &scratch->side;
+    struct error other = {0};
+    char away[DISCARD_NAME_SIZE];
+    discard_name(&scratch->uuid, away);
+    const char *const names[] = {scratch->name, away};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!side_find_collection(side, scratch->rt, names[i], found, err)) {
+            return false;
+        }
+        if (*found && uuid_equal(&side->collection.uuid, &scratch->uuid)) {
+            return true;
+        }
+        if (*found) {
+            refuse_other(scratch, &other);
+        }
+    }
+    *found = false;
+    *err = other;
+    return other.kind == ERROR_NONE;
+}
+
+static bool remove_it(struct scratch *scratch, struct error *err)
 {
     struct side *side = &scratch->side;
     bool found = false;
-    if (!side_resolve(side, scratch->rt, scratch->name, &found, err)) {
+    if (!side_meet(side, scratch->rt, err) || !find(scratch, &found, err)) {
         return false;
     }
     if (!found) {
         return miss(scratch, err);
     }
-    if (!uuid_equal(&side->collection.uuid, &scratch->uuid)) {
-        return refuse_other(scratch, err);
-    }
-    if (!check_own(scratch, err)) {
+    if (!discard(scratch->rt, side, scratch->name, check_own, scratch, err)) {
         return false;
-    }
-    if (!side_delete_collection(side, scratch->rt, scratch->name, err)) {
-        return error_wrap(err, "remove \"%s\"", scratch->name);
     }
     printf("removed collection \"%s\" of %s\n", scratch->name, side->chroma.address.base);
     return note(scratch, err);
@@ -132,7 +152,7 @@ static bool remove_one(struct runtime *rt, const struct pg_rows *rows, int row, 
                         pg_cstr(rows, row, "tenant"), pg_cstr(rows, row, "database_name"), err) &&
               (!is_given || check_places(&scratch, rows, row, err));
     scratch.is_elsewhere = ok && strcmp(scratch.side.chroma.address.base, scratch.url) != 0;
-    ok = ok && delete_one(&scratch, err);
+    ok = ok && remove_it(&scratch, err);
     side_close(&scratch.side);
     return ok;
 }

@@ -1,4 +1,4 @@
-/* Resolving the two ends of a job; see side.h. Writes to a server only in side_create, side_put_metadata and
+/* Resolving the two ends of a job; see side.h. Writes to a server only in side_create, side_put and
  * side_delete_collection. */
 #include "producer/side.h"
 
@@ -293,7 +293,7 @@ bool side_delete_collection(struct side *side, struct runtime *rt, const char *n
         &asked, rt, chroma_delete_collection(&side->chroma, name, asked_on_done, &asked, err), err);
 }
 
-bool side_put_metadata(struct side *side, struct runtime *rt, struct span body, struct error *err)
+bool side_put(struct side *side, struct runtime *rt, struct span body, struct error *err)
 {
     struct asked asked = {.side = side};
     return asked_wait(&asked, rt,

@@ -59,7 +59,7 @@ MUST_CHECK bool side_create(struct side *side, struct runtime *rt, struct span b
                             struct error *err);
 MUST_CHECK bool side_delete_collection(struct side *side, struct runtime *rt, const char *name,
                                        struct error *err);
-MUST_CHECK bool side_put_metadata(struct side *side, struct runtime *rt, struct span body,
-                                  struct error *err);
+MUST_CHECK bool side_put(struct side *side, struct runtime *rt, struct span body,
+                         struct error *err); /* chroma_put_collection */
 
 #endif

@@ -90,7 +90,7 @@ static bool put_metadata(struct pair *pair, struct runtime *rt, struct error *er
         chroma_metadata_body(&pair->source.collection, chroma_index_kind_of(&pair->target.chroma),
                              &metadata, &is_needed, err);
     if (ok && is_needed) {
-        ok = side_put_metadata(&pair->target, rt, buf_span(&metadata), err) &&
+        ok = side_put(&pair->target, rt, buf_span(&metadata), err) &&
              resolve_again(pair, rt, err);
         settle_doubt(pair);
     }

@@ -150,8 +150,8 @@ struct http_request *chroma_create_collection(struct chroma *chroma, struct span
 /* By name, which is all that servers take. */
 struct http_request *chroma_delete_collection(struct chroma *chroma, const char *name,
                                               chroma_done_fn *fn, void *ctx, struct error *err);
-/* PUT new_metadata: body as chroma_metadata_body writes it. body is borrowed until the callback,
- * here and below. */
+/* By UUID. body: new_metadata, as chroma_metadata_body writes it, or {"new_name":"…"}. It is borrowed until the callback, here
+ * and below. */
 struct http_request *chroma_put_collection(struct chroma *chroma, const struct uuid *collection,
                                            struct span body, chroma_done_fn *fn, void *ctx,
                                            struct error *err);

@@ -104,6 +104,14 @@ def test_a_collection_moves_back_into_an_old_server(ferry, tmp_path, version, au
         assert target.metadata == dict(source.metadata, **{"hnsw:space": "ip", "hnsw:construction_ef": 10, "hnsw:M": 4})
         again = ferry.migrate(env=env)
         assert again.status == DONE and len(ferry.jobs()) == 1, again.err
+        rehearsal = ferry.producer(*ferry.migrate_arguments(target_collection="tried"), "--first", "5", env=env)
+        assert rehearsal.status == DONE, rehearsal.err
+        uuid = chroma.ask("GET", chroma.base + "/tried")["id"]
+        with Proxy(chroma.url) as front:
+            dropped = ferry.producer("drop-rehearsal", ferry.job()["job"], "--target", front.url, env=dict(env, FERRY_TARGET=front.url))
+        assert dropped.status == DONE and 'removed collection "tried"' in dropped.out, dropped.err
+        assert [status for path, status in front.requests if path.endswith("/" + uuid)] == [200], "it was renamed first"
+        assert chroma.collections() == [ferry.name]
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ferry import DONE, INTERRUPTED, LIGHT, NEEDS_PERSON, REJECTS, USAGE, corpus, last_line, load, wait_for
-from proxy import Answer, Proxy
+from ferry import DONE, INTERRUPTED, LIGHT, NEEDS_PERSON, REJECTS, UNAVAILABLE, USAGE, corpus, last_line, load, wait_for
+from proxy import Answer, Drop, Proxy
 
 
 def rehearse(ferry, *arguments, env=None, start=False):
@@ -112,6 +112,85 @@ def test_a_collection_that_others_write_to_stays(ferry):
     ferry.target.records(scratch, "delete", {"ids": ferry.target.ids(scratch)})
     process = ferry.producer("drop-rehearsal", job)
     assert process.status == DONE and "removed collection" in process.out, process.err
+
+
+class Removal:
+    """A rehearsal of three records, and a proxy before the target in which something happens while it is removed."""
+
+    def __init__(self, ferry, method, happens):
+        process = rehearse(ferry, "--first", "3")
+        assert process.status == DONE, process.err
+        self.ferry, (self.job, self.name) = ferry, scratch_of(ferry, process)
+        self.uuid = ferry.target.collection(self.name)["id"]
+        self.away = "removing-" + self.uuid
+
+        def handler(request, forward):
+            return happens(self, request, forward) if request.method == method else forward(request)
+
+        with Proxy(ferry.target.url, handler) as target:
+            self.process = self.drop("--target", target.url)
+
+    def drop(self, *arguments):
+        return self.ferry.producer("drop-rehearsal", self.job, *arguments)
+
+    def assert_removed(self, process):
+        assert process.status == DONE and 'removed collection "%s"' % self.name in process.out, process.err
+        assert not self.ferry.target.collection(self.away)
+
+
+@pytest.fixture(scope="module")
+def rehearsed(module_ferry):
+    module_ferry.fill(30, arrays=False)
+    module_ferry.setup()
+    module_ferry.consumers()
+    return module_ferry
+
+
+def test_what_comes_under_its_name_while_it_is_removed_stays(rehearsed):
+    def recreate(removal, request, forward):
+        if ferry.target.collection(removal.name):
+            ferry.target.drop(removal.name)
+        ferry.fill(50, removal.name, server=ferry.target, arrays=False)
+        return forward(request)
+
+    ferry = rehearsed
+    removal = Removal(ferry, "DELETE", recreate)
+    removal.assert_removed(removal.process)
+    assert len(ferry.target_ids(removal.name)) == 50
+    assert "was removed before" in removal.drop().out
+
+
+def test_a_removal_that_is_cut_short_is_found_again(rehearsed):
+    def lose(_removal, _request, _forward):
+        raise Drop()
+
+    removal = Removal(rehearsed, "DELETE", lose)
+    assert removal.process.status == UNAVAILABLE and removal.away in removal.process.err, removal.process.err
+    assert not rehearsed.target.collection(removal.name) and rehearsed.target.collection(removal.away)["id"] == removal.uuid
+    load.ensure(rehearsed.target, removal.name, 24, "cosine", LIGHT)  # by now another one bears its name
+    removal.assert_removed(removal.drop())
+    assert rehearsed.target.collection(removal.name)
+
+
+def test_who_writes_while_it_is_removed_keeps_it_under_its_name(rehearsed):
+    def write(removal, request, forward):
+        answer = forward(request)
+        if rehearsed.target.collection(removal.away):
+            put_others(rehearsed, removal.away, 7)
+        return answer
+
+    removal = Removal(rehearsed, "PUT", write)
+    assert removal.process.status == NEEDS_PERSON and "holds 7 records" in removal.process.err, removal.process.err
+    assert rehearsed.target.collection(removal.name)["id"] == removal.uuid and len(rehearsed.target_ids(removal.name)) == 10
+
+
+def test_where_nothing_can_be_renamed_it_is_removed_by_its_name(rehearsed):
+    def refuse(_removal, _request, _forward):
+        return Answer(405, b"", "text/plain")
+
+    removal = Removal(rehearsed, "PUT", refuse)
+    assert "PUT" not in removal.process.err and not rehearsed.target.collection(removal.name)
+    removal.assert_removed(removal.process)
 
 
 def test_what_is_not_found_is_not_taken_for_removed(filled):
