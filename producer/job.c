@@ -167,14 +167,31 @@ bool job_look(struct job *job, struct runtime *rt, struct error *err)
     return ok;
 }
 
+/* Is it certain that the ledger has no such job? A lost answer says nothing. */
+static bool is_refusal(const struct job *job, const struct error *err)
+{
+    return job->job_id == 0 && strncmp(err->sqlstate, "FE", 2) == 0;
+}
+
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
 {
     if (!job_look(job, rt, err)) {
         return false;
     }
     job->waits_for_others = option_flag(rt->options, "queue");
-    return each_pair(job, rt, step_limits, err) && each_pair(job, rt, step_target, err) &&
-           job_hand_over(job, rt, err);
+    if (!job_check(job, rt, err) || !each_pair(job, rt, step_limits, err)) {
+        return false;
+    }
+    bool is_prepared = each_pair(job, rt, step_target, err);
+    if (is_prepared && job_hand_over(job, rt, err)) {
+        return true;
+    }
+    if (err->kind != ERROR_CANCELLED && (!is_prepared || is_refusal(job, err))) {
+        for (size_t i = 0; i < job->pair_count; i++) {
+            target_undo(&job->pairs[i], rt);
+        }
+    }
+    return false;
 }
 
 void job_close(struct job *job)

@@ -15,6 +15,7 @@ struct pair { /* one collection of a job and its two ends */
     char collection[520];  /* source's name of it */
     char target_name[520]; /* what it is, or will be, at the target */
     bool target_exists;    /* when it was looked at */
+    bool is_made;          /* by this program, in this run */
     bool is_one_of_many;
     bool is_scratch; /* of a rehearsal: its target is made for it, and must not be there before */
     struct side source;
@@ -50,7 +51,7 @@ void pair_which(const struct job *job, const struct pair *pair, char out[PAIR_WO
  * the targets exist. */
 MUST_CHECK bool job_look(struct job *job, struct runtime *rt, struct error *err);
 /* migrate: job_look, creates the target collections that are not there, submits. What can be refused is refused before
- * anything is written. */
+ * anything is written; what was made is removed again when it is refused nevertheless. */
 MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *err);
 /* resume: the ledger knows both ends; --source and --target may give new addresses of the same collections. */
 MUST_CHECK bool job_resume(struct job *job, struct runtime *rt, const char *name,
@@ -65,6 +66,9 @@ void job_close(struct job *job);
 MUST_CHECK bool job_check_place(const struct option_set *options, const char *name, const char *own,
                                 const char *job, struct error *err);
 
+/* job_submit.c, for job.c: would the ledger refuse this job? Asked before anything is made at the target; with --queue what a
+ * wait will mend is no refusal. */
+MUST_CHECK bool job_check(struct job *job, struct runtime *rt, struct error *err);
 /* job_submit.c, for job.c and job_resume.c: hands the pairs to the ledger, which makes the job or finds the unfinished one. */
 MUST_CHECK bool job_hand_over(struct job *job, struct runtime *rt, struct error *err);
 /* Room for so many pairs, zeroed. */

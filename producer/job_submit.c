@@ -23,6 +23,19 @@ static void write_text(struct buf *out, const char *name, const char *value)
     buf_append_byte(out, ',');
 }
 
+/* A target collection that is not there yet: its place and its name are known. */
+static void write_wanted(struct buf *out, const struct pair *pair)
+{
+    const struct chroma *chroma = &pair->target.chroma;
+    buf_append_str(out, "\"target\":{");
+    write_text(out, "url", chroma->address.base);
+    write_text(out, "tenant", chroma->tenant);
+    write_text(out, "database", chroma->database);
+    buf_append_str(out, "\"name\":");
+    json_write_string(out, span_from_str(pair->target_name));
+    buf_append_byte(out, '}');
+}
+
 static void write_side(struct buf *out, const char *role, const struct side *side,
                        uint32_t dimension)
 {
@@ -53,7 +66,11 @@ static void write_pair(struct buf *out, const struct pair *pair)
     buf_append_byte(out, '{');
     write_side(out, "source", &pair->source, pair->source.collection.dimension);
     buf_append_byte(out, ',');
-    write_side(out, "target", &pair->target, dimension);
+    if (pair->target.has_collection) {
+        write_side(out, "target", &pair->target, dimension);
+    } else {
+        write_wanted(out, pair);
+    }
     buf_append_str(out, ",\"fidelity\":");
     fidelity_write_json(&pair->fidelity, out);
     buf_append_byte(out, '}');
@@ -175,13 +192,41 @@ static bool be_patient(const struct job *job, struct runtime *rt, uint32_t ms, s
     return job->pair_count == 1 || runtime_set_patience(rt, ms, err);
 }
 
+static bool begin_submission(struct buf *submission, const struct job *job,
+                             const struct runtime *rt, struct error *err)
+{
+    buf_init(submission, LIMIT_CONTROL_DOCUMENT + job->pair_count * PAIR_BYTES);
+    write_submission(submission, job, rt);
+    return buf_check(submission, "the submission", err);
+}
+
+bool job_check(struct job *job, struct runtime *rt, struct error *err)
+{
+    struct buf submission;
+    int64_t since_ms = 0;
+    bool ok = begin_submission(&submission, job, rt, err) && be_patient(job, rt, PATIENCE_MS, err);
+    bool is_asked = !ok;
+    while (!is_asked) {
+        struct answer answer = {0};
+        ok = ledger_check_submission(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer,
+                                     err) &&
+             runtime_await_answer(rt, &answer, err);
+        answer_deinit(&answer);
+        is_asked = ok || !runtime_asks_again(rt, &since_ms, err);
+    }
+    if (!ok && job->waits_for_others && strcmp(err->sqlstate, SQLSTATE_LATER) == 0) {
+        error_clear(err); /* it waits for that when it is handed over */
+        ok = true;
+    }
+    buf_deinit(&submission);
+    return ok && be_patient(job, rt, 0, err);
+}
+
 bool job_hand_over(struct job *job, struct runtime *rt, struct error *err)
 {
     struct answer answer = {0};
     struct buf submission;
-    buf_init(&submission, LIMIT_CONTROL_DOCUMENT + job->pair_count * PAIR_BYTES);
-    write_submission(&submission, job, rt);
-    bool ok = buf_check(&submission, "the submission", err) && wait_for_landing(job, rt, err) &&
+    bool ok = begin_submission(&submission, job, rt, err) && wait_for_landing(job, rt, err) &&
               be_patient(job, rt, PATIENCE_MS, err) &&
               ask_to_submit(job, rt, buf_span(&submission), &answer, err) &&
               be_patient(job, rt, 0, err) && take_answer(job, answer.rows, err);

@@ -90,8 +90,7 @@ static bool put_metadata(struct pair *pair, struct runtime *rt, struct error *er
         chroma_metadata_body(&pair->source.collection, chroma_index_kind_of(&pair->target.chroma),
                              &metadata, &is_needed, err);
     if (ok && is_needed) {
-        ok = side_put(&pair->target, rt, buf_span(&metadata), err) &&
-             resolve_again(pair, rt, err);
+        ok = side_put(&pair->target, rt, buf_span(&metadata), err) && resolve_again(pair, rt, err);
         settle_doubt(pair);
     }
     buf_deinit(&metadata);
@@ -129,6 +128,16 @@ static void note_space(struct pair *pair)
     }
 }
 
+/* What a rehearsal may remove is what it has made itself. */
+static bool refuse_scratch(const struct pair *pair, struct error *err)
+{
+    return error_set(err, ERROR_USAGE,
+                     "target %s: collection \"%s\" exists: a rehearsal makes one of its own; leave "
+                     "--target-collection out or give another (one that was interrupted goes on "
+                     "with ferry-producer resume JOB)",
+                     pair->target.chroma.address.base, pair->target_name);
+}
+
 bool target_look(struct pair *pair, struct error *err)
 {
     const struct chroma_collection *source = &pair->source.collection;
@@ -139,6 +148,9 @@ bool target_look(struct pair *pair, struct error *err)
         note_space(pair);
         say(pair, "the target collection will not be like its source in everything", 0);
         return true;
+    }
+    if (pair->is_scratch) {
+        return refuse_scratch(pair, err);
     }
     settle_doubt(pair);
     if (!check_fit(pair, err) ||
@@ -177,26 +189,14 @@ static bool compare_created(struct pair *pair, struct error *err)
     return true;
 }
 
-/* What a rehearsal may remove is what it has made itself. */
-static bool refuse_scratch(const struct pair *pair, struct error *err)
-{
-    return error_set(err, ERROR_USAGE,
-                     "target %s: collection \"%s\" exists: a rehearsal makes one of its own; leave "
-                     "--target-collection out or give another (one that was interrupted goes on "
-                     "with ferry-producer resume JOB)",
-                     pair->target.chroma.address.base, pair->target_name);
-}
-
 bool target_prepare(struct pair *pair, struct runtime *rt, struct error *err)
 {
     const char *name = pair->target_name;
-    if (pair->target_exists && pair->is_scratch) {
-        return refuse_scratch(pair, err);
-    }
     if (pair->target_exists) {
         return target_complete(pair, rt, err);
     }
-    if (create(pair, rt, name, err)) {
+    pair->is_made = create(pair, rt, name, err);
+    if (pair->is_made) {
         return put_metadata(pair, rt, err) && compare_created(pair, err);
     }
     if (err->kind != ERROR_CONFLICT) {

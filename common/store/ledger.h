@@ -48,6 +48,12 @@ MUST_CHECK bool ledger_set_patience(struct ledger *ledger, uint32_t ms, pg_done_
 /* submission: the JSON object that ferry.submit takes. Answers job_id, collection_no, job_name, job_state, is_resumed. */
 MUST_CHECK bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn,
                               void *ctx, struct error *err);
+/* What ledger_submit would refuse is refused; nothing is written. */
+MUST_CHECK bool ledger_check_submission(struct ledger *ledger, struct span submission,
+                                        pg_done_fn *fn, void *ctx, struct error *err);
+/* Answers has: a job moves, or has moved, into this collection. */
+MUST_CHECK bool ledger_has_target(struct ledger *ledger, const struct uuid *target, pg_done_fn *fn,
+                                  void *ctx, struct error *err);
 MUST_CHECK bool ledger_plan_take(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                  pg_done_fn *fn, void *ctx, struct error *err);
 /* side: 's' source, 't' target. Answers staged: how many were new. */

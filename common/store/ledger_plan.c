@@ -30,6 +30,25 @@ bool ledger_submit(struct ledger *ledger, struct span submission, pg_done_fn *fn
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_check_submission(struct ledger *ledger, struct span submission, pg_done_fn *fn,
+                             void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.check_submission($1)");
+    statement_span(&st, submission);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
+bool ledger_has_target(struct ledger *ledger, const struct uuid *target, pg_done_fn *fn, void *ctx,
+                       struct error *err)
+{
+    struct statement st;
+    statement_begin(
+        &st, "SELECT EXISTS (SELECT FROM ferry.job_collections WHERE target_uuid = $1) AS has");
+    statement_uuid(&st, target);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_plan_take(struct ledger *ledger, int64_t job_id, int64_t collection_no, pg_done_fn *fn,
                       void *ctx, struct error *err)
 {

@@ -179,7 +179,64 @@ BEGIN
         RAISE EXCEPTION 'job % is writing into this target collection%: run again when it has ended', v.name, v.which
             USING ERRCODE = 'FE005';
     END IF;
-    PERFORM ferry.refuse_while_in_flight(x.target_uuid) FROM ferry.submitted_pairs(p) x;
+    -- A rehearsal's collection is its own, because it may be removed: nothing else goes there, before or after.
+    SELECT t.name, j.name AS job, x.selection INTO v
+        FROM ferry.submitted_pairs(p) x JOIN ferry.target_collections t USING (target_uuid)
+        JOIN ferry.job_collections c USING (target_uuid) JOIN ferry.jobs j USING (job_id)
+        WHERE x.selection <> 'all' OR t.rehearsal_job_id IS NOT NULL ORDER BY x.ord, j.job_id LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'target collection "%" % job %: choose another --target-collection', v.name,
+            CASE v.selection WHEN 'all' THEN 'may be removed with the rehearsal' ELSE 'is that of' END, v.job
+            USING ERRCODE = 'FE001';
+    END IF;
+END
+$$;
+
+-- Whatever a submission is refused for, but for what passes by itself within seconds. Asked also before the target collections
+-- are made: those that are not there yet have no uuid. Answers the unfinished job that goes on, or null.
+CREATE FUNCTION ferry.check_submission(p jsonb) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_count integer := (SELECT count(*) FROM ferry.submitted_pairs(p));
+    v_same uuid;
+    v_other record;
+    v_job bigint;
+BEGIN
+    PERFORM ferry.check_settings(p->'settings');
+    IF v_count NOT BETWEEN 1 AND 1000 THEN
+        RAISE EXCEPTION 'a job moves between 1 and 1000 collections, not %', v_count USING ERRCODE = 'FE001';
+    END IF;
+    SELECT s.source_uuid INTO v_same FROM ferry.submitted_pairs(p) s
+        WHERE s.source_uuid IN (SELECT t.target_uuid FROM ferry.submitted_pairs(p) t) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'source and target are the same collection (%): name another target', v_same USING ERRCODE = 'FE001';
+    END IF;
+    SELECT s.target_uuid INTO v_same FROM ferry.submitted_pairs(p) s WHERE s.target_uuid IS NOT NULL
+        GROUP BY s.target_uuid HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'two collections would go to the same target collection (%)', v_same USING ERRCODE = 'FE001';
+    END IF;
+    v_job := CASE WHEN p->>'resumes' IS NULL OR EXISTS (SELECT FROM ferry.job_collections c
+                  WHERE c.job_id = (p->>'resumes')::bigint AND c.is_open) THEN ferry.find_open_job(p) END;
+    IF p->>'resumes' IS NOT NULL AND v_job IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
+        SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = (p->>'resumes')::bigint;
+        RAISE EXCEPTION 'job % has ended meanwhile (%): run migrate to move what is new', v_other.name, v_other.state
+            USING ERRCODE = 'FE001';
+    END IF;
+    SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = v_job;
+    IF FOUND AND p->>'name' IS NOT NULL AND p->>'name' <> v_other.name THEN
+        RAISE EXCEPTION 'job % already moves %: resume it, or leave --job out', v_other.name,
+            CASE WHEN v_count = 1 THEN 'this collection' ELSE 'these collections' END USING ERRCODE = 'FE001';
+    END IF;
+    IF v_job IS NULL THEN
+        PERFORM ferry.check_new_pairs(p);
+        IF p->>'name' !~ '[^0-9]' THEN
+            RAISE EXCEPTION '--job % would be taken for the number of a job: give it a letter', p->>'name' USING ERRCODE = 'FE001';
+        END IF;
+        IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = p->>'name') THEN
+            RAISE EXCEPTION 'a job named % exists already: choose another --job', p->>'name' USING ERRCODE = 'FE001';
+        END IF;
+    END IF;
+    RETURN v_job;
 END
 $$;
 
@@ -226,60 +283,29 @@ RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state te
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    v_count integer := (SELECT count(*) FROM ferry.submitted_pairs(p));
-    v_same uuid;
-    v_other record;
     v_pair record;
     v_job bigint;
+    v_is_old boolean;
     v_name text;
     v_state text := 'pending';
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('ferry.submit', 0));
-    PERFORM ferry.check_settings(p->'settings');
-    IF v_count NOT BETWEEN 1 AND 1000 THEN
-        RAISE EXCEPTION 'a job moves between 1 and 1000 collections, not %', v_count USING ERRCODE = 'FE001';
-    END IF;
-    SELECT s.source_uuid INTO v_same FROM ferry.submitted_pairs(p) s
-        WHERE s.source_uuid IN (SELECT t.target_uuid FROM ferry.submitted_pairs(p) t) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'source and target are the same collection (%): name another target', v_same USING ERRCODE = 'FE001';
-    END IF;
-    SELECT s.target_uuid INTO v_same FROM ferry.submitted_pairs(p) s GROUP BY s.target_uuid HAVING count(*) > 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'two collections would go to the same target collection (%)', v_same USING ERRCODE = 'FE001';
-    END IF;
-    v_job := CASE WHEN p->>'resumes' IS NULL OR EXISTS (SELECT FROM ferry.job_collections c
-                  WHERE c.job_id = (p->>'resumes')::bigint AND c.is_open) THEN ferry.find_open_job(p) END;
-    SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = coalesce(v_job, (p->>'resumes')::bigint);
-    IF p->>'resumes' IS NOT NULL AND v_job IS DISTINCT FROM (p->>'resumes')::bigint THEN -- it ended while both ends were looked at
-        SELECT j.name, j.state INTO v_other FROM ferry.jobs j WHERE j.job_id = (p->>'resumes')::bigint;
-        RAISE EXCEPTION 'job % has ended meanwhile (%): run migrate to move what is new', v_other.name, v_other.state
-            USING ERRCODE = 'FE001';
-    END IF;
-    IF v_job IS NOT NULL THEN
-        IF p->>'name' IS NOT NULL AND p->>'name' <> v_other.name THEN
-            RAISE EXCEPTION 'job % already moves %: resume it, or leave --job out', v_other.name,
-                CASE WHEN v_count = 1 THEN 'this collection' ELSE 'these collections' END USING ERRCODE = 'FE001';
-        END IF;
+    v_job := ferry.check_submission(p);
+    v_is_old := v_job IS NOT NULL;
+    IF v_is_old THEN
         PERFORM ferry.add_settings(v_job, coalesce(p->'settings', '{}'));
         PERFORM ferry.put_pairs(p, v_job);
         IF p->'settings' ? 'max_rejects' THEN -- before it goes on, or it might block at once
             PERFORM ferry.change_settings(v_job, jsonb_build_object('max_rejects', p->'settings'->'max_rejects'));
         END IF;
-        v_name := v_other.name;
+        SELECT j.name INTO v_name FROM ferry.jobs j WHERE j.job_id = v_job;
         v_state := ferry.resume_job(v_job);
         PERFORM ferry.put_targets(p);
         PERFORM ferry.work_on((p->>'worker')::uuid, v_job);
     ELSE
-        PERFORM ferry.check_new_pairs(p);
+        PERFORM ferry.refuse_while_in_flight(x.target_uuid) FROM ferry.submitted_pairs(p) x;
         SELECT coalesce(p->>'name', ferry.free_job_name(coalesce(p->>'title', s.source->>'name'))) INTO v_name
             FROM ferry.submitted_pairs(p) s WHERE s.ord = 1;
-        IF v_name !~ '[^0-9]' THEN
-            RAISE EXCEPTION '--job % would be taken for the number of a job: give it a letter', v_name USING ERRCODE = 'FE001';
-        END IF;
-        IF EXISTS (SELECT FROM ferry.jobs j WHERE j.name = v_name) THEN
-            RAISE EXCEPTION 'a job named % exists already: choose another --job', v_name USING ERRCODE = 'FE001';
-        END IF;
         PERFORM ferry.put_targets(p);
         INSERT INTO ferry.jobs (name, settings) VALUES (v_name, coalesce(p->'settings', '{}')) RETURNING ferry.jobs.job_id INTO v_job;
         FOR v_pair IN SELECT * FROM ferry.submitted_pairs(p) ORDER BY ord LOOP
@@ -294,7 +320,7 @@ BEGIN
         PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
         PERFORM ferry.note_fidelity(p, v_job);
     END IF;
-    RETURN QUERY SELECT v_job, c.collection_no, v_name, v_state, v_other.name IS NOT NULL, ferry.on_existing(v_job)
+    RETURN QUERY SELECT v_job, c.collection_no, v_name, v_state, v_is_old, ferry.on_existing(v_job)
         FROM ferry.submitted_pairs(p) s JOIN ferry.job_collections c ON c.job_id = v_job
         AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection) ORDER BY s.ord;
 END

@@ -246,24 +246,10 @@ $$;
 -- ---- rehearsals ----
 
 -- Called by a submission: the target collection of a pair that moves a part only was made for it, by the producer that submits,
--- and may be removed with it (the only collections that the ferry ever deletes). So nothing else goes there, before or after.
-CREATE FUNCTION ferry.mark_rehearsals(p_job bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    v record;
-BEGIN
-    SELECT t.name, j.name AS job, c.selection INTO v
-        FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid)
-        JOIN ferry.job_collections o ON o.target_uuid = c.target_uuid AND o.job_id <> p_job
-        JOIN ferry.jobs j ON j.job_id = o.job_id
-        WHERE c.job_id = p_job AND (c.selection <> 'all' OR t.rehearsal_job_id IS NOT NULL) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'target collection "%" % job %: choose another --target-collection', v.name,
-            CASE v.selection WHEN 'all' THEN 'may be removed with the rehearsal' ELSE 'is that of' END, v.job
-            USING ERRCODE = 'FE001';
-    END IF;
+-- and may be removed with it (the only collections that the ferry ever deletes once a job has them).
+CREATE FUNCTION ferry.mark_rehearsals(p_job bigint) RETURNS void LANGUAGE sql AS $$
     UPDATE ferry.target_collections t SET rehearsal_job_id = p_job FROM ferry.job_collections c
-        WHERE c.job_id = p_job AND c.selection <> 'all' AND t.target_uuid = c.target_uuid;
-END
+        WHERE c.job_id = p_job AND c.selection <> 'all' AND t.target_uuid = c.target_uuid
 $$;
 
 -- The collections that were made for a rehearsal, and are still there as far as the ledger knows. Refused for every other job,

@@ -371,6 +371,7 @@ COMMENT ON FUNCTION ferry.submitted_pairs(jsonb) IS 'The collection pairs of a s
 COMMENT ON FUNCTION ferry.some_names(text,text[]) IS 'The first names of a list, for a refusal';
 COMMENT ON FUNCTION ferry.find_open_job(jsonb) IS 'The unfinished job of exactly these pairs, or null; FE001 when it is not so clear';
 COMMENT ON FUNCTION ferry.which_collection(bigint,integer) IS 'Names a collection of a job with several, to begin a message with';
+COMMENT ON FUNCTION ferry.check_submission(jsonb) IS 'Raises what ferry.submit would refuse; answers the unfinished job that goes on, or null';
 COMMENT ON FUNCTION ferry.check_new_pairs(jsonb) IS 'Raises when another job forbids a new one of these pairs';
 COMMENT ON FUNCTION ferry.put_pairs(jsonb,bigint) IS 'Writes the present addresses of the sources of a job that goes on';
 COMMENT ON FUNCTION ferry.put_targets(jsonb) IS 'ferry.put_target() for every pair of a submission';
@@ -455,7 +456,7 @@ COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of
 COMMENT ON FUNCTION ferry.open_rival(bigint) IS 'Another job of a pair of this one that has not ended';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
-COMMENT ON FUNCTION ferry.mark_rehearsals(bigint) IS 'Notes that a job''s target collections were made for it; raises where another job uses one';
+COMMENT ON FUNCTION ferry.mark_rehearsals(bigint) IS 'Notes that a job''s target collections were made for it';
 COMMENT ON FUNCTION ferry.rehearsal_targets(text) IS 'Collections made for a rehearsal that has ended, to be removed; raises for any other job';
 COMMENT ON FUNCTION ferry.rehearsal_strangers(bigint,uuid,bytea[]) IS 'How many of these ids a rehearsal has not planned for its collection, with one of them';
 COMMENT ON FUNCTION ferry.rehearsal_removed(bigint,uuid) IS 'Notes that a rehearsal''s collection was deleted; false: it had been noted';

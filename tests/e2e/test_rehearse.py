@@ -267,6 +267,36 @@ def test_refused_records_are_named_and_the_token_goes_along(ferry):
         assert ferry.producer("drop-rehearsal", job, env=env).status == DONE and not ferry.target.collection(scratch)
 
 
+def made(ferry):
+    """The target's collections of this test."""
+    return {collection["name"] for collection in ferry.target.ask("GET", ferry.target.base) if collection["name"].startswith(ferry.name)}
+
+
+def test_what_is_refused_leaves_no_collection_behind(filled):
+    """Neither a rehearsal's nor a real one's: the ledger is asked before, and once more when they are there."""
+    ferry = filled
+    assert ferry.migrate(job="taken", target_collection=ferry.also("first")).status == DONE
+    for arguments in (["--sample", "3", "--remove-after"], []):
+        process = rehearse(ferry, *arguments, "--job", "taken")
+        assert process.status == USAGE and "a job named taken exists" in process.err, process.err
+        assert made(ferry) == {ferry.also("first")} and len(ferry.jobs()) == 1
+
+    def take_the_name(request, forward):
+        answer = forward(request)
+        if request.method == "POST" and request.path.endswith("/collections"):
+            ferry.sql("INSERT INTO ferry.jobs (name, state, finished_at) VALUES ('late', 'cancelled', now()) ON CONFLICT DO NOTHING")
+            if spoiled:
+                put_others(ferry, request.json()["name"], 2)
+        return answer
+
+    for spoiled, told in ((False, "is removed again"), (True, "stays: it holds 2 records")):
+        ferry.sql("DELETE FROM ferry.jobs WHERE name = 'late'")
+        with Proxy(ferry.target.url, take_the_name) as target:
+            process = rehearse(ferry, "--target", target.url, "--job", "late")
+        assert process.status == USAGE and "a job named late exists" in process.err and told in process.err, process.err
+        assert (ferry.name in made(ferry)) == spoiled and not [name for name in made(ferry) if "removing" in name]
+
+
 def test_options_that_do_not_go_together(ferry):
     process = rehearse(ferry, "--first", "3", "--catch-up")
     assert process.status == USAGE and "--catch-up is about all records" in process.err

@@ -169,15 +169,19 @@ class Ledger:
         self.call("start_worker", worker, kind, "here", 1, "0", LEASE)
         return worker
 
-    def submit(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300,
+    def submit(self, *pair, **submission):
+        return self.call("submit", self.submission(*pair, **submission))[0]
+
+    def submission(self, source=1, target=2, name=None, auth="none", source_name="docs", target_name="docs", max_records=300,
                worker=None, selection=None, title=None, **settings):
+        """target None: its collection is not there yet."""
         side = {"tenant": "default_tenant", "database": "default_database"}
-        return self.call("submit", json.dumps({
+        return json.dumps({
             "name": name, "worker": worker, "settings": settings, "selection": selection, "title": title,
             "source": dict(side, uuid=uid(source), name=source_name, url="http://source", origin="http://source",
                            auth="none"),
-            "target": dict(side, uuid=uid(target), name=target_name, url="http://target", origin="http://target",
-                           auth=auth, space="l2", dimension=3, takes_base64=True, max_batch_records=max_records)}))[0]
+            "target": dict(side, uuid=target and uid(target), name=target_name, url="http://target", origin="http://target",
+                           auth=auth, space="l2", dimension=3, takes_base64=True, max_batch_records=max_records)})
 
     def submit_many(self, *pairs, name=None, title=None, worker=None, resumes=None, **settings):
         """A row for each pair. pairs: (source, target, name) each, name for both sides."""

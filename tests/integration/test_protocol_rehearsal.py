@@ -108,6 +108,29 @@ def test_a_collection_is_a_rehearsal_s_or_a_job_s(ledger, producer, consumer):
     assert ledger.value("SELECT count(*) FROM ferry.jobs") == 2
 
 
+def test_it_is_asked_for_before_its_collection_is_made(ledger, producer, consumer):
+    """What a submission would be refused for is known without the target's uuid, and nothing is written."""
+    def asked(**pair):
+        return ledger.answer("check_submission", ledger.submission(**pair))
+
+    def refusal(**pair):
+        return ledger.refusal("check_submission", ledger.submission(**pair))
+
+    assert asked(target=None) is None and ledger.value("SELECT count(*) FROM ferry.jobs") == 0
+    assert refusal(target=None, on_existing="no") == "FE001" and refusal(target=1) == "FE001"
+    job = ledger.submit(name="taken")["job_id"]
+    assert asked() == job and asked(name="taken") == job
+    assert refusal(name="other") == "FE001", "it moves these already"
+    assert refusal(source=8, source_name="more", target=None, target_name="more", name="taken") == "FE001"
+    assert refusal(target=None) == "FE004", "its collection is gone, and the job is not over"
+    assert refusal(source=8, source_name="more") == "FE005"
+    assert asked(source=8, source_name="more", target=None, target_name="more") is None
+    rehearsal, _ = rehearse(ledger, producer, "first 3", ids(9), source=9)
+    ledger.call("cancel", str(rehearsal))
+    assert refusal(source=8, source_name="more", **SCRATCH) == "FE001"
+    assert ledger.value("SELECT count(*) FROM ferry.jobs") == 2
+
+
 def test_it_goes_on_by_its_own_selection(ledger, producer):
     job = ledger.submit(selection="sample 5 seed 7", **SCRATCH)["job_id"]
     assert ledger.submit(selection="sample 5 seed 7", **SCRATCH)["job_id"] == job
