@@ -167,10 +167,53 @@ bool job_look(struct job *job, struct runtime *rt, struct error *err)
     return ok;
 }
 
+/* Looks once more for the target collections that were not there. */
+static bool look_again(struct job *job, struct runtime *rt, bool *has_come, struct error *err)
+{
+    *has_come = false;
+    for (size_t i = 0; i < job->pair_count; i++) {
+        struct pair *pair = &job->pairs[i];
+        if (pair->target_exists) {
+            continue;
+        }
+        if (!side_look_up(&pair->target, rt, pair->target_name, &pair->target_exists, err) ||
+            (pair->target_exists && !target_look(pair, err))) {
+            return wrap(pair, err);
+        }
+        *has_come = *has_come || pair->target_exists;
+    }
+    return !*has_come || check_apart(job, err);
+}
+
+/* A refusal of the ledger's functions, not a failure on the way to them. */
+static bool is_ledgers(const struct error *err)
+{
+    return strncmp(err->sqlstate, "FE", 2) == 0;
+}
+
+/* What the ledger refuses may be what another producer has begun since the targets were looked at: its job is joined. Each
+ * time at least one more of them has come. */
+static bool ask_ledger(struct job *job, struct runtime *rt, struct error *err)
+{
+    struct error why = {0};
+    while (!job_check(job, rt, &why)) {
+        bool has_come = false;
+        if (is_ledgers(&why) && !look_again(job, rt, &has_come, err)) {
+            return false;
+        }
+        if (!has_come) {
+            *err = why;
+            return false;
+        }
+        error_clear(&why);
+    }
+    return true;
+}
+
 /* Is it certain that the ledger has no such job? A lost answer says nothing. */
 static bool is_refusal(const struct job *job, const struct error *err)
 {
-    return job->job_id == 0 && strncmp(err->sqlstate, "FE", 2) == 0;
+    return job->job_id == 0 && is_ledgers(err);
 }
 
 bool job_submit(struct job *job, struct runtime *rt, struct error *err)
@@ -179,7 +222,7 @@ bool job_submit(struct job *job, struct runtime *rt, struct error *err)
         return false;
     }
     job->waits_for_others = option_flag(rt->options, "queue");
-    if (!job_check(job, rt, err) || !each_pair(job, rt, step_limits, err)) {
+    if (!ask_ledger(job, rt, err) || !each_pair(job, rt, step_limits, err)) {
         return false;
     }
     bool is_prepared = each_pair(job, rt, step_target, err);

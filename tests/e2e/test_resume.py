@@ -2,7 +2,8 @@
 
 import pytest
 
-from ferry import DONE, LIGHT, USAGE, last_line, load
+from ferry import DONE, LIGHT, USAGE, last_line, load, wait_for
+from proxy import Proxy
 from test_kill import Held
 
 RECORDS = 200
@@ -97,3 +98,25 @@ def test_a_collection_that_was_recreated_is_refused_by_name(refusing):
             arguments=["--target", refusing.target.url])
     load.ensure(refusing.target, refusing.name, 24, "cosine", LIGHT)
     refused(refusing, "target %s" % refusing.target.url, "it was recreated", arguments=["--target", refusing.target.url])
+
+
+def test_what_another_producer_began_meanwhile_is_joined(ferry):
+    """The second one has seen that there is no target collection; the first one's job is there before it asks the ledger."""
+    ferry.fill(30, arrays=False)
+    ferry.setup()
+    begun = []
+
+    def handler(request, forward):
+        answer = forward(request)
+        if request.path.endswith("/collections/" + ferry.name) and answer.status == 404 and not begun:
+            begun.append(None)
+            begun.append(ferry.start_migrate(target=target.url))
+            wait_for(ferry.jobs, what="the first one's job")
+        return answer
+
+    with Proxy(ferry.target.url, handler) as target:
+        ferry.consumers()
+        second = ferry.migrate(target=target.url)
+        assert second.status == DONE and begun[1].wait() == DONE, second.err
+    assert "job %s goes on" % ferry.job()["job"] in second.err and len(ferry.jobs()) == 1
+    ferry.assert_equal()
