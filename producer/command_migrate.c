@@ -36,11 +36,34 @@ static bool connect_all(struct voyage *v, const struct option_set *options, stru
                                 err);
 }
 
+static void announce_deletion(const struct job *job, const char *flag, const char *setting,
+                              const char *what)
+{
+    fprintf(stderr,
+            "job %s has --%s: at its end it deletes %s; SELECT ferry.change_settings(%lld, "
+            "'{\"%s\": false}') takes that off\n",
+            job->name, flag, what, (long long)job->job_id, setting);
+}
+
+/* What a job that goes on deletes may have been asked for long ago, and by somebody else. */
+static void announce_deletions(const struct job *job)
+{
+    if (job->deletes_extra) {
+        announce_deletion(job, "delete-extra", "delete_extra",
+                          "what the target holds beyond the source");
+    }
+    if (job->catches_up) {
+        announce_deletion(job, "catch-up", "catch_up",
+                          "at the target what it has copied and the source has no more");
+    }
+}
+
 static void announce(const struct job *job)
 {
     mapping_tell(job, stderr);
     if (job->is_resumed) {
         fprintf(stderr, "job %s goes on\n", job->name);
+        announce_deletions(job);
     }
     if (job->wanted.on_existing != NULL && strcmp(job->wanted.on_existing, job->on_existing) != 0) {
         fprintf(stderr,

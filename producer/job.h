@@ -31,9 +31,11 @@ struct job {
     const char *wanted_name; /* --job, or NULL; borrowed from the options */
     char title[128];         /* what it is named after else; "": its collection */
     struct settings wanted;  /* as given on the command line */
-    bool waits_for_others;   /* --queue: for the end of a job that writes into a target collection */
-    char on_existing[16];    /* the one that holds */
+    bool waits_for_others; /* --queue: for the end of a job that writes into a target collection */
+    char on_existing[16];  /* the one that holds */
     bool is_resumed;
+    /* what it deletes at its end, whoever asked for that */
+    bool catches_up, deletes_extra;
     struct selection selection;
     struct side source; /* both servers, as the first pair, or the options, name them */
     struct side target;

@@ -192,6 +192,20 @@ static bool redrive(struct job *job, struct runtime *rt, const char *reason, int
     return ok && runtime_set_patience(rt, 0, err);
 }
 
+/* What the job was to delete when it was begun; a retry takes that off it. */
+static void say_what_is_off(const struct job *job, bool caught_up, bool deleted_extra)
+{
+    if (caught_up && !job->catches_up) {
+        fprintf(stderr, "job %s: a retry goes without its --catch-up, unless that is given again\n",
+                job->name);
+    }
+    if (deleted_extra && !job->deletes_extra) {
+        fprintf(stderr,
+                "job %s: a retry goes without its --delete-extra, unless that is given again\n",
+                job->name);
+    }
+}
+
 /* Both ends are looked at first: what can be refused is refused before the job is opened again. */
 bool job_retry(struct job *job, struct runtime *rt, const char *name, const char *reason,
                int64_t *redriven, bool *has_ended, struct error *err)
@@ -201,6 +215,13 @@ bool job_retry(struct job *job, struct runtime *rt, const char *name, const char
               open_from_ledger(job, rt, found.rows, err) && wait_for_landing(job, rt, err) &&
               redrive(job, rt, reason, redriven, err);
     *has_ended = ok && *redriven == 0 && is_over(pg_text(found.rows, 0, "state"));
+    if (ok && !*has_ended) {
+        ok = job_hand_over(job, rt, err);
+        if (ok) {
+            say_what_is_off(job, pg_bool(found.rows, 0, "catches_up"),
+                            pg_bool(found.rows, 0, "deletes_extra"));
+        }
+    }
     answer_deinit(&found);
-    return ok && (*has_ended || job_hand_over(job, rt, err));
+    return ok;
 }

@@ -133,6 +133,8 @@ static bool take_answer(struct job *job, const struct pg_rows *rows, struct erro
     }
     job->job_id = pg_i64(rows, 0, "job_id");
     job->is_resumed = pg_bool(rows, 0, "is_resumed");
+    job->catches_up = pg_bool(rows, 0, "catches_up");
+    job->deletes_extra = pg_bool(rows, 0, "deletes_extra");
     snprintf(job->name, sizeof job->name, "%s", pg_cstr(rows, 0, "job_name"));
     snprintf(job->on_existing, sizeof job->on_existing, "%s", pg_cstr(rows, 0, "on_existing"));
     for (size_t i = 0; i < job->pair_count; i++) {

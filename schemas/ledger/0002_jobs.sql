@@ -96,6 +96,19 @@ BEGIN
 END
 $$;
 
+-- Who does not name the job it finds, nor asks for its deletions, may not know of them: what the target holds may have become
+-- another's since.
+CREATE FUNCTION ferry.refuse_unasked_deletions(p_job bigint, p_settings jsonb) RETURNS void LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_name text := (SELECT name FROM ferry.jobs WHERE job_id = p_job);
+BEGIN
+    IF ferry.wants(p_job, 'delete_extra') AND NOT coalesce((p_settings->>'delete_extra')::boolean, false) THEN
+        RAISE EXCEPTION 'job %, which is unfinished, was begun with --delete-extra: at its end it deletes what the target holds beyond the source; ferry-producer resume % goes on with it so, SELECT ferry.change_settings(%, ''{"delete_extra": false}'') takes that off it first',
+            v_name, v_name, p_job USING ERRCODE = 'FE001';
+    END IF;
+END
+$$;
+
 -- The pairs of a submission, numbered as they stand in it: collections, each {source, target, fidelity, selection}; a single one
 -- may stand in the submission itself.
 CREATE FUNCTION ferry.submitted_pairs(p jsonb)
@@ -277,9 +290,10 @@ $$;
 
 -- p: name (or null), title (what a job without a name is named after; null: the source), selection (of all pairs that tell none;
 -- null: all), worker, settings (those that were given), and pairs as ferry.submitted_pairs() reads them; resumes: the job that is meant to go on, and no new one. Answers a row for each
--- pair, in their order.
+-- pair, in their order; catches_up, deletes_extra: whether the job deletes at its end.
 CREATE FUNCTION ferry.submit(p jsonb)
-RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean, on_existing text)
+RETURNS TABLE (job_id bigint, collection_no integer, job_name text, job_state text, is_resumed boolean, on_existing text,
+               catches_up boolean, deletes_extra boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -293,6 +307,9 @@ BEGIN
     v_job := ferry.check_submission(p);
     v_is_old := v_job IS NOT NULL;
     IF v_is_old THEN
+        IF p->>'resumes' IS NULL THEN
+            PERFORM ferry.refuse_unasked_deletions(v_job, p->'settings');
+        END IF;
         PERFORM ferry.add_settings(v_job, coalesce(p->'settings', '{}'));
         PERFORM ferry.put_pairs(p, v_job);
         IF p->'settings' ? 'max_rejects' THEN -- before it goes on, or it might block at once
@@ -320,7 +337,8 @@ BEGIN
         PERFORM ferry.log_event('job.submitted', v_job, NULL, NULL, v_name);
         PERFORM ferry.note_fidelity(p, v_job);
     END IF;
-    RETURN QUERY SELECT v_job, c.collection_no, v_name, v_state, v_is_old, ferry.on_existing(v_job)
+    RETURN QUERY SELECT v_job, c.collection_no, v_name, v_state, v_is_old, ferry.on_existing(v_job),
+            ferry.wants(v_job, 'catch_up'), ferry.wants(v_job, 'delete_extra')
         FROM ferry.submitted_pairs(p) s JOIN ferry.job_collections c ON c.job_id = v_job
         AND (c.source_uuid, c.target_uuid, c.selection) = (s.source_uuid, s.target_uuid, s.selection) ORDER BY s.ord;
 END

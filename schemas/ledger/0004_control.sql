@@ -91,7 +91,8 @@ CREATE FUNCTION ferry.open_rival(p_job bigint) RETURNS text LANGUAGE sql STABLE 
     WHERE me.job_id = p_job AND o.job_id <> p_job AND o.is_open LIMIT 1
 $$;
 
--- The job of a redrive goes on, also when it had ended: then its pairs are open again, and nobody else may hold them.
+-- The job of a redrive goes on, also when it had ended: then its pairs are open again, and nobody else may hold them. What it was
+-- to delete was asked for as the world was then: who still wants that asks again.
 CREATE FUNCTION ferry.reopen_job(p_job bigint, p_detail text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_other text;
@@ -112,7 +113,8 @@ BEGIN
     UPDATE ferry.job_collections SET is_open = true, n_missing = NULL, n_extra = NULL, n_added = NULL, n_deleted = NULL,
             n_rounds = 0
         WHERE job_id = p_job;
-    UPDATE ferry.jobs SET state = 'running', finished_at = NULL, last_error = NULL, finish_owner = NULL, finish_lease_until = NULL
+    UPDATE ferry.jobs SET state = 'running', finished_at = NULL, last_error = NULL, finish_owner = NULL, finish_lease_until = NULL,
+            settings = settings - ARRAY['catch_up', 'catch_up_rounds', 'delete_extra', 'max_delete']
         WHERE job_id = p_job AND state <> 'running';
     UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = p_job
         WHERE t.target_uuid IN (SELECT target_uuid FROM ferry.job_collections WHERE job_id = p_job)

@@ -440,6 +440,7 @@ COMMENT ON FUNCTION ferry.sweep_replan(uuid,bigint,bigint[],bigint[],text) IS 'P
 COMMENT ON FUNCTION ferry.job_progress(bigint) IS 'How far a job is, for the producer that follows it';
 COMMENT ON FUNCTION ferry.finish_add(uuid,bigint,integer,text,bigint,bytea[]) IS 'Stages one piece of a listing at the end';
 COMMENT ON FUNCTION ferry.wants(bigint,text) IS 'Is this setting of a job on: catch_up, exact_target, delete_extra?';
+COMMENT ON FUNCTION ferry.refuse_unasked_deletions(bigint,jsonb) IS 'Raises where a submission would go on with deletions that it does not ask for';
 COMMENT ON FUNCTION ferry.add_settings(bigint,jsonb) IS 'Adds what a resuming person wants of the job''s end';
 COMMENT ON FUNCTION ferry.finish_verdicts(bigint,integer) IS 'The ids that are not as they should be at the end, by digest';
 COMMENT ON FUNCTION ferry.finish_listed(bigint,integer,text,integer,integer) IS 'The ids of verdicts, from the end''s listing of one side';

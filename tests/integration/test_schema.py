@@ -111,7 +111,7 @@ def test_ferry_app_may_do_all_that_the_programs_do(ledger, dsn):
     app.call = lambda function, *values: called.add(function) or plain(function, *values)
     live(app)
     app.close()
-    assert set(calls()) <= called | {"printable", "find_job"}, "this test is to call every one"
+    assert set(calls()) <= called | {"printable", "find_job", "wants"}, "this test is to call every one"
 
 
 def live(ledger):
