@@ -160,25 +160,34 @@ static void judge(const struct job *job, const struct pair *pair, const struct p
     }
 }
 
+static bool delete_open(struct runtime *rt, struct job *job, struct pair *pair, struct error *err)
+{
+    struct deletions done;
+    bool ok = deletions_run(rt, job, pair, &done, err);
+    if (done.deleted > 0) {
+        fprintf(stderr, "job %s: %" PRId64 " records deleted at the target\n", job->name,
+                done.deleted);
+    }
+    if (done.spared > 0) {
+        fprintf(stderr,
+                "job %s: %" PRId64
+                " records are not deleted at the target: the source has not listed them, but it "
+                "has them\n",
+                job->name, done.spared);
+    }
+    return ok;
+}
+
 /* Open deletions, then the comparison, again and again until it decides nothing or something is to be exported. */
 static bool settle_drift(struct runtime *rt, struct job *job, struct pair *pair,
                          struct comparison *c, struct error *err)
 {
     do {
-        int64_t deleted = 0;
-        if (!deletions_run(rt, job, pair, &deleted, err)) {
-            return false;
-        }
-        if (deleted > 0) {
-            fprintf(stderr, "job %s: %" PRId64 " records deleted at the target\n", job->name,
-                    deleted);
-        }
-        if (!compare_run(rt, job, pair, c, err)) {
+        if (!delete_open(rt, job, pair, err) || !compare_run(rt, job, pair, c, err)) {
             return false;
         }
     } while (c->is_decided && c->planned == 0);
-    int64_t deleted = 0;
-    return c->is_refused || deletions_run(rt, job, pair, &deleted, err);
+    return c->is_refused || delete_open(rt, job, pair, err);
 }
 
 /* Every pair, unless the job is blocked meanwhile. *goes_on: with what was added, or it waits for a person. */

@@ -260,9 +260,14 @@ MUST_CHECK bool ledger_finish_compare(struct ledger *ledger, int64_t job_id, int
 /* One row: state (delete, done, busy, wait), fence, and ids as ledger_claim_exports answers them. */
 MUST_CHECK bool ledger_next_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
                                       int64_t max, pg_done_fn *fn, void *ctx, struct error *err);
-/* is_done: the target has answered; else the ids come again when no request for them can be in flight. */
+/* These of them are not to be deleted: the source has them. One row: how many they were. */
+MUST_CHECK bool ledger_spare_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                                       int64_t fence, const struct span *ids, size_t count,
+                                       pg_done_fn *fn, void *ctx, struct error *err);
+/* outcome: "done", the target has answered; "unknown": the ids come again when no request for them can be in flight;
+ * "unsent": at once. */
 MUST_CHECK bool ledger_settle_deletions(struct ledger *ledger, int64_t job_id,
-                                        int64_t collection_no, int64_t fence, bool is_done,
+                                        int64_t collection_no, int64_t fence, const char *outcome,
                                         pg_done_fn *fn, void *ctx, struct error *err);
 MUST_CHECK bool ledger_finish_job(struct ledger *ledger, int64_t job_id, const char *state,
                                   const char *last_error, pg_done_fn *fn, void *ctx,

@@ -84,8 +84,22 @@ bool ledger_next_deletions(struct ledger *ledger, int64_t job_id, int64_t collec
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
+bool ledger_spare_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
+                            int64_t fence, const struct span *ids, size_t count, pg_done_fn *fn,
+                            void *ctx, struct error *err)
+{
+    struct statement st;
+    statement_begin(&st, "SELECT ferry.spare_deletions($1,$2,$3,$4,$5)");
+    statement_uuid(&st, &ledger->worker);
+    statement_i64(&st, job_id);
+    statement_i64(&st, collection_no);
+    statement_i64(&st, fence);
+    statement_spans_bytea(&st, ids, sizeof *ids, count);
+    return statement_submit(&st, ledger->pg, fn, ctx, err);
+}
+
 bool ledger_settle_deletions(struct ledger *ledger, int64_t job_id, int64_t collection_no,
-                             int64_t fence, bool is_done, pg_done_fn *fn, void *ctx,
+                             int64_t fence, const char *outcome, pg_done_fn *fn, void *ctx,
                              struct error *err)
 {
     struct statement st;
@@ -93,7 +107,7 @@ bool ledger_settle_deletions(struct ledger *ledger, int64_t job_id, int64_t coll
     statement_i64(&st, job_id);
     statement_i64(&st, collection_no);
     statement_i64(&st, fence);
-    statement_text(&st, is_done ? "true" : "false");
+    statement_text(&st, outcome);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 

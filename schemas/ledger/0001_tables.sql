@@ -131,10 +131,11 @@ CREATE TABLE ferry.deletions (
     fence           bigint,
     in_flight_until timestamptz,
     deleted_at      timestamptz,
+    spared_at       timestamptz,
     FOREIGN KEY (job_id, collection_no) REFERENCES ferry.job_collections ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX deletions_id ON ferry.deletions (job_id, collection_no, sha256(id));
-CREATE INDEX deletions_open ON ferry.deletions (job_id, collection_no) WHERE deleted_at IS NULL;
+CREATE INDEX deletions_open ON ferry.deletions (job_id, collection_no) WHERE deleted_at IS NULL AND spared_at IS NULL;
 
 CREATE TABLE ferry.batches (
     job_id          bigint NOT NULL REFERENCES ferry.jobs ON DELETE CASCADE,

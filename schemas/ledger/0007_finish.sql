@@ -145,7 +145,7 @@ BEGIN
                                    AND b.state IN ('verified', 'rejected'))))
           AND (p_state <> 'succeeded'
                OR NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = p_job AND r.reason = 'mismatch')
-              AND NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL)
+              AND NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL AND d.spared_at IS NULL)
               AND NOT EXISTS (SELECT FROM ferry.job_collections c WHERE c.job_id = p_job AND c.n_extra > 0
                               AND (ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra')))
               AND NOT EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = p_job AND b.state = 'verified'

@@ -167,14 +167,14 @@ CREATE FUNCTION ferry.finish_decide_deleted(p_job bigint, p_collection integer) 
     )
     INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
     SELECT p_job, p_collection, l.id, 'deleted' FROM ferry.finish_listed(p_job, p_collection, 'e', 16, 0) l
-    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'deleted', decided_at = now(), deleted_at = NULL
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'deleted', decided_at = now(), deleted_at = NULL, spared_at = NULL
 $$;
 
 -- What the target has beyond the manifest, unless the source has it by now.
 CREATE FUNCTION ferry.finish_decide_extra(p_job bigint, p_collection integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
     SELECT p_job, p_collection, l.id, 'extra' FROM ferry.finish_listed(p_job, p_collection, 'e', 2, 64) l
-    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET decided_at = now(), deleted_at = NULL
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'extra', decided_at = now(), deleted_at = NULL, spared_at = NULL
 $$;
 
 -- Why what the job would delete now is more than it may, and how to go on; null: it may. What it has deleted before counts too,
@@ -194,7 +194,7 @@ DECLARE
 BEGIN
     -- As finish_decide_deleted and finish_decide_extra choose.
     SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job
-                                      AND d.collection_no = p_collection AND sha256(d.id) = v.id))
+                                      AND d.collection_no = p_collection AND sha256(d.id) = v.id AND d.spared_at IS NULL))
         INTO v_now, v_first_time FROM ferry.plan_ids v
         WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
           AND (v_catch_up AND v.ordinal & 17 = 16 OR v_delete_extra AND v.ordinal & 66 = 2);
@@ -203,7 +203,8 @@ BEGIN
     END IF;
     SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ferry.plan_ids e WHERE e.job_id = p_job
                                       AND e.collection_no = p_collection AND e.side = 'e' AND sha256(e.id) = sha256(d.id)))
-        INTO v_before, v_gone FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection;
+        INTO v_before, v_gone FROM ferry.deletions d
+        WHERE d.job_id = p_job AND d.collection_no = p_collection AND d.spared_at IS NULL;
     SELECT count(*) FILTER (WHERE side = 'e'), count(*) FILTER (WHERE side = 'd') INTO v_target, v_source
         FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd');
     v_most := ferry.max_delete(p_job, v_target + v_gone, v_source);
@@ -284,7 +285,7 @@ BEGIN
             PERFORM ferry.finish_decide_deleted(p_job, p_collection);
         END IF;
         SELECT count(*) INTO to_delete FROM ferry.deletions
-            WHERE job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL;
+            WHERE job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND spared_at IS NULL;
         is_decided := planned > 0 OR to_delete > 0 OR (v_catch_up AND deleted > 0);
     END IF;
     is_decided := coalesce(is_decided, false);
@@ -321,7 +322,7 @@ BEGIN
         RAISE EXCEPTION 'a batch of job % is open again', p_job USING ERRCODE = 'FE002';
     END IF;
     IF EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection
-               AND d.deleted_at IS NULL) THEN
+               AND d.deleted_at IS NULL AND d.spared_at IS NULL) THEN
         RAISE EXCEPTION 'a deletion of job % is open', p_job USING ERRCODE = 'FE002';
     END IF;
 END
@@ -358,7 +359,7 @@ BEGIN
         RAISE EXCEPTION 'another producer is finishing job %', p_job USING ERRCODE = 'FE002';
     END IF;
     IF NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.collection_no = p_collection
-                   AND d.deleted_at IS NULL) THEN
+                   AND d.deleted_at IS NULL AND d.spared_at IS NULL) THEN
         RETURN QUERY SELECT 'done'::text, NULL::bigint, NULL::text;
         RETURN;
     END IF;
@@ -372,7 +373,7 @@ BEGIN
     WITH picked AS (
         UPDATE ferry.deletions SET fence = v_fence, in_flight_until = ferry.quiet_after(NULL, true, p_lease)
         WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ferry.deletions d WHERE d.job_id = p_job
-                                AND d.collection_no = p_collection AND d.deleted_at IS NULL
+                                AND d.collection_no = p_collection AND d.deleted_at IS NULL AND d.spared_at IS NULL
                                 AND (d.in_flight_until IS NULL OR d.in_flight_until < now()) LIMIT p_max))
         RETURNING id
     )
@@ -384,14 +385,51 @@ BEGIN
 END
 $$;
 
--- The target has answered, or has not: then the same ids come again once no request can be in flight any more.
-CREATE FUNCTION ferry.settle_deletions(p_job bigint, p_collection integer, p_fence bigint, p_is_done boolean) RETURNS void
+-- What events say of deletions that were decided and are not to be.
+CREATE FUNCTION ferry.note_spared(p_worker uuid, p_job bigint, p_collection integer, p_ids bytea[], p_why text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF cardinality(p_ids) > 0 THEN
+        PERFORM ferry.log_event('job.spared', p_job, NULL, p_worker, format(
+            '%s%s records are not deleted at the target, as had been decided: %s; first: %s',
+            ferry.which_collection(p_job, p_collection), cardinality(p_ids), p_why,
+            (SELECT string_agg('"' || left(ferry.printable(u.id), 128) || '"', ', ') FROM unnest(p_ids[1:3]) AS u (id))));
+    END IF;
+END
+$$;
+
+-- Before the request is sent: these of them the source still has, though it did not list them. Only by who holds the fence;
+-- answers how many that were.
+CREATE FUNCTION ferry.spare_deletions(p_worker uuid, p_job bigint, p_collection integer, p_fence bigint, p_ids bytea[]) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_ids bytea[];
+BEGIN
+    PERFORM FROM ferry.job_collections WHERE job_id = p_job AND collection_no = p_collection FOR UPDATE;
+    WITH spared AS (
+        UPDATE ferry.deletions SET spared_at = now(), in_flight_until = NULL
+        WHERE job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND spared_at IS NULL AND fence = p_fence
+          AND id = ANY (p_ids)
+        RETURNING id
+    )
+    SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_ids FROM spared;
+    PERFORM ferry.note_spared(p_worker, p_job, p_collection, v_ids, 'the source has them');
+    RETURN cardinality(v_ids);
+END
+$$;
+
+-- The request's outcome. done: the target has answered. unknown: it has not; the same ids come again once no request can be in
+-- flight any more. unsent: nothing was; they come again at once.
+CREATE FUNCTION ferry.settle_deletions(p_job bigint, p_collection integer, p_fence bigint, p_outcome text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM ferry.job_collections WHERE job_id = p_job AND collection_no = p_collection FOR UPDATE;
+    UPDATE ferry.deletions SET in_flight_until = NULL
+        WHERE p_outcome = 'unsent' AND job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND fence = p_fence;
     WITH settled AS (
         UPDATE ferry.deletions SET deleted_at = now(), in_flight_until = NULL
-        WHERE p_is_done AND job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND fence = p_fence
+        WHERE p_outcome = 'done' AND job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND spared_at IS NULL
+          AND fence = p_fence
         RETURNING cause
     )
     UPDATE ferry.job_collections c SET n_removed = c.n_removed + s.deleted, n_removed_extra = c.n_removed_extra + s.extra
@@ -399,7 +437,7 @@ BEGIN
               FROM settled) s
         WHERE c.job_id = p_job AND c.collection_no = p_collection AND s.deleted + s.extra > 0;
     IF FOUND AND NOT EXISTS (SELECT FROM ferry.deletions WHERE job_id = p_job AND collection_no = p_collection
-                             AND deleted_at IS NULL) THEN
+                             AND deleted_at IS NULL AND spared_at IS NULL) THEN
         PERFORM ferry.log_event('job.removed', p_job, NULL, NULL, format(
             '%s records deleted at the target so far: %s that the source has no more, %s that were not of this job',
             n_removed + n_removed_extra, n_removed, n_removed_extra))

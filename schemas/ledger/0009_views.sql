@@ -164,6 +164,6 @@ CREATE VIEW ferry.truncated AS
     JOIN ferry.job_collections c ON c.job_id = b.job_id AND c.collection_no = b.collection_no;
 
 CREATE VIEW ferry.removals AS
-    SELECT j.name AS job, c.source_name AS collection, ferry.printable(d.id) AS id, d.cause, d.decided_at, d.deleted_at
+    SELECT j.name AS job, c.source_name AS collection, ferry.printable(d.id) AS id, d.cause, d.decided_at, d.deleted_at, d.spared_at
     FROM ferry.deletions d JOIN ferry.jobs j USING (job_id)
     JOIN ferry.job_collections c ON c.job_id = d.job_id AND c.collection_no = d.collection_no;

@@ -1,9 +1,12 @@
 """What --catch-up and --delete-extra must never delete: what nobody asks for any more, and what the source has. README, "Again"."""
 
+import json
+
 import pytest
 
 import load
 from ferry import DONE, INTERRUPTED, REJECTS, USAGE, corpus, wait_for
+from proxy import Answer, Proxy
 
 RECORDS = 60
 
@@ -69,3 +72,71 @@ def test_who_joins_a_job_that_deletes_is_told_first(ready):
     assert "has --catch-up: at its end it deletes" in done.err and "has --delete-extra" not in done.err
     assert done.err.index("has --catch-up") < done.err.index("records verified")
     assert count(ready, "app-") == 4
+
+
+# --- what the source has ---------------------------------------------------------------------------------------------
+
+PAGE, CHURN = 25, 5
+
+
+class Pages:
+    """A source whose lists are cut, so that they are read by pages. Between the first two pages of the nth list an application
+    deletes the oldest records and adds as many: as many living ones slip through, and the number of ids is right."""
+
+    def __init__(self, ferry, nth):
+        self.ferry, self.nth, self.lists, self.asked, self.added = ferry, nth, 0, 0, set()
+        self.proxy = Proxy(ferry.source.url, self.handle)
+
+    def churn(self):
+        collection = self.ferry.source.collection(self.ferry.name)
+        oldest = self.ferry.source.records(collection, "get", {"include": [], "limit": CHURN, "offset": 0})["ids"]
+        self.ferry.source.records(collection, "delete", {"ids": oldest})
+        write(self.ferry.source, self.ferry.name, "new-", CHURN)
+
+    def handle(self, request, forward):
+        if request.verb != "get":
+            return forward(request)
+        body = request.json()
+        if "ids" in body and body["include"] == []:
+            self.asked += 1
+            if self.asked == 1:
+                return Answer(503, {"error": "ServiceUnavailable", "message": "later"})
+            return self.cut(forward(request))
+        if "ids" not in body:
+            self.lists += not body.get("offset")
+            if self.lists == self.nth and body.get("offset") == PAGE:
+                self.nth = 0
+                self.churn()
+            request.set_json(dict(body, limit=min(body.get("limit") or PAGE, PAGE)))
+        return forward(request)
+
+    @staticmethod
+    def cut(answer):
+        """An answer by ids, too: two of them at a time."""
+        listed = json.loads(answer.body)["ids"]
+        return Answer(200, {"ids": listed[:2], "embeddings": None, "documents": None, "metadatas": None, "uris": None})
+
+
+@pytest.mark.parametrize("later", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["one-job", "a-later-job"])
+def test_what_a_list_has_missed_is_not_deleted(ready, later):
+    ready.consumers()
+    if later:
+        assert ready.migrate().status == DONE
+    pages, deleted = Pages(ready, 2), []
+
+    def note(request, forward):
+        deleted.extend(request.json()["ids"] if request.verb == "delete" else [])
+        return forward(request)
+    with pages.proxy as source, Proxy(ready.target.url, note) as target:
+        done = ready.producer(*ready.migrate_arguments(source=source.url, target=target.url),
+                              "--catch-up", *["--delete-extra"] if later else [])
+    assert pages.nth == 0, "nothing has slipped through"
+    assert done.status == DONE, done.err
+    assert "%d are to be deleted at the target" % CHURN in done.err, "the living ones: the list still had the others"
+    assert "%d records are not deleted at the target: the source has not listed them, but it has them" % CHURN in done.err
+    assert "deleting.waits" in done.err, "for the source's answer"
+    assert len(deleted) == CHURN and not set(deleted) & set(ready.source.ids(ready.source.collection(ready.name)))
+    ready.assert_equal()
+    spared = ready.sql("SELECT count(*) AS n FROM ferry.removals WHERE spared_at IS NOT NULL AND deleted_at IS NULL")
+    events = ready.sql("SELECT detail FROM ferry.events WHERE kind = 'job.spared'")
+    assert spared == [{"n": CHURN}] and "the source has them" in events[0]["detail"]

@@ -327,8 +327,8 @@ class Ledger:
         listed = [bytes.fromhex(one) for one in row["ids"].split(",")] if row["ids"] else []
         return row["state"], row["fence"], sorted(listed)
 
-    def settle_deletions(self, job, fence, done=True):
-        self.call("settle_deletions", job, 1, fence, done)
+    def settle_deletions(self, job, fence, done=True, outcome=None):
+        self.call("settle_deletions", job, 1, fence, outcome or ("done" if done else "unknown"))
 
     def end(self, worker, job, state="succeeded", error=""):
         return self.answer("finish_job", worker, job, state, error)

@@ -61,3 +61,70 @@ def test_a_submission_that_does_not_ask_for_it_joins_no_job_that_deletes(ledger,
     assert row["deletes_extra"] and not row["catches_up"]
     assert ledger.answer("change_settings", job, json.dumps({"delete_extra": False}))
     assert not ledger.submit()["deletes_extra"]
+
+
+# --- what the source has ---------------------------------------------------------------------------------------------
+
+def open_ids(ledger):
+    return sorted(bytes(row["id"]) for row in ledger.all(
+        "SELECT id FROM ferry.deletions WHERE deleted_at IS NULL AND spared_at IS NULL"))
+
+
+def spared_ids(ledger):
+    return sorted(bytes(row["id"]) for row in ledger.all("SELECT id FROM ferry.deletions WHERE spared_at IS NOT NULL"))
+
+
+@pytest.fixture
+def deciding(ledger, producer, run):
+    """Five of nine are to be deleted."""
+    job = run({"catch_up": True, "max_delete": "100%"}, ids(9))
+    assert ledger.compare(producer, job, ids(9), ids(4, 5))["to_delete"] == 5
+    return job
+
+
+def test_what_the_source_still_has_is_spared_and_the_rest_deleted(ledger, producer, deciding):
+    state, fence, listed = ledger.next_deletions(producer, deciding)
+    assert (state, listed) == ("delete", ids(5))
+    assert ledger.answer("spare_deletions", producer, deciding, 1, fence, ids(2) + ids(1, 8)) == 2, "one was not handed out"
+    ledger.settle_deletions(deciding, fence)
+    assert ledger.pair(deciding)["n_removed"] == 3 and spared_ids(ledger) == ids(2)
+    assert ledger.next_deletions(producer, deciding)[0] == "done" and ledger.slots() == 0
+    detail = ledger.value("SELECT detail FROM ferry.events WHERE kind = 'job.spared'")
+    assert detail.startswith("2 records are not deleted") and '"id-000000", "id-000001"' in detail
+
+
+def test_what_is_spared_is_copied_again(ledger, producer, consumer, deciding):
+    _, fence, _ = ledger.next_deletions(producer, deciding)
+    ledger.answer("spare_deletions", producer, deciding, 1, fence, ids(2))
+    ledger.settle_deletions(deciding, fence)
+    compared = ledger.compare(producer, deciding, ids(2) + ids(4, 5), ids(2) + ids(4, 5))
+    assert (compared["planned"], compared["to_delete"], compared["extra"]) == (2, 0, 0)
+    ledger.deliver(consumer, *ledger.publish(producer, deciding))
+    assert not ledger.compare(producer, deciding, ids(2) + ids(4, 5), ids(2) + ids(4, 5))["is_decided"]
+    assert ledger.end(producer, deciding) == "succeeded"
+
+
+def test_what_is_spared_is_the_ferrys_own_still(ledger, producer, deciding):
+    """It has gone from the source after all, before it was listed again."""
+    _, fence, _ = ledger.next_deletions(producer, deciding)
+    ledger.answer("spare_deletions", producer, deciding, 1, fence, ids(2))
+    ledger.settle_deletions(deciding, fence)
+    assert ledger.compare(producer, deciding, ids(2) + ids(4, 5), ids(4, 5))["to_delete"] == 2
+    assert spared_ids(ledger) == [] and ledger.next_deletions(producer, deciding)[2] == ids(2)
+
+
+def test_only_who_holds_the_fence_spares(ledger, producer, deciding):
+    _, first, _ = ledger.next_deletions(producer, deciding)
+    ledger.run("UPDATE ferry.deletions SET in_flight_until = now() - interval '1 s'")
+    _, second, _ = ledger.next_deletions(producer, deciding)
+    assert ledger.answer("spare_deletions", producer, deciding, 1, first, ids(5)) == 0
+    ledger.settle_deletions(deciding, second)
+    assert ledger.answer("spare_deletions", producer, deciding, 1, second, ids(5)) == 0, "too late"
+    assert spared_ids(ledger) == [] and ledger.value("SELECT count(*) FROM ferry.events WHERE kind = 'job.spared'") == 0
+
+
+def test_what_was_not_sent_comes_again_at_once(ledger, producer, deciding):
+    _, fence, _ = ledger.next_deletions(producer, deciding)
+    ledger.settle_deletions(deciding, fence, outcome="unsent")
+    assert ledger.slots() == 0 and ledger.pair(deciding)["n_removed"] == 0
+    assert ledger.next_deletions(producer, deciding)[2] == ids(5)

@@ -152,7 +152,9 @@ def live(ledger):
     assert ledger.call("job_progress", job)[0]["open_batches"] == 0
     ledger.call("follow_job", job)
     assert ledger.compare(producer, job, ids(14, 1) + [b"extra"], ids(14, 1))["to_delete"] == 1
-    ledger.settle_deletions(job, ledger.next_deletions(producer, job)[1])
+    fence = ledger.next_deletions(producer, job)[1]
+    ledger.call("spare_deletions", producer, job, 1, fence, [])
+    ledger.settle_deletions(job, fence)
     ledger.compare(producer, job, ids(14, 1), ids(14, 1))
     assert ledger.end(producer, job) == "succeeded"
     later = ledger.submit()["job_id"]
