@@ -73,9 +73,9 @@
         ROW_TEXT(                                                                                  \
             "max-delete", "FERRY_MAX_DELETE", "N|P%", NULL, "End",                                 \
             "where the end of the job would delete more than this at the target, it deletes "      \
-            "nothing and the job is blocked: N, or P% of the target's ids (default: 50%, but "     \
-            "nothing where the source lists no ids any more); given again, it changes a job's "    \
-            "own")
+            "nothing and the job is blocked: N, or P% of the target's ids, and of those that it "  \
+            "held when the job was planned (default: 50%, but nothing where the source lists no "  \
+            "ids any more); given again, it changes a job's own")
 
 static const struct option_row migrate_rows[] = {
     ROW_URL("source", "FERRY_SOURCE", true, "Source", "the Chroma to read; it is never written to"),

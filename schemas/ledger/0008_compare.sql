@@ -177,8 +177,28 @@ CREATE FUNCTION ferry.finish_decide_extra(p_job bigint, p_collection integer) RE
     ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'extra', decided_at = now(), deleted_at = NULL, spared_at = NULL
 $$;
 
+-- How many of what finish_refusal judges the job has not copied itself: the target had them before, or others have put them there.
+CREATE FUNCTION ferry.finish_not_copied(p_job bigint, p_collection integer) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT count(*) FILTER (WHERE bits & 1 <> 0 AND bits & 6 <> 2) FROM ( -- bits: 1 to be deleted, 2 was not there before, 4 was
+        SELECT bit_or(x.bit) AS bits FROM (
+            SELECT v.id AS hash, 1 AS bit FROM ferry.plan_ids v
+            WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
+              AND ((SELECT ferry.wants(p_job, 'catch_up')) AND v.ordinal & 17 = 16
+                   OR (SELECT ferry.wants(p_job, 'delete_extra')) AND v.ordinal & 66 = 2)
+            UNION ALL
+            SELECT sha256(d.id), 1 FROM ferry.deletions d
+            WHERE d.job_id = p_job AND d.collection_no = p_collection AND d.spared_at IS NULL
+            UNION ALL
+            SELECT sha256(u.id), 2 + 2 * get_bit(i.existed, u.ord::integer - 1)
+            FROM ferry.batches b JOIN ferry.batch_ids i USING (job_id, batch_no)
+            CROSS JOIN LATERAL unnest(i.ids) WITH ORDINALITY AS u (id, ord)
+            WHERE b.job_id = p_job AND b.collection_no = p_collection
+        ) x GROUP BY x.hash) g
+$$;
+
 -- Why what the job would delete now is more than it may, and how to go on; null: it may. What it has deleted before counts too,
--- and is reckoned among the target's records: further rounds do not delete more than one could.
+-- and is reckoned among the target's records: further rounds do not delete more than one could. What the job has not copied itself
+-- is reckoned against what the target held when it was planned, and nothing else: its own copies must not make a small share of that.
 CREATE FUNCTION ferry.finish_refusal(p_job bigint, p_collection integer) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_catch_up boolean := ferry.wants(p_job, 'catch_up');
@@ -191,6 +211,8 @@ DECLARE
     v_target bigint;
     v_source bigint;
     v_most bigint;
+    v_most_held bigint;
+    v_not_copied bigint := 0;
 BEGIN
     -- As finish_decide_deleted and finish_decide_extra choose.
     SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job
@@ -208,14 +230,24 @@ BEGIN
     SELECT count(*) FILTER (WHERE side = 'e'), count(*) FILTER (WHERE side = 'd') INTO v_target, v_source
         FROM ferry.plan_ids WHERE job_id = p_job AND collection_no = p_collection AND side IN ('e', 'd');
     v_most := ferry.max_delete(p_job, v_target + v_gone, v_source);
-    IF v_before + v_first_time <= v_most THEN
+    SELECT j.name, settings->>'max_delete' AS most, coalesce(c.n_target_ids, 0) AS held INTO v_job
+        FROM ferry.jobs j JOIN ferry.job_collections c USING (job_id) WHERE c.job_id = p_job AND c.collection_no = p_collection;
+    v_most_held := ferry.max_delete(p_job, v_job.held, v_source);
+    IF v_before + v_first_time > v_most_held -- all of them, and what came later, is what 100% says
+       AND NOT coalesce(right(v_job.most, 1) = '%' AND rtrim(v_job.most, '%')::numeric >= 100, false) THEN
+        v_not_copied := ferry.finish_not_copied(p_job, p_collection);
+    END IF;
+    IF v_before + v_first_time <= v_most AND v_not_copied <= v_most_held THEN
         RETURN NULL;
     END IF;
-    SELECT name, settings->>'max_delete' AS most INTO v_job FROM ferry.jobs WHERE job_id = p_job;
-    RETURN ferry.which_collection(p_job, p_collection) || format('%s%s of %s records at the target would be deleted%s, more than the %s allowed (%s), so none is; resume %s '
-                  '--max-delete %s deletes them, SELECT ferry.change_settings(%s, ''%s'') before it deletes none',
-        CASE WHEN v_source = 0 THEN 'the source lists no ids any more, and ' ELSE '' END, v_before + v_first_time,
-        v_target + v_gone, CASE WHEN v_before > 0 THEN ', with the ' || v_before || ' deleted before' ELSE '' END, v_most,
+    RETURN ferry.which_collection(p_job, p_collection) || CASE WHEN v_source = 0 THEN 'the source lists no ids any more, and ' ELSE '' END ||
+        CASE WHEN v_before + v_first_time > v_most
+             THEN format('%s of %s records at the target would be deleted', v_before + v_first_time, v_target + v_gone)
+             ELSE format('%s records at the target would be deleted that the job has not copied, of the %s that the target held when it was planned',
+                         v_not_copied, v_job.held) END ||
+        format('%s, more than the %s allowed (%s), so none is; resume %s --max-delete %s deletes them, SELECT ferry.change_settings(%s, ''%s'') before it deletes none',
+        CASE WHEN v_before > 0 THEN ', with the ' || v_before || ' deleted before' ELSE '' END,
+        CASE WHEN v_before + v_first_time > v_most THEN v_most ELSE v_most_held END,
         coalesce(v_job.most, CASE WHEN v_source = 0 THEN 'an empty source deletes nothing by itself' ELSE '50%' END), v_job.name,
         v_before + v_first_time, p_job,
         CASE WHEN v_catch_up THEN jsonb_build_object('catch_up', false) ELSE '{}' END

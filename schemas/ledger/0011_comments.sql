@@ -449,6 +449,7 @@ COMMENT ON FUNCTION ferry.finish_listed(bigint,integer,text,integer,integer) IS 
 COMMENT ON FUNCTION ferry.finish_plan_added(bigint,integer) IS 'Plans what was added to the source after its listing';
 COMMENT ON FUNCTION ferry.finish_decide_deleted(bigint,integer) IS 'Decides to delete at the target what the source has no more';
 COMMENT ON FUNCTION ferry.finish_decide_extra(bigint,integer) IS 'Decides to delete at the target what is not of the job';
+COMMENT ON FUNCTION ferry.finish_not_copied(bigint,integer) IS 'How many the end would delete that the job has not copied itself';
 COMMENT ON FUNCTION ferry.finish_refusal(bigint,integer) IS 'Why the end may not delete what it would, or null';
 COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the listings at the end with what was verified, and decides what follows';
 COMMENT ON FUNCTION ferry.finish_check(uuid,bigint,integer) IS 'Raises when the end cannot be compared now';

@@ -47,7 +47,7 @@ def test_a_retry_deletes_nothing_that_was_not_asked_for_again(ready):
     assert "a retry goes without its --catch-up" in again.err and "a retry goes without its --delete-extra" in again.err
     assert count(ready, "app-") == 10 and set(gone) <= ready.target_ids()
     assert again.status == REJECTS, "some are left for the last retry"
-    asked = ready.producer(*retry, "document_bytes=none", "--delete-extra")
+    asked = ready.producer(*retry, "document_bytes=none", "--delete-extra", "--max-delete", "10")
     assert asked.status == DONE and "goes without" not in asked.err, asked.err
     assert "has --delete-extra: at its end it deletes" in asked.err
     assert count(ready, "app-") == 0 and len(ready.target_ids()) == RECORDS, "but --catch-up was not"

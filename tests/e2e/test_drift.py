@@ -262,7 +262,10 @@ def test_exact_target_fails_with_extra_records(fuller):
 
 
 def test_delete_extra_makes_a_mirror_and_says_how_many(fuller):
-    done = fuller.producer(*fuller.migrate_arguments(), "--delete-extra")
+    blocked = fuller.producer(*fuller.migrate_arguments(job="mirror"), "--delete-extra")
+    assert blocked.status == NEEDS_PERSON and fuller.own <= fuller.target_ids(), "it was all that the target held"
+    assert "is blocked: 5 records at the target would be deleted that the job has not copied, of the 5 that" in last_line(blocked.err)
+    done = fuller.producer("resume", "mirror", "--max-delete", "5")
     assert done.status == DONE, done.err
     assert "5 are to be deleted at the target" in done.err and "5 records deleted at the target" in done.err
     assert "5 records that were not of this job were deleted at the target" in done.out
@@ -275,7 +278,8 @@ def test_delete_extra_makes_a_mirror_and_says_how_many(fuller):
 @pytest.mark.parametrize("after", [False, True], ids=["before-delete", "after-delete"])
 def test_delete_extra_killed_while_it_deletes(fuller, after):
     with Held(fuller.target.url, "delete", after=after) as held:
-        migrate = fuller.start("ferry-producer", *fuller.migrate_arguments(target=held.proxy.url, job="k"), "--delete-extra")
+        migrate = fuller.start("ferry-producer", *fuller.migrate_arguments(target=held.proxy.url, job="k", max_delete=5),
+                               "--delete-extra")
         held.wait()
         migrate.kill()
         held.gate.open()
@@ -288,7 +292,7 @@ def test_delete_extra_that_does_not_delete_fails(fuller):
     def handle(request, forward):
         return Answer(200, {"deleted": 5}) if request.verb == "delete" else forward(request)
     with Proxy(fuller.target.url, handle) as proxy:
-        failed = fuller.producer(*fuller.migrate_arguments(target=proxy.url), "--delete-extra")
+        failed = fuller.producer(*fuller.migrate_arguments(target=proxy.url, max_delete=5), "--delete-extra")
     assert failed.status == MISMATCH and "5 records that are not of this job" in failed.err
     assert proxy.count("delete") == 5, "one for each round"
 

@@ -188,7 +188,7 @@ def test_a_job_goes_on_only_with_exactly_its_collections(world):
     target = Server(world.target.url, world.to, "books")
     load.put(target, target.collection("docs-02"), [
         {"id": "extra", "embedding": [1.0] * 4, "document": "", "metadata": None, "uri": None}])
-    again = world.producer(*migrate("docs-03", "docs-01", "docs-02"), "--delete-extra")
+    again = world.producer(*migrate("docs-03", "docs-01", "docs-02"), "--delete-extra", "--max-delete", "1")
     assert again.status == DONE, again.err
     assert "collection docs-02 of %s/library: job %s: the target holds 1 records" % (world.tenant, job) in again.err
     for name in ("docs-01", "docs-02", "docs-03"):

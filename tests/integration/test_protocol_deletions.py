@@ -128,3 +128,48 @@ def test_what_was_not_sent_comes_again_at_once(ledger, producer, deciding):
     ledger.settle_deletions(deciding, fence, outcome="unsent")
     assert ledger.slots() == 0 and ledger.pair(deciding)["n_removed"] == 0
     assert ledger.next_deletions(producer, deciding)[2] == ids(5)
+
+
+# --- how much of what the target held --------------------------------------------------------------------------------
+
+HELD = [b"held %d" % number for number in range(6)]
+
+
+def test_what_the_job_copies_makes_no_small_share_of_what_the_target_held(ledger, producer, run):
+    """Another source, by mistake: half of the target afterwards is all that it held."""
+    job = run({"delete_extra": True}, ids(6), HELD)
+    compared = ledger.compare(producer, job, HELD + ids(6), ids(6))
+    assert compared["to_delete"] == 0 and compared["refusal"].startswith(
+        "6 records at the target would be deleted that the job has not copied, of the 6 that the target held when it was planned, "
+        "more than the 3 allowed (50%), so none is; resume ")
+    assert "--max-delete 6 deletes them" in compared["refusal"] and ledger.job(job)["state"] == "blocked"
+    assert ledger.submit(delete_extra=True, max_delete="6")["job_state"] == "running"
+    assert ledger.compare(producer, job, HELD + ids(6), ids(6))["to_delete"] == 6
+
+
+def test_what_others_put_there_meanwhile_is_no_larger_base(ledger, producer, run):
+    job = run({"delete_extra": True}, ids(6), HELD[:4])
+    assert ledger.compare(producer, job, HELD[:4] + ids(6) + [b"x", b"y", b"z"], HELD[:4] + ids(6))["refusal"].startswith("3 records")
+    assert ledger.answer("change_settings", job, '{"max_delete": "100%"}')
+    ledger.call("resume_job", job)
+    assert ledger.compare(producer, job, HELD[:4] + ids(6) + [b"x", b"y", b"z"], HELD[:4] + ids(6))["to_delete"] == 3
+
+
+def test_a_share_of_what_it_held_is_deleted_and_counts_in_later_rounds(ledger, producer, run):
+    job = run({"delete_extra": True}, ids(20), HELD)
+    assert ledger.compare(producer, job, HELD[:2] + ids(20), ids(20))["to_delete"] == 2
+    ledger.settle_deletions(job, ledger.next_deletions(producer, job)[1])
+    assert ledger.compare(producer, job, HELD[2:3] + ids(20), ids(20))["to_delete"] == 1
+    ledger.settle_deletions(job, ledger.next_deletions(producer, job)[1])
+    assert "4 records at the target would be deleted that the job has not copied, of the 6 that the target held when it was planned, " \
+        "with the 3 deleted before, more than the 3 allowed" in ledger.compare(producer, job, HELD[3:4] + ids(20), ids(20))["refusal"]
+
+
+def test_what_it_wrote_over_is_what_the_target_held(ledger, producer, run):
+    """Catching up, too; its own copies are held against all that is there."""
+    job = run({"catch_up": True}, HELD + ids(14), HELD)
+    assert ledger.compare(producer, job, HELD + ids(14), HELD[3:] + ids(7))["to_delete"] == 10, "three of six, ten of twenty"
+    assert ledger.answer("change_settings", job, '{"max_delete": "60%"}')
+    _, fence, _ = ledger.next_deletions(producer, job)
+    ledger.settle_deletions(job, fence)
+    assert ledger.compare(producer, job, HELD[3:] + ids(7), HELD[4:] + ids(7))["refusal"].startswith("4 records at the target")

@@ -176,7 +176,7 @@ def test_only_what_the_ferry_wrote_is_deleted_by_catching_up(ledger, producer, c
     """Not what was rejected, what vanished unread, what another pair moved, what was there before."""
     ledger.complete(producer, consumer, ledger.planned_job(producer, [b"other pair"], pair=MORE))
     ledger.complete(producer, consumer, ledger.planned_job(producer, ids(2, 50)))
-    later = run(CATCH_UP, ids(9) + ids(2, 50), ids(2, 50), left_out=[(1, ids(1)[0], "vanished")],
+    later = run(DELETES, ids(9) + ids(2, 50), ids(2, 50), left_out=[(1, ids(1)[0], "vanished")],
                 rejects={2: [(ids(1, 3)[0], "not_storable")]})
     assert ledger.pair(later)["n_planned"] == 9
     target = ids(9) + ids(2, 50) + [b"other pair", b"before"]
@@ -505,7 +505,7 @@ def test_an_exact_target_is_a_success(ledger, producer, run):
 
 
 def test_delete_extra_deletes_what_is_not_of_the_job(ledger, producer, run):
-    job = run({"delete_extra": True}, ids(3))
+    job = run({"delete_extra": True, "max_delete": "100%"}, ids(3))
     compared = compare(ledger, producer, job, ids(3) + [b"y", b"x"], ids(3))
     assert compared["to_delete"] == 2
     assert delete_all(ledger, producer, job) == [b"x", b"y"]
@@ -516,7 +516,7 @@ def test_delete_extra_deletes_what_is_not_of_the_job(ledger, producer, run):
 
 
 def test_delete_extra_leaves_what_the_source_has_by_now(ledger, producer, run):
-    job = run({"delete_extra": True}, ids(3))
+    job = run({"delete_extra": True, "max_delete": "100%"}, ids(3))
     compared = compare(ledger, producer, job, ids(3) + [b"new", b"x"], ids(3) + [b"new"])
     assert compared["extra"] == 2 and delete_all(ledger, producer, job) == [b"x"]
     compared = compare(ledger, producer, job, ids(3) + [b"new"], ids(3) + [b"new"])

@@ -38,16 +38,24 @@ class World:
         self.wrote |= copied
         self.strangers -= copied
 
-    def judge_limit(self, compared, settings, listed_source):
-        """Whether it deletes is decided by all that the job has deleted so far and would delete now."""
-        had = len(self.target | self.deleted)
+    def judge_limit(self, job, compared, settings, listed_source):
+        """Whether it deletes is decided by all that the job has deleted so far and would delete now; what it has not copied
+        itself is held against what the target had at first."""
         most = settings.get("max_delete", "50%" if listed_source else "0")
-        most = had * int(most.rstrip("%")) // 100 if most.endswith("%") else int(most)
+
+        def limit(had):
+            return had * int(most.rstrip("%")) // 100 if most.endswith("%") else int(most)
+        existed = {one for listed, bits in self.ledger.manifest(job) for one, bit in zip(listed, bits) if bit == "1"}
+        copied = {one for listed, _ in self.ledger.manifest(job) for one in listed} - existed
+
+        def is_allowed(doomed):
+            return len(doomed) <= limit(len(self.target | self.deleted)) and (
+                most == "100%" or len(doomed - copied) <= limit(self.held))
         if compared["refusal"] is not None:
-            assert not compared["is_decided"] and len(self.deleted | (self.target - listed_source)) > most
+            assert not compared["is_decided"] and not is_allowed(self.deleted | (self.target - listed_source))
         elif compared["to_delete"] > 0:
             open_ids = {bytes(row["id"]) for row in self.ledger.all("SELECT id FROM ferry.deletions WHERE deleted_at IS NULL")}
-            assert len(open_ids) == compared["to_delete"] and len(self.deleted | open_ids) <= most
+            assert len(open_ids) == compared["to_delete"] and is_allowed(self.deleted | open_ids)
 
     def delete(self, job, settings, listed_source):
         while True:
@@ -72,7 +80,7 @@ class World:
         if ledger.plan(self.producer, job, sorted(self.source), sorted(self.target))["outcome"] == "nothing":
             return None
         changes = self.dice.randrange(4)
-        self.deleted = set()
+        self.deleted, self.held = set(), len(self.target)
         while True:
             if changes > 0:
                 self.change(self.source)
@@ -85,7 +93,7 @@ class World:
             listed = set(self.source)
             compared = ledger.compare(self.producer, job, sorted(self.target), sorted(listed))
             assert compared["missing"] == 0
-            self.judge_limit(compared, settings, listed)
+            self.judge_limit(job, compared, settings, listed)
             if compared["planned"] == 0:
                 self.adds_up(job)
             if compared["refusal"] is not None:

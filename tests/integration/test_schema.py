@@ -117,7 +117,7 @@ def test_ferry_app_may_do_all_that_the_programs_do(ledger, dsn):
 def live(ledger):
     """A job's life, with every function of the programs in it."""
     producer, consumer = ledger.worker(), ledger.worker("consumer")
-    job = ledger.planned_job(producer, ids(15), pair={"delete_extra": True})
+    job = ledger.planned_job(producer, ids(15), pair={"delete_extra": True, "max_delete": "1"})
     messages = ledger.publish(producer, job, 3, [(1, ids(1)[0], "vanished")])
     (claim,) = ledger.claim_exports(producer, job, 1)
     ledger.call("split_export", job, 4, claim["fence"])
