@@ -1,6 +1,6 @@
 /*
- * Deleting at the target what the ledger has decided: in pieces, each under a write slot, straight through. What was decided
- * stays decided over any restart, and the same ids may be deleted twice; see schemas/ledger/0008_compare.sql. Before each
+ * Deleting at the target what the ledger has decided: in pieces, each under a write slot, straight through. What may have been
+ * sent stays decided over any restart, and the same ids may be deleted twice; see schemas/ledger/0008_compare.sql. Before each
  * request the source is asked for these very ids, and what it has is spared.
  */
 #ifndef PRODUCER_DELETIONS_H

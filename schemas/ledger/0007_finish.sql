@@ -1,12 +1,21 @@
 -- Sweeping and ending a job, by the one producer that holds the finish lease: PROTOCOL §5 and §8. What the end lists and compares: 0008.
 
 -- False: not now, ask again. It is another producer's, or one of its steps holds the row. Whoever begins to end a job does so
--- with nothing staged: an earlier attempt may have left its listings behind, and those go a million ids at a time.
+-- with nothing staged: an earlier attempt may have left its listings behind, and those go a million ids at a time. Nor with
+-- deletions that were decided on those: the world may be another by now.
 CREATE FUNCTION ferry.finish_take(p_worker uuid, p_job bigint, p_lease interval) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     v_at_once constant integer := 1000000;
     v_count bigint;
+    v_is_anew boolean := ferry.finish_is_anew(p_worker, p_job);
 BEGIN
+    IF v_is_anew THEN
+        SELECT count(*) INTO v_count FROM (SELECT FROM ferry.job_collections WHERE job_id = p_job
+                                           ORDER BY collection_no FOR UPDATE SKIP LOCKED) l;
+        IF v_count < (SELECT count(*) FROM ferry.job_collections WHERE job_id = p_job) THEN
+            RETURN false;
+        END IF;
+    END IF;
     PERFORM FROM ferry.jobs
         WHERE job_id = p_job AND state = 'running'
           AND (finish_owner IS NULL OR finish_owner = p_worker OR finish_lease_until < now()
@@ -19,9 +28,34 @@ BEGIN
     DELETE FROM ferry.plan_ids WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM ferry.plan_ids WHERE job_id = p_job AND side IN ('e', 'd', 'v') LIMIT v_at_once));
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF v_is_anew THEN
+        PERFORM ferry.finish_forget(p_worker, p_job);
+    END IF;
     UPDATE ferry.jobs SET finish_owner = p_worker, finish_lease_until = clock_timestamp() + p_lease WHERE job_id = p_job;
     PERFORM ferry.end_long_step(p_worker);
     RETURN v_count < v_at_once;
+END
+$$;
+
+-- Would this worker begin with deletions that are open?
+CREATE FUNCTION ferry.finish_is_anew(p_worker uuid, p_job bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM ferry.jobs j WHERE j.job_id = p_job
+                   AND (j.finish_owner IS DISTINCT FROM p_worker OR j.finish_lease_until < now()))
+       AND EXISTS (SELECT FROM ferry.deletions d WHERE d.job_id = p_job AND d.deleted_at IS NULL AND d.spared_at IS NULL)
+$$;
+
+-- Open deletions that nothing was sent for are decided anew; the round that had decided them does not count. Of the others nobody
+-- knows whether they have happened: they come again, and are in the counts.
+CREATE FUNCTION ferry.finish_forget(p_worker uuid, p_job bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_collection integer;
+BEGIN
+    FOR v_collection IN SELECT collection_no FROM ferry.job_collections WHERE job_id = p_job ORDER BY collection_no LOOP
+        IF ferry.spare_idle(p_worker, p_job, v_collection, true, 'another producer ends the job, and decides anew') > 0 THEN
+            UPDATE ferry.job_collections SET n_rounds = greatest(n_rounds - 1, 0)
+                WHERE job_id = p_job AND collection_no = v_collection;
+        END IF;
+    END LOOP;
 END
 $$;
 

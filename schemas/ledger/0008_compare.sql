@@ -167,14 +167,14 @@ CREATE FUNCTION ferry.finish_decide_deleted(p_job bigint, p_collection integer) 
     )
     INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
     SELECT p_job, p_collection, l.id, 'deleted' FROM ferry.finish_listed(p_job, p_collection, 'e', 16, 0) l
-    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'deleted', decided_at = now(), deleted_at = NULL, spared_at = NULL
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'deleted', decided_at = now(), deleted_at = NULL, spared_at = NULL, fence = NULL
 $$;
 
 -- What the target has beyond the manifest, unless the source has it by now.
 CREATE FUNCTION ferry.finish_decide_extra(p_job bigint, p_collection integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO ferry.deletions AS d (job_id, collection_no, id, cause)
     SELECT p_job, p_collection, l.id, 'extra' FROM ferry.finish_listed(p_job, p_collection, 'e', 2, 64) l
-    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'extra', decided_at = now(), deleted_at = NULL, spared_at = NULL
+    ON CONFLICT (job_id, collection_no, sha256(id)) DO UPDATE SET cause = 'extra', decided_at = now(), deleted_at = NULL, spared_at = NULL, fence = NULL
 $$;
 
 -- How many of what finish_refusal judges the job has not copied itself: the target had them before, or others have put them there.
@@ -376,8 +376,9 @@ $$;
 
 -- ---- deleting at the target ----
 
--- The next open deletions, under a write slot. state: delete (ids and the fence), done (none is open), busy (no slot is free), or
--- wait: a request for them may still be in flight, and might come after the record has been copied again.
+-- The next open deletions, under a write slot: those that are wanted now, whatever was wanted when they were decided; the others
+-- are spared. state: delete (ids and the fence), done (none is open), busy (no slot is free), or wait: a request for them may
+-- still be in flight, and might come after the record has been copied again.
 CREATE FUNCTION ferry.next_deletions(p_worker uuid, p_job bigint, p_collection integer, p_max integer, p_lease interval)
 RETURNS TABLE (state text, fence bigint, ids text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -385,6 +386,8 @@ DECLARE
     v_target uuid;
     v_fence bigint;
     v_ids text;
+    v_wanted text[] := array_remove(ARRAY[CASE WHEN ferry.wants(p_job, 'catch_up') THEN 'deleted' END,
+                                          CASE WHEN ferry.wants(p_job, 'delete_extra') THEN 'extra' END], NULL);
 BEGIN
     PERFORM FROM ferry.jobs j WHERE j.job_id = p_job AND j.finish_owner = p_worker AND j.state = 'running' FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -406,27 +409,47 @@ BEGIN
         UPDATE ferry.deletions SET fence = v_fence, in_flight_until = ferry.quiet_after(NULL, true, p_lease)
         WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ferry.deletions d WHERE d.job_id = p_job
                                 AND d.collection_no = p_collection AND d.deleted_at IS NULL AND d.spared_at IS NULL
-                                AND (d.in_flight_until IS NULL OR d.in_flight_until < now()) LIMIT p_max))
+                                AND d.cause = ANY (v_wanted) AND (d.in_flight_until IS NULL OR d.in_flight_until < now()) LIMIT p_max))
         RETURNING id
     )
     SELECT string_agg(encode(id, 'hex'), ',') INTO v_ids FROM picked;
     IF v_ids IS NULL THEN
+        PERFORM ferry.spare_idle(p_worker, p_job, p_collection, false, 'the job is not to do that any more'); -- the wanted ones are in flight
         PERFORM ferry.free_slots(ARRAY[v_fence]);
     END IF;
     RETURN QUERY SELECT CASE WHEN v_ids IS NULL THEN 'wait' ELSE 'delete' END, v_fence, v_ids;
 END
 $$;
 
--- What events say of deletions that were decided and are not to be.
-CREATE FUNCTION ferry.note_spared(p_worker uuid, p_job bigint, p_collection integer, p_ids bytea[], p_why text) RETURNS void
+-- What events say of deletions that were decided and are not to be. p_first: some of their ids.
+CREATE FUNCTION ferry.note_spared(p_worker uuid, p_job bigint, p_collection integer, p_count bigint, p_first bytea[], p_why text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF cardinality(p_ids) > 0 THEN
+    IF p_count > 0 THEN
         PERFORM ferry.log_event('job.spared', p_job, NULL, p_worker, format(
             '%s%s records are not deleted at the target, as had been decided: %s; first: %s',
-            ferry.which_collection(p_job, p_collection), cardinality(p_ids), p_why,
-            (SELECT string_agg('"' || left(ferry.printable(u.id), 128) || '"', ', ') FROM unnest(p_ids[1:3]) AS u (id))));
+            ferry.which_collection(p_job, p_collection), p_count, p_why,
+            (SELECT string_agg('"' || left(ferry.printable(u.id), 128) || '"', ', ') FROM unnest(p_first[1:3]) AS u (id))));
     END IF;
+END
+$$;
+
+-- Those that no request may be in flight for, or (p_unsent) that none was ever sent for; answers how many.
+CREATE FUNCTION ferry.spare_idle(p_worker uuid, p_job bigint, p_collection integer, p_unsent boolean, p_why text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_count bigint;
+    v_first bytea[];
+BEGIN
+    WITH spared AS (
+        UPDATE ferry.deletions SET spared_at = now()
+        WHERE job_id = p_job AND collection_no = p_collection AND deleted_at IS NULL AND spared_at IS NULL
+          AND (fence IS NULL OR NOT p_unsent AND (in_flight_until IS NULL OR in_flight_until < now()))
+        RETURNING id
+    )
+    SELECT count(*), (SELECT array_agg(f.id) FROM (SELECT s.id FROM spared s LIMIT 3) f) INTO v_count, v_first FROM spared;
+    PERFORM ferry.note_spared(p_worker, p_job, p_collection, v_count, v_first, p_why);
+    RETURN v_count;
 END
 $$;
 
@@ -445,7 +468,7 @@ BEGIN
         RETURNING id
     )
     SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_ids FROM spared;
-    PERFORM ferry.note_spared(p_worker, p_job, p_collection, v_ids, 'the source has them');
+    PERFORM ferry.note_spared(p_worker, p_job, p_collection, cardinality(v_ids), v_ids, 'the source has them');
     RETURN cardinality(v_ids);
 END
 $$;

@@ -113,7 +113,7 @@ COMMENT ON COLUMN ferry.deletions.decided_at IS 'When, database time: before any
 COMMENT ON COLUMN ferry.deletions.fence IS 'Fence of the request that last carried it';
 COMMENT ON COLUMN ferry.deletions.in_flight_until IS 'Until when that request may be in flight; null: none was sent, or it was answered';
 COMMENT ON COLUMN ferry.deletions.deleted_at IS 'When the target answered that it is deleted; null: open, or spared';
-COMMENT ON COLUMN ferry.deletions.spared_at IS 'When it was given up, because the source has it after all; null: it holds';
+COMMENT ON COLUMN ferry.deletions.spared_at IS 'When it was given up: the source has it after all, it is to be decided anew, or nobody wants it any more; null: it holds';
 
 COMMENT ON TABLE ferry.plan_ids IS 'Ids staged by the producer that plans or ends a job; empty otherwise. May hold millions of rows.';
 COMMENT ON COLUMN ferry.plan_ids.job_id IS 'The job';
@@ -345,7 +345,7 @@ COMMENT ON COLUMN ferry.removals.id IS 'Id of the record; escaped where it is no
 COMMENT ON COLUMN ferry.removals.cause IS 'deleted (from the source, after the ferry had copied it) or extra (at the target, not of this job)';
 COMMENT ON COLUMN ferry.removals.decided_at IS 'When, database time: before any request';
 COMMENT ON COLUMN ferry.removals.deleted_at IS 'When the target answered that it is deleted; null: not yet, or spared';
-COMMENT ON COLUMN ferry.removals.spared_at IS 'When it was given up, because the source has it after all; null: it holds';
+COMMENT ON COLUMN ferry.removals.spared_at IS 'When it was given up: the source has it after all, it is to be decided anew, or nobody wants it any more; null: it holds';
 
 COMMENT ON VIEW ferry.truncated IS 'Which records went with a shorter document than the source has; only where a job was told to cut.';
 COMMENT ON COLUMN ferry.truncated.job IS 'Name of the job';
@@ -437,6 +437,8 @@ COMMENT ON FUNCTION ferry.is_alive(uuid,timestamp with time zone,timestamp with 
 COMMENT ON FUNCTION ferry.stop_worker(uuid) IS 'A process stops by itself';
 COMMENT ON FUNCTION ferry.follow_job(bigint) IS 'What the follower of a job looks at';
 COMMENT ON FUNCTION ferry.finish_take(uuid,bigint,interval) IS 'Takes or keeps the lease for sweeping and ending a job';
+COMMENT ON FUNCTION ferry.finish_is_anew(uuid,bigint) IS 'Would this worker begin with deletions that are open?';
+COMMENT ON FUNCTION ferry.finish_forget(uuid,bigint) IS 'Open deletions of a job are to be decided anew';
 COMMENT ON FUNCTION ferry.sweep_candidates(bigint) IS 'Batches whose messages may be lost';
 COMMENT ON FUNCTION ferry.sweep_replan(uuid,bigint,bigint[],bigint[],text) IS 'Plans batches again whose messages cannot come any more';
 COMMENT ON FUNCTION ferry.job_progress(bigint) IS 'How far a job is, for the producer that follows it';
@@ -455,7 +457,8 @@ COMMENT ON FUNCTION ferry.finish_compare(uuid,bigint,integer) IS 'Compares the l
 COMMENT ON FUNCTION ferry.finish_check(uuid,bigint,integer) IS 'Raises when the end cannot be compared now';
 COMMENT ON FUNCTION ferry.finish_note(uuid,bigint,text,bigint,text,boolean,integer,bigint,bigint) IS 'Events about what the comparison found';
 COMMENT ON FUNCTION ferry.next_deletions(uuid,bigint,integer,integer,interval) IS 'Hands out decided deletions under a write slot';
-COMMENT ON FUNCTION ferry.note_spared(uuid,bigint,integer,bytea[],text) IS 'The event about deletions that are given up';
+COMMENT ON FUNCTION ferry.note_spared(uuid,bigint,integer,bigint,bytea[],text) IS 'The event about deletions that are given up';
+COMMENT ON FUNCTION ferry.spare_idle(uuid,bigint,integer,boolean,text) IS 'Gives up open deletions that no request is in flight for; answers how many';
 COMMENT ON FUNCTION ferry.spare_deletions(uuid,bigint,integer,bigint,bytea[]) IS 'Gives up deletions of what the source still has; answers how many';
 COMMENT ON FUNCTION ferry.settle_deletions(bigint,integer,bigint,text) IS 'Notes how a request to delete ended: done, unknown, unsent';
 COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of a job; answers its state';

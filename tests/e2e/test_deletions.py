@@ -140,3 +140,30 @@ def test_what_a_list_has_missed_is_not_deleted(ready, later):
     spared = ready.sql("SELECT count(*) AS n FROM ferry.removals WHERE spared_at IS NOT NULL AND deleted_at IS NULL")
     events = ready.sql("SELECT detail FROM ferry.events WHERE kind = 'job.spared'")
     assert spared == [{"n": CHURN}] and "the source has them" in events[0]["detail"]
+
+
+# --- what was decided before -----------------------------------------------------------------------------------------
+
+def test_a_change_of_mind_holds_for_what_was_decided(ready):
+    """The target refuses to delete for a while, its producer is stopped, the setting taken off; and the source has them by now."""
+    refusing = [True]
+
+    def handle(request, forward):
+        if request.verb == "delete" and refusing[0]:
+            return Answer(503, {"error": "ServiceUnavailable", "message": "later"})
+        return forward(request)
+    write(ready.target, ready.name, "mine-", 4)
+    ready.consumers()
+    with Proxy(ready.target.url, handle) as target:
+        begun = ready.start("ferry-producer", *ready.migrate_arguments(target=target.url, job="mind", max_delete=4), "--delete-extra")
+        wait_for(lambda: target.count("delete") > 0, what="a request to delete")
+        assert begun.stop() == INTERRUPTED
+        job_id = ready.job()["job_id"]
+        assert ready.sql("SELECT ferry.change_settings(%s, '{\"delete_extra\": false}') AS done", job_id) == [{"done": True}]
+        write(ready.source, ready.name, "mine-", 4)
+        refusing[0] = False
+        sent = target.count("delete")
+        done = ready.producer("resume", "mind")
+        assert target.count("delete") == sent, "nothing is sent any more"
+    assert done.status == DONE and "has --delete-extra" not in done.err, done.err
+    assert count(ready, "mine-") == 4 and "4 records were added to the source" in done.out

@@ -173,3 +173,77 @@ def test_what_it_wrote_over_is_what_the_target_held(ledger, producer, run):
     _, fence, _ = ledger.next_deletions(producer, job)
     ledger.settle_deletions(job, fence)
     assert ledger.compare(producer, job, HELD[3:] + ids(7), HELD[4:] + ids(7))["refusal"].startswith("4 records at the target")
+
+
+# --- what was decided before -----------------------------------------------------------------------------------------
+
+def take_over(ledger, job, how):
+    """Another producer ends the job from now on."""
+    other = ledger.worker()
+    if how == "dead":
+        ledger.run("UPDATE ferry.jobs SET finish_lease_until = now() - interval '1 s'")
+    else:
+        ledger.run("UPDATE ferry.workers SET stopped_at = now() WHERE worker_id = (SELECT finish_owner FROM ferry.jobs)")
+    assert ledger.take_finish(other, job)
+    return other
+
+
+@pytest.mark.parametrize("how", ["dead", "stopped"])
+def test_another_producer_decides_anew(ledger, producer, deciding, how):
+    other = take_over(ledger, deciding, how)
+    assert open_ids(ledger) == [] and spared_ids(ledger) == ids(5) and ledger.pair(deciding)["n_rounds"] == 0
+    assert ledger.next_deletions(other, deciding)[0] == "done"
+    assert "decides anew" in ledger.value("SELECT detail FROM ferry.events WHERE kind = 'job.spared'")
+    compared = ledger.compare(other, deciding, ids(9), ids(3) + ids(4, 5))
+    assert compared["to_delete"] == 2 and open_ids(ledger) == ids(2, 3), "the source has three of them again"
+    assert compared["planned"] == 3
+
+
+def test_whose_own_lease_has_lapsed_decides_anew_too(ledger, producer, deciding):
+    assert ledger.take_finish(producer, deciding) and open_ids(ledger) == ids(5)
+    ledger.run("UPDATE ferry.jobs SET finish_lease_until = now() - interval '1 s'")
+    assert ledger.take_finish(producer, deciding) and open_ids(ledger) == []
+
+
+def test_a_reopened_job_does_not_go_on_with_what_it_had_decided(ledger, producer, consumer):
+    job = ledger.planned_job(producer, pair={"delete_extra": True, "max_delete": "100%"})
+    ledger.deliver(consumer, *ledger.publish(producer, job), rejects={1: [(ids(1)[0], "mismatch")]})
+    assert ledger.compare(producer, job, ids(8, 1) + [b"x"], ids(9))["to_delete"] == 1
+    assert ledger.end(producer, job, "failed", "a mismatch") == "failed"
+    assert ledger.answer("redrive", str(job), None, None) == 1
+    assert ledger.take_finish(producer, job) and open_ids(ledger) == []
+
+
+@pytest.mark.parametrize("setting, left", [("catch_up", [b"x"]), ("delete_extra", ids(2))])
+def test_what_nobody_wants_any_more_is_not_deleted(ledger, producer, run, setting, left):
+    job = run({"catch_up": True, "delete_extra": True, "max_delete": "100%"}, ids(9))
+    assert ledger.compare(producer, job, ids(9) + [b"x"], ids(7, 2))["to_delete"] == 3
+    assert ledger.answer("change_settings", job, json.dumps({setting: False}))
+    _, fence, listed = ledger.next_deletions(producer, job)
+    assert listed == left
+    ledger.settle_deletions(job, fence)
+    assert ledger.next_deletions(producer, job)[0] == "wait", "for nothing: it is spared now"
+    assert ledger.next_deletions(producer, job)[0] == "done" and ledger.slots() == 0
+    assert sorted(spared_ids(ledger) + left) == sorted(ids(2) + [b"x"])
+
+
+def test_what_may_be_in_flight_is_waited_for_though_nobody_wants_it(ledger, producer, deciding):
+    _, fence, _ = ledger.next_deletions(producer, deciding)
+    ledger.settle_deletions(deciding, fence, False)
+    assert ledger.answer("change_settings", deciding, '{"catch_up": false}')
+    other = take_over(ledger, deciding, "dead")
+    assert ledger.next_deletions(other, deciding)[0] == "wait" and open_ids(ledger) == ids(5)
+    assert ledger.refusal("finish_compare", other, deciding, 1) == "FE002"
+    ledger.run("UPDATE ferry.deletions SET in_flight_until = now() - interval '1 s'")
+    assert [ledger.next_deletions(other, deciding)[0] for _ in range(2)] == ["wait", "done"]
+    assert not ledger.compare(other, deciding, ids(9), ids(4, 5))["is_decided"]
+
+
+def test_who_takes_the_end_over_comes_again_while_a_step_holds_the_pair(ledger, deciding):
+    other, second = ledger.worker(), ledger.another()
+    ledger.run("UPDATE ferry.jobs SET finish_lease_until = now() - interval '1 s'")
+    with second.connection.transaction():
+        second.all("SELECT 1 FROM ferry.job_collections FOR UPDATE")
+        assert not ledger.take_finish(other, deciding) and open_ids(ledger) == ids(5)
+    second.close()
+    assert ledger.take_finish(other, deciding) and open_ids(ledger) == []

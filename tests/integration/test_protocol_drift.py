@@ -292,23 +292,21 @@ def test_a_lost_answer_is_waited_for_before_the_same_ids_come_again(ledger, prod
     assert ledger.pair(deciding)["n_removed"] == 2
 
 
-def test_the_next_producer_goes_on_with_a_dead_ones_deletions(ledger, producer, deciding):
-    ledger.next_deletions(producer, deciding, 5)
+def test_the_next_producer_goes_on_with_what_a_dead_one_may_have_sent(ledger, producer, deciding):
+    """The rest is decided anew, when it has listed both sides itself."""
+    sent = ledger.next_deletions(producer, deciding, 5)[2]
     other = ledger.worker()
     assert not ledger.take_finish(other, deciding)
     ledger.run("UPDATE ferry.jobs SET finish_lease_until = now() - interval '1 s'")
     assert ledger.take_finish(other, deciding)
     assert ledger.refusal("next_deletions", producer, deciding, 1, 5, "60 s") == "FE002"
-    assert len(delete_all_but_waiting(ledger, other, deciding)) == 2
+    assert ledger.next_deletions(other, deciding)[0] == "wait"
     ledger.run("UPDATE ferry.deletions SET in_flight_until = now() - interval '1 s' WHERE in_flight_until IS NOT NULL")
-    assert len(delete_all(ledger, other, deciding)) == 5
-
-
-def delete_all_but_waiting(ledger, producer, job):
-    state, fence, listed = ledger.next_deletions(producer, job)
-    ledger.settle_deletions(job, fence)
-    assert ledger.next_deletions(producer, job)[0] == "wait"
-    return listed
+    assert sorted(delete_all(ledger, other, deciding)) == sent
+    compared = compare(ledger, other, deciding, ids(9)[:2] + [one for one in ids(7, 2) if one not in sent], ids(2))
+    assert (compared["to_delete"], compared["round"]) == (2, 1), "the round counts once"
+    assert sorted(delete_all(ledger, other, deciding) + sent) == ids(7, 2)
+    assert ledger.pair(deciding)["n_removed"] == 7
 
 
 def test_an_answer_after_the_ids_were_handed_out_again_settles_nothing(ledger, producer, deciding):
