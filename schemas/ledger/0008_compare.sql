@@ -86,6 +86,46 @@ LANGUAGE sql STABLE SET work_mem = '64MB' SET jit = off AS $$
                                             OR at_source AND (vanished OR NOT is_part AND NOT (earlier AND at_target)))
 $$;
 
+-- Other sources that have moved something into the same target collection. A collection that was deleted and made again under its
+-- name is no other one.
+CREATE FUNCTION ferry.other_sources(p_job bigint, p_collection integer) RETURNS TABLE (job_id bigint, collection_no integer)
+LANGUAGE sql STABLE AS $$
+    SELECT o.job_id, o.collection_no FROM ferry.job_collections me
+    JOIN ferry.job_collections o ON o.target_uuid = me.target_uuid AND o.source_uuid <> me.source_uuid
+    WHERE me.job_id = p_job AND me.collection_no = p_collection
+      AND (o.source_endpoint_id, o.source_name) <> (me.source_endpoint_id, me.source_name)
+      AND EXISTS (SELECT FROM ferry.batches b WHERE b.job_id = o.job_id AND b.collection_no = o.collection_no
+                  AND b.state = 'verified' AND b.n_verified > 0)
+$$;
+
+-- What another source has moved into the same target, and was verified there, is not this pair's own to delete (16 of a verdict),
+-- whoever wrote it last: that source may have it still. Where the lists of its job were purged, that may be anything.
+CREATE FUNCTION ferry.finish_disown(p_job bigint, p_collection integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM ferry.other_sources(p_job, p_collection))
+       OR NOT EXISTS (SELECT FROM ferry.plan_ids v WHERE v.job_id = p_job AND v.collection_no = p_collection AND v.side = 'v'
+                      AND v.ordinal & 16 = 16) THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM ferry.other_sources(p_job, p_collection) o JOIN ferry.jobs j USING (job_id) WHERE j.purged_at IS NOT NULL) THEN
+        UPDATE ferry.plan_ids SET ordinal = ordinal & ~16
+            WHERE job_id = p_job AND collection_no = p_collection AND side = 'v' AND ordinal & 16 = 16;
+        RETURN;
+    END IF;
+    UPDATE ferry.plan_ids SET ordinal = ordinal & ~16 WHERE ctid = ANY (ARRAY(
+        SELECT own.ctid FROM ferry.other_sources(p_job, p_collection) o
+        JOIN ferry.batches b ON b.job_id = o.job_id AND b.collection_no = o.collection_no AND b.state = 'verified'
+        JOIN ferry.batch_ids i ON i.job_id = b.job_id AND i.batch_no = b.batch_no
+        CROSS JOIN LATERAL unnest(i.ids) AS u (id)
+        CROSS JOIN LATERAL (SELECT v.ctid FROM ferry.plan_ids v WHERE v.job_id = p_job AND v.collection_no = p_collection
+                            AND v.side = 'v' AND sha256(v.id) = sha256(sha256(u.id)) AND v.ordinal & 16 = 16 LIMIT 1) own
+        WHERE NOT EXISTS (SELECT FROM ferry.rejected_records r WHERE r.job_id = b.job_id AND r.batch_no = b.batch_no
+                          AND sha256(r.id) = sha256(u.id))
+          AND NOT EXISTS (SELECT FROM ferry.vanished_records x WHERE x.job_id = b.job_id AND x.batch_no = b.batch_no
+                          AND sha256(x.id) = sha256(u.id))));
+END
+$$;
+
 -- A verdict's id, from the end's listing of one side. By index: see ferry.plan_wanted.
 CREATE FUNCTION ferry.finish_listed(p_job bigint, p_collection integer, p_side text, p_bits integer, p_not integer)
 RETURNS TABLE (ordinal bigint, id bytea, verdict integer) LANGUAGE sql STABLE AS $$
@@ -280,6 +320,7 @@ BEGIN
     PERFORM ferry.begin_long_step(p_worker);
     INSERT INTO ferry.plan_ids (job_id, collection_no, side, ordinal, id)
         SELECT p_job, p_collection, 'v', v.verdict, v.hash FROM ferry.finish_verdicts(p_job, p_collection) v;
+    PERFORM ferry.finish_disown(p_job, p_collection);
     SELECT count(*) FILTER (WHERE ordinal & 1 = 1), count(*) FILTER (WHERE ordinal & 2 = 2),
            count(*) FILTER (WHERE ordinal & 4 = 4), count(*) FILTER (WHERE ordinal & 8 = 8),
            count(*) FILTER (WHERE ordinal & 36 = 36 AND (v_catch_up OR ordinal & 128 = 128)), count(*) FILTER (WHERE ordinal & 66 = 2),

@@ -447,6 +447,8 @@ COMMENT ON FUNCTION ferry.wants(bigint,text) IS 'Is this setting of a job on: ca
 COMMENT ON FUNCTION ferry.refuse_unasked_deletions(bigint,jsonb) IS 'Raises where a submission would go on with deletions that it does not ask for';
 COMMENT ON FUNCTION ferry.add_settings(bigint,jsonb) IS 'Adds what a resuming person wants of the job''s end';
 COMMENT ON FUNCTION ferry.finish_verdicts(bigint,integer) IS 'The ids that are not as they should be at the end, by digest';
+COMMENT ON FUNCTION ferry.other_sources(bigint,integer) IS 'Pairs of other sources that have moved records into the same target collection';
+COMMENT ON FUNCTION ferry.finish_disown(bigint,integer) IS 'What other sources have moved into the target is not to be deleted as the ferry''s own';
 COMMENT ON FUNCTION ferry.finish_listed(bigint,integer,text,integer,integer) IS 'The ids of verdicts, from the end''s listing of one side';
 COMMENT ON FUNCTION ferry.finish_plan_added(bigint,integer) IS 'Plans what was added to the source after its listing';
 COMMENT ON FUNCTION ferry.finish_decide_deleted(bigint,integer) IS 'Decides to delete at the target what the source has no more';

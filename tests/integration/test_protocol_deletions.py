@@ -247,3 +247,67 @@ def test_who_takes_the_end_over_comes_again_while_a_step_holds_the_pair(ledger, 
         assert not ledger.take_finish(other, deciding) and open_ids(ledger) == ids(5)
     second.close()
     assert ledger.take_finish(other, deciding) and open_ids(ledger) == []
+
+
+# --- two sources into one target -------------------------------------------------------------------------------------
+
+OTHER = {"source": 3, "source_name": "others"}
+
+
+def moved(ledger, producer, consumer, listed, target=(), **pair):
+    """An ended job that has moved these."""
+    job = ledger.planned_job(producer, listed, target, pair=pair)
+    ledger.deliver(consumer, *ledger.publish(producer, job))
+    ledger.compare(producer, job, sorted({*target, *listed}), listed)
+    assert ledger.end(producer, job) == "succeeded"
+    return job
+
+
+@pytest.mark.parametrize("first", ["this", "other"])
+def test_what_another_source_has_moved_there_is_not_the_pairs_own(ledger, producer, consumer, first):
+    """Whichever of the two was first. Two ids are in both; of all, only those of this source alone are deleted."""
+    pairs = [({}, ids(6)), (OTHER, ids(4, 4))]
+    for pair, listed in pairs if first == "this" else reversed(pairs):
+        moved(ledger, producer, consumer, listed, **pair)
+    later = ledger.submit(catch_up=True, max_delete="100%")["job_id"]
+    assert ledger.plan(producer, later, ids(1), ids(8))["planned"] == 0
+    compared = ledger.compare(producer, later, ids(8), ids(1))
+    assert open_ids(ledger) == ids(3, 1) and compared["to_delete"] == 3
+    ledger.settle_deletions(later, ledger.next_deletions(producer, later)[1])
+    compared = ledger.compare(producer, later, ids(1) + ids(4, 4), ids(1))
+    assert not compared["is_decided"] and compared["extra"] == 4, "they are told"
+    assert ledger.end(producer, later) == "succeeded"
+
+
+def test_what_this_very_job_has_copied_is_not_its_own_when_another_source_had_it_there(ledger, producer, consumer, run):
+    moved(ledger, producer, consumer, ids(4, 4), **OTHER)
+    job = run({"catch_up": True, "max_delete": "100%"}, ids(6), ids(4, 4))
+    ledger.compare(producer, job, ids(8), ids(1))
+    assert open_ids(ledger) == ids(3, 1)
+    ledger.settle_deletions(job, ledger.next_deletions(producer, job)[1])
+    assert not ledger.compare(producer, job, ids(1) + ids(4, 4), ids(1))["is_decided"]
+    assert ledger.end(producer, job) == "succeeded"
+
+
+def test_what_another_source_has_not_got_there_is_the_pairs_own(ledger, producer, consumer, run):
+    """Rejected, or vanished before it was read."""
+    other = ledger.planned_job(producer, ids(3), pair=OTHER)
+    ledger.deliver(consumer, *ledger.publish(producer, other, left_out=[(1, ids(1)[0], "vanished")]), rejects={1: [(ids(1, 1)[0], "refused")]})
+    ledger.compare(producer, other, ids(1, 2), ids(2, 1))
+    assert ledger.end(producer, other) == "succeeded"
+    job = run({"catch_up": True, "max_delete": "100%"}, ids(3), ids(1, 2))
+    ledger.compare(producer, job, ids(3), [b"new"])
+    assert open_ids(ledger) == ids(2)
+
+
+def test_a_source_that_was_made_again_is_no_other_one(ledger, producer, consumer, run):
+    moved(ledger, producer, consumer, ids(3), source=3)
+    job = run({"catch_up": True, "max_delete": "100%"}, ids(3), ids(3))
+    assert ledger.compare(producer, job, ids(3), ids(1))["to_delete"] == 2
+
+
+def test_of_a_purged_job_of_another_source_anything_may_be_there(ledger, producer, consumer, run):
+    ledger.call("purge", str(moved(ledger, producer, consumer, ids(3, 50), **OTHER)))
+    job = run({"catch_up": True, "max_delete": "100%"}, ids(3), ids(3, 50))
+    compared = ledger.compare(producer, job, ids(3) + ids(3, 50), ids(1))
+    assert compared["to_delete"] == 0 and compared["deleted"] == 2
