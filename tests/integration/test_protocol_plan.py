@@ -263,7 +263,8 @@ def test_an_empty_source_is_a_job_that_succeeds(ledger, producer):
 
 def test_submitting_an_unfinished_pair_again_resumes_its_job(ledger, job):
     assert ledger.submit() == {"job_id": job, "collection_no": 1, "job_name": ledger.job(job)["name"],
-                               "job_state": "running", "is_resumed": True, "on_existing": "mirror"}
+                               "job_state": "running", "is_resumed": True, "on_existing": "mirror", "catches_up": False,
+                               "deletes_extra": False}
     ledger.call("pause", ledger.job(job)["name"])
     assert ledger.job(job)["state"] == "paused"
     assert ledger.submit()["job_state"] == "running"
