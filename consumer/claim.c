@@ -46,6 +46,7 @@ static void take_row(struct consumer *consumer, size_t slot, const struct pg_row
     struct parcel *parcel = &consumer->parcels[slot];
 
     error_clear(&parcel->error);
+    parcel->lacks_secret = event->claim == CLAIM_NO_SECRET;
     if (!uuid_parse(pg_text(rows, row, "target_uuid"), &event->target)) {
         event->target = (struct uuid){0}; /* of a batch that nobody knows */
     }
@@ -100,6 +101,9 @@ static void answer_slot(struct consumer *consumer, const struct ticket *ticket, 
                                 why)) {
             consumer->to_claim.waits[slot] = true; /* ask again, now with it */
             return;
+        }
+        if (!is_known) {
+            runtime_renew_soon(&consumer->rt); /* people and producers are to know */
         }
         log_event(is_known ? LOG_DEBUG : LOG_WARN, "secret.missing", LOG_TEXT("origin", origin),
                   LOG_TEXT("reason", why->message));

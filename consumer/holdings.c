@@ -91,6 +91,7 @@ void consumer_on_holdings(void *ctx, struct runtime_holdings *out)
         }
     }
     out->foreign_messages = consumer->intake.foreign_messages;
+    out->partitions = consumer->intake.partitions;
     for (size_t i = 0; i < missing->count && i < ARRAY_LEN(out->missing_secrets); i++) {
         out->missing_secrets[out->missing_count++] = missing->list[i];
     }

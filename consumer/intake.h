@@ -22,6 +22,7 @@ struct intake {
     struct bus_message waiting; /* taken from the bus, and its partition's window is full */
     bool has_waiting;
     int64_t foreign_messages;
+    int64_t partitions; /* of the assignment; -1: there is none */
     int64_t due_ms;
     uint32_t attempts;
     bool was_in_trouble; /* said so */

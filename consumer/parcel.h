@@ -38,7 +38,8 @@ struct parcel {
     char sha256[65];
     struct error error; /* why the last step failed: the cause of parking, blocking or poison */
     int64_t arrived_ms;
-    bool was_held; /* said so already */
+    bool was_held;     /* said so already */
+    bool lacks_secret; /* of its target; valid after a claim was asked for */
     /* under a claim */
     struct target *target; /* borrowed */
     int64_t operations;    /* as the ledger counts them */

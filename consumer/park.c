@@ -174,6 +174,7 @@ static void flush_parks(struct consumer *consumer)
             arrivals[i] = arrival_of(&consumer->parcels[slot]);
             arrivals[i].fence = parking->fences[slot];
             arrivals[i].sent = parking->sent[slot];
+            arrivals[i].lacks_secret = consumer->parcels[slot].lacks_secret;
         }
         const char *cause = consumer->parcels[ticket->slots[0]].error.message;
         if (!ledger_park_batches(&consumer->rt.ledger, arrivals, ticket->count, cause, on_parked,

@@ -16,11 +16,20 @@
 #define SESSION_MS       45000 /* the bus's own default */
 #define SESSION_LEAST_MS 6000  /* that brokers accept, unless told otherwise */
 
+/* Who lacks a secret matters only while it takes batches: the ledger hears of that at once. */
+static void hold_partitions(struct consumer *consumer, int64_t count)
+{
+    consumer->intake.partitions = count;
+    runtime_renew_soon(&consumer->rt);
+}
+
 static void on_assigned(void *ctx, uint64_t generation, const int *partitions, size_t count)
 {
-    struct intake *intake = &((struct consumer *)ctx)->intake;
+    struct consumer *consumer = ctx;
+    struct intake *intake = &consumer->intake;
 
     (void)partitions;
+    hold_partitions(consumer, (int64_t)count);
     intake->newest = intake->base + generation;
     intake->attempts = 0;
     watermark_assign(intake->watermark, intake->newest);
@@ -40,6 +49,7 @@ static void on_revoked(void *ctx, uint64_t generation)
     struct intake *intake = &consumer->intake;
 
     forget_waiting(intake);
+    hold_partitions(consumer, -1);
     consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_REVOKED,
                                                      .generation = intake->base + generation});
 }
@@ -55,6 +65,7 @@ static bool subscribe(struct consumer *consumer, struct error *err)
     struct intake *intake = &consumer->intake;
 
     intake->base = intake->newest;
+    intake->partitions = -1;
     intake->subscriber = subscriber_open(&intake->settings, on_assigned, on_revoked, consumer, err);
     if (intake->subscriber == NULL) {
         return false;
@@ -72,6 +83,7 @@ static void unsubscribe(struct consumer *consumer, uint32_t timeout_ms)
         subscriber_close(intake->subscriber, timeout_ms);
         intake->subscriber = NULL;
     }
+    intake->partitions = -1;
     forget_waiting(intake);
 }
 

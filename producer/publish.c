@@ -29,12 +29,12 @@ void publish_send(struct exporter *exporter, size_t slot)
     struct envelope envelope;
     struct message_header text[MESSAGE_HEADERS];
     struct bus_header headers[MESSAGE_HEADERS];
-    char key[48];
+    char key[MESSAGE_KEY];
     struct error err = {0};
 
     fill_envelope(exporter, cargo, &envelope);
     message_write_headers(&envelope, text);
-    message_write_key(envelope.job_id, envelope.batch_no, key);
+    message_write_key(&envelope, key);
     for (size_t i = 0; i < MESSAGE_HEADERS; i++) {
         headers[i] = (struct bus_header){.name = text[i].name, .value = text[i].value};
     }

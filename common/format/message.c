@@ -117,7 +117,8 @@ bool message_read_headers(message_find_fn *find, void *ctx, struct envelope *out
     return true;
 }
 
-void message_write_key(int64_t job_id, int64_t batch_no, char out[48])
+void message_write_key(const struct envelope *envelope, char out[MESSAGE_KEY])
 {
-    (void)snprintf(out, 48, "%" PRId64 "/%" PRId64, job_id, batch_no);
+    (void)snprintf(out, MESSAGE_KEY, "%" PRId64 "/%" PRId64 "/%" PRId64, envelope->job_id,
+                   envelope->batch_no, envelope->export_rev);
 }

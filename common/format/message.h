@@ -39,6 +39,9 @@ void message_write_headers(const struct envelope *envelope, struct message_heade
 typedef bool message_find_fn(void *ctx, const char *name, struct span *value); /* last header of that name */
 /* ERROR_FORMAT names the header that is missing, malformed, or of an unknown version. */
 MUST_CHECK bool message_read_headers(message_find_fn *find, void *ctx, struct envelope *out, struct error *err);
-void message_write_key(int64_t job_id, int64_t batch_no, char out[48]); /* "12/345" */
+#define MESSAGE_KEY 64
+/* "12/345/1": job, batch, rev. The rev, because the key chooses the partition: where one consumer cannot deliver a batch, its next
+ * export may reach another. */
+void message_write_key(const struct envelope *envelope, char out[MESSAGE_KEY]);
 
 #endif

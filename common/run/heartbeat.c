@@ -29,6 +29,9 @@ static void on_renewed(void *ctx, const struct pg_rows *rows, const struct error
     rt->next_renewal_ms =
         rt->renew_started_ms +
         (rt->lease_ms / 3 < RENEW_AT_LEAST_MS ? rt->lease_ms / 3 : RENEW_AT_LEAST_MS);
+    if (rt->must_renew) { /* since it was sent */
+        rt->next_renewal_ms = 0;
+    }
     if (rt->holdings != NULL && rt->renewed != NULL) {
         rt->renewed(rt->ctx, rt->renew_started_ms, kept, count);
     }
@@ -67,6 +70,7 @@ static void beat(void *ctx)
     }
     struct runtime_holdings held;
     memset(&held, 0, sizeof held);
+    held.partitions = -1;
     rt->holdings(rt->ctx, &held);
     if (held.waits_for[0] == '\0') {
         memcpy(held.waits_for, rt->waits_for, sizeof held.waits_for);
@@ -74,9 +78,16 @@ static void beat(void *ctx)
     struct error err = {0};
     rt->renewing = ledger_renew(&rt->ledger, held.job_id, held.claims, held.claim_count,
                                 held.waits_for, held.missing_secrets, held.missing_count,
-                                held.foreign_messages, on_renewed, rt, &err);
+                                held.foreign_messages, held.partitions, on_renewed, rt, &err);
     rt->renew_started_ms = now_ms;
+    rt->must_renew = false;
     look_at_job(rt, held.job_id);
+}
+
+void runtime_renew_soon(struct runtime *rt)
+{
+    rt->must_renew = true;
+    rt->next_renewal_ms = 0;
 }
 
 void runtime_waits(struct runtime *rt, const char *what)

@@ -28,6 +28,7 @@ struct runtime_holdings {
     const char *missing_secrets[8];
     size_t missing_count;
     int64_t foreign_messages;
+    int64_t partitions; /* that messages are taken from; -1: not known, or no consumer */
 };
 typedef void runtime_holdings_fn(void *ctx, struct runtime_holdings *out);
 /* A renewal that began at started_ms (clock_boottime_ms) has been answered: everything in `kept` has a full lease from
@@ -58,6 +59,7 @@ struct runtime {
     runtime_hang_up_fn *on_hang_up; /* or NULL */
     void *ctx;
     bool renewing;
+    bool must_renew; /* runtime_renew_soon, since the last one was sent */
     int64_t renew_started_ms;
     int64_t next_renewal_ms;
 };
@@ -81,6 +83,8 @@ MUST_CHECK bool runtime_connect(struct runtime *rt, enum runtime_stage stage, st
  * somebody else's holdings. */
 MUST_CHECK bool runtime_heartbeat(struct runtime *rt, runtime_holdings_fn *holdings,
                                   runtime_renewed_fn *renewed, void *ctx, struct error *err);
+/* What the worker holds has changed in a way that others go by: the next renewal does not wait for its time. */
+void runtime_renew_soon(struct runtime *rt);
 /* For who has callbacks at work while it waits with runtime_await; ctx is the heartbeat's. */
 void runtime_before_hang_up(struct runtime *rt, runtime_hang_up_fn *fn);
 /* What people add to the bus's client, from file and variables (bus_environment.h); read once, borrowed until

@@ -30,12 +30,12 @@ struct ledger_claim { /* a claim that this worker holds, of either program */
 /* kind: "producer" or "consumer". Answers start_worker = the ledger's UUID. */
 MUST_CHECK bool ledger_start_worker(struct ledger *ledger, const char *kind, const char *version,
                                     pg_done_fn *fn, void *ctx, struct error *err);
-/* job_id 0: none. Answers the claims that are still ours: job_id, batch_no, fence. */
+/* job_id 0: none; partitions -1: not known. Answers the claims that are still ours: job_id, batch_no, fence. */
 MUST_CHECK bool ledger_renew(struct ledger *ledger, int64_t job_id,
                              const struct ledger_claim *claims, size_t count, const char *waits_for,
                              const char *const *missing_secrets, size_t missing_count,
-                             int64_t foreign_messages, pg_done_fn *fn, void *ctx,
-                             struct error *err);
+                             int64_t foreign_messages, int64_t partitions, pg_done_fn *fn,
+                             void *ctx, struct error *err);
 MUST_CHECK bool ledger_stop_worker(struct ledger *ledger, pg_done_fn *fn, void *ctx,
                                    struct error *err);
 
@@ -169,6 +169,7 @@ struct ledger_arrival { /* a message that asks to be claimed, or is to be parked
     const char *sha256; /* hex */
     int64_t fence;      /* park: 0 when it is not claimed by us */
     bool sent;          /* park, release: an upsert may be on its way */
+    bool lacks_secret;  /* park: another consumer is to get it, not at once */
 };
 /* Answers a row per arrival, ord from 1; outcomes as described at ferry.claim_batches. */
 MUST_CHECK bool ledger_claim_batches(struct ledger *ledger, const struct ledger_arrival *arrivals,

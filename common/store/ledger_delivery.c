@@ -26,13 +26,15 @@ bool ledger_start_worker(struct ledger *ledger, const char *kind, const char *ve
 
 bool ledger_renew(struct ledger *ledger, int64_t job_id, const struct ledger_claim *claims,
                   size_t count, const char *waits_for, const char *const *missing_secrets,
-                  size_t missing_count, int64_t foreign_messages, pg_done_fn *fn, void *ctx,
-                  struct error *err)
+                  size_t missing_count, int64_t foreign_messages, int64_t partitions,
+                  pg_done_fn *fn, void *ctx, struct error *err)
 {
     struct statement st;
     char job[24];
+    char held[24];
     snprintf(job, sizeof job, "%lld", (long long)job_id);
-    statement_begin(&st, "SELECT * FROM ferry.renew($1,$2,$3,$4,$5,$6,$7,$8,$9)");
+    snprintf(held, sizeof held, "%lld", (long long)partitions);
+    statement_begin(&st, "SELECT * FROM ferry.renew($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)");
     statement_uuid(&st, &ledger->worker);
     statement_interval_ms(&st, ledger->lease_ms);
     statement_text(&st, job_id != 0 ? job : NULL);
@@ -42,6 +44,7 @@ bool ledger_renew(struct ledger *ledger, int64_t job_id, const struct ledger_cla
     statement_text(&st, waits_for);
     statement_texts(&st, missing_secrets, sizeof *missing_secrets, missing_count);
     statement_i64(&st, foreign_messages);
+    statement_text(&st, partitions >= 0 ? held : NULL);
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 
@@ -73,7 +76,7 @@ bool ledger_park_batches(struct ledger *ledger, const struct ledger_arrival *arr
                          const char *cause, pg_done_fn *fn, void *ctx, struct error *err)
 {
     struct statement st;
-    statement_begin(&st, "SELECT * FROM ferry.park_batches($1,$2,$3,$4,$5,$6,$7,$8,$9)");
+    statement_begin(&st, "SELECT * FROM ferry.park_batches($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)");
     statement_uuid(&st, &ledger->worker);
     statement_interval_ms(&st, ledger->lease_ms);
     statement_i64s(&st, COLUMN(arrivals, job_id));
@@ -83,6 +86,7 @@ bool ledger_park_batches(struct ledger *ledger, const struct ledger_arrival *arr
     statement_i64s(&st, COLUMN(arrivals, fence));
     statement_bools(&st, COLUMN(arrivals, sent));
     statement_text(&st, cause);
+    statement_bools(&st, COLUMN(arrivals, lacks_secret));
     return statement_submit(&st, ledger->pg, fn, ctx, err);
 }
 

@@ -246,7 +246,8 @@ CREATE TABLE ferry.workers (
     waits_for       text NOT NULL DEFAULT '',
     waits_since     timestamptz,
     missing_secrets text[] NOT NULL DEFAULT '{}',
-    foreign_messages bigint NOT NULL DEFAULT 0
+    foreign_messages bigint NOT NULL DEFAULT 0,
+    partitions      integer
 ) WITH (fillfactor = 50);
 
 CREATE TABLE ferry.events (

@@ -392,12 +392,17 @@ BEGIN
 END
 $$;
 
+-- What a missing secret held back (ferry.park_batches) goes on at once.
 CREATE FUNCTION ferry.resume_job(p_job bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_state text;
 BEGIN
     UPDATE ferry.jobs SET state = 'running', last_error = NULL WHERE job_id = p_job AND state IN ('paused', 'blocked');
     IF FOUND THEN
+        PERFORM FROM ferry.batches WHERE job_id = p_job AND state = 'planned' AND owner IS NULL AND lease_until > now()
+            ORDER BY batch_no FOR UPDATE;
+        UPDATE ferry.batches SET lease_until = NULL
+            WHERE job_id = p_job AND state = 'planned' AND owner IS NULL AND lease_until > now();
         PERFORM ferry.log_event('job.resumed', p_job, NULL, NULL, '');
     END IF;
     SELECT state INTO v_state FROM ferry.jobs WHERE job_id = p_job;

@@ -68,7 +68,7 @@ CREATE FUNCTION ferry.job_hold(p_job text)
 RETURNS TABLE (job_id bigint, name text, state text, claimed bigint, exporting bigint, claims_ms bigint, workers text, verified bigint, sent bigint)
 LANGUAGE sql STABLE AS $$
     WITH b AS (
-        SELECT x.*, x.lease_until > now() AND x.state IN ('planned', 'claimed', 'cancelled') AS is_held
+        SELECT x.*, x.lease_until > now() AND x.owner IS NOT NULL AND x.state IN ('planned', 'claimed', 'cancelled') AS is_held
         FROM ferry.batches x WHERE x.job_id = ferry.find_job(p_job)
     )
     SELECT j.job_id, j.name, j.state,

@@ -2,7 +2,8 @@
 -- ready; what matches no row has moved on and is left out of the answer.
 
 -- E1. The job row's lock makes producers take turns, so that the window holds over all of them. A target that refused is
--- left alone until retry_at, and then gets exactly one batch as a probe; the job's other targets go on.
+-- left alone until retry_at, and then gets exactly one batch as a probe; the job's other targets go on. A lease without an owner
+-- is the pause of ferry.park_batches: nobody exports that batch, and it fills the window all the same.
 CREATE FUNCTION ferry.claim_exports(p_worker uuid, p_job bigint, p_max integer, p_lease interval,
                                     p_ahead integer, p_ahead_bytes bigint)
 RETURNS TABLE (collection_no integer, batch_no bigint, fence bigint, export_rev bigint, n_records integer, ids text)
@@ -25,11 +26,11 @@ BEGIN
     v_refused := ARRAY(SELECT c.collection_no FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid)
         WHERE c.job_id = p_job AND t.retry_at IS NOT NULL);
     IF cardinality(v_refused) > 0 THEN
-        v_probes := ARRAY(SELECT min(b.batch_no) FROM ferry.batches b
+        v_probes := ARRAY(SELECT min(b.batch_no) FILTER (WHERE b.lease_until IS NULL OR b.lease_until < now()) FROM ferry.batches b
             JOIN ferry.job_collections c USING (job_id, collection_no) JOIN ferry.target_collections t USING (target_uuid)
             WHERE b.job_id = p_job AND b.state IN ('planned', 'published', 'claimed') AND t.retry_at <= now()
             GROUP BY b.collection_no
-            HAVING bool_and(b.state = 'planned' AND (b.lease_until IS NULL OR b.lease_until < now())));
+            HAVING bool_and(b.state = 'planned' AND (b.lease_until IS NULL OR b.lease_until < now() OR b.owner IS NULL)));
     END IF;
     v_max := least(v_max, p_ahead - v_open);
     IF v_max <= 0 OR v_bytes >= p_ahead_bytes THEN

@@ -132,18 +132,33 @@ LANGUAGE sql AS $$
     WHERE b.job_id = r.job_id AND b.batch_no = r.batch_no AND b.state = 'cancelled' AND b.fence = r.fence AND NOT r.in_doubt
 $$;
 
+-- How long a batch stays, after so many exports, that has met a consumer without its target's secret: a second, then twice as
+-- long each time, up to a minute. Its next message goes to another partition, by its rev.
+CREATE FUNCTION ferry.secret_pause(p_exports integer) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
+    SELECT least(interval '1 minute', interval '1 s' * 2 ^ least(greatest(p_exports, 1) - 1, 6))
+$$;
+
+-- Whether a consumer may have the secret for an origin: one that takes batches and has not been found without it. One whose
+-- partitions are not known may be about to take some; and when one ends, its partitions need a while to get to another.
+CREATE FUNCTION ferry.may_have_secret(p_origin text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now() - interval '10 s'
+                   AND p_origin <> ALL (w.missing_secrets) AND coalesce(w.partitions, 1) > 0)
+$$;
+
 -- §4: back to planned under a new rev, so that reports and redeliveries of the parked message match nothing any more.
 -- p_fence 0: not claimed by me; then the message's rev and digest must match. Answers the batches that were parked, and those
--- that must not be, because a repair is open: their messages are held.
+-- that must not be, because a repair is open: their messages are held. p_lacks_secret: another consumer may have it, so
+-- that nobody exports the batch before a pause has gone by, a lease without an owner.
 CREATE FUNCTION ferry.park_batches(p_worker uuid, p_lease interval, p_job bigint[], p_batch bigint[], p_rev bigint[],
-                                   p_sha text[], p_fence bigint[], p_sent boolean[], p_cause text)
+                                   p_sha text[], p_fence bigint[], p_sent boolean[], p_cause text,
+                                   p_lacks_secret boolean[] DEFAULT NULL)
 RETURNS TABLE (job_id bigint, batch_no bigint, is_parked boolean) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     m record;
 BEGIN
-    FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha, p_fence, p_sent)
-                 AS u (job, batch, rev, sha, fence, sent) ORDER BY job, batch LOOP
+    FOR m IN SELECT * FROM unnest(p_job, p_batch, p_rev, p_sha, p_fence, p_sent, p_lacks_secret)
+                 AS u (job, batch, rev, sha, fence, sent, lacks_secret) ORDER BY job, batch LOOP
         PERFORM FROM ferry.batches b WHERE b.job_id = m.job AND b.batch_no = m.batch AND b.export_rev = m.rev
             AND b.state IN ('planned', 'published', 'claimed') FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
@@ -152,8 +167,8 @@ BEGIN
             CONTINUE;
         END IF;
         UPDATE ferry.batches b SET state = 'planned', export_rev = b.export_rev + 1, payload_sha256 = NULL,
-                payload_bytes = NULL, owner = NULL, fence = NULL, lease_until = NULL, published_at = NULL,
-                last_error = p_cause,
+                payload_bytes = NULL, owner = NULL, fence = NULL, published_at = NULL, last_error = p_cause,
+                lease_until = CASE WHEN m.lacks_secret THEN now() + ferry.secret_pause(b.exports) END,
                 must_reread = b.must_reread OR m.sent OR (b.state = 'claimed' AND m.fence = 0 AND b.owner IS NOT NULL),
                 quiet_until = ferry.quiet_after(b.quiet_until,
                     m.sent OR (b.state = 'claimed' AND m.fence = 0 AND b.owner IS NOT NULL), p_lease)
@@ -333,7 +348,8 @@ $$;
 -- leases of the worker's job go with it. A claim for delivery that was silent for so long that its write slot is another's is
 -- lost with it: else more than ten would write.
 CREATE FUNCTION ferry.renew(p_worker uuid, p_lease interval, p_current_job bigint, p_job bigint[], p_batch bigint[],
-                            p_fence bigint[], p_waits_for text, p_missing_secrets text[], p_foreign bigint)
+                            p_fence bigint[], p_waits_for text, p_missing_secrets text[], p_foreign bigint,
+                            p_partitions integer DEFAULT NULL)
 RETURNS TABLE (job_id bigint, batch_no bigint, fence bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -341,7 +357,8 @@ BEGIN
             waits_since = CASE WHEN p_waits_for = '' THEN NULL -- a count of seconds that goes down is no other reason
                                WHEN split_part(w.waits_for, ', retry in ', 1) = split_part(p_waits_for, ', retry in ', 1)
                                THEN w.waits_since ELSE now() END,
-            waits_for = p_waits_for, missing_secrets = p_missing_secrets, foreign_messages = p_foreign
+            waits_for = p_waits_for, missing_secrets = p_missing_secrets, foreign_messages = p_foreign,
+            partitions = p_partitions
         WHERE w.worker_id = p_worker;
     UPDATE ferry.job_collections c SET plan_lease_until = now() + p_lease
         WHERE c.job_id = p_current_job AND c.plan_owner = p_worker AND c.plan_complete_at IS NULL;

@@ -113,14 +113,8 @@ LANGUAGE sql STABLE AS $$
         (SELECT w.waits_for FROM ferry.workers w WHERE w.lease_until > now() AND w.waits_for <> ''
            AND (w.kind = 'consumer' OR w.job_id = p_job)
          ORDER BY w.kind, w.waits_since LIMIT 1),
-        EXISTS (SELECT FROM ferry.job_collections c JOIN ferry.target_collections x USING (target_uuid)
-                JOIN ferry.endpoints e USING (endpoint_id)
-                WHERE c.job_id = p_job AND e.auth_style <> 'none'
-                  AND EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
-                              AND e.origin = ANY (w.missing_secrets))
-                  AND NOT EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
-                                  AND e.origin <> ALL (w.missing_secrets))),
-        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, c.secret_origin, c.skipped, b.truncated, c.first_extra,
+        s.origin IS NOT NULL AND b.open_batches > 0,
+        b.last_batch_error, c.missing, c.extra, c.added, c.deleted, s.origin, c.skipped, b.truncated, c.first_extra,
         ferry.wants(p_job, 'exact_target') OR ferry.wants(p_job, 'delete_extra'), c.caught_up, c.removed, c.removed_extra, c.rounds,
         c.returned, c.unsettled, b.unseen_batches
     FROM ferry.jobs j
@@ -130,11 +124,17 @@ LANGUAGE sql STABLE AS $$
                coalesce(sum(x.n_skipped), 0) AS skipped, max(x.first_extra) AS first_extra,
                sum(x.n_caught_up)::bigint AS caught_up, sum(x.n_removed)::bigint AS removed,
                sum(x.n_removed_extra)::bigint AS removed_extra, max(x.n_rounds)::bigint AS rounds,
-               sum(x.n_returned)::bigint AS returned, coalesce(sum(x.n_unsettled), 0)::bigint AS unsettled,
-               max(e.origin) FILTER (WHERE e.auth_style <> 'none') AS secret_origin
-        FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
-        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id WHERE x.job_id = p_job
+               sum(x.n_returned)::bigint AS returned, coalesce(sum(x.n_unsettled), 0)::bigint AS unsettled
+        FROM ferry.job_collections x WHERE x.job_id = p_job
     ) c
+    CROSS JOIN LATERAL ( -- one whose secret nobody has who takes batches
+        SELECT min(e.origin) AS origin
+        FROM ferry.job_collections x JOIN ferry.target_collections t USING (target_uuid)
+        JOIN ferry.endpoints e ON e.endpoint_id = t.endpoint_id
+        WHERE x.job_id = p_job AND e.auth_style <> 'none' AND NOT ferry.may_have_secret(e.origin)
+          AND EXISTS (SELECT FROM ferry.workers w WHERE w.kind = 'consumer' AND w.lease_until > now()
+                      AND e.origin = ANY (w.missing_secrets))
+    ) s
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(n_records), 0) AS planned,
             coalesce(sum(n_records) FILTER (WHERE x.state IN ('published', 'claimed', 'verified', 'rejected')), 0) AS published,

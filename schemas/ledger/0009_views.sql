@@ -107,13 +107,13 @@ CREATE VIEW ferry.job_status AS
             SELECT 3, 'a consumer: none is running, start ferry-consumer', greatest(a.last_seen, r.oldest)
             WHERE r.state = 'running' AND a.consumers = 0 AND r.published > r.verified + r.rejected + r.vanished
             UNION ALL
-            SELECT 4, 'a secret for ' || e.origin || ': set FERRY_TARGET_TOKEN where ferry-consumer runs', min(w.started_at)
+            SELECT 4, 'a secret for ' || e.origin || ': set FERRY_TARGET_TOKEN where ferry-consumer runs ('
+                || array_to_string((array_agg(DISTINCT w.kind || ' ' || w.pid || ' on ' || w.host))[1:3], ', ')
+                || CASE WHEN count(DISTINCT w.worker_id) > 3 THEN ' and others' ELSE '' END || ')', min(w.started_at)
             FROM ferry.job_collections c JOIN ferry.target_collections t USING (target_uuid) JOIN ferry.endpoints e USING (endpoint_id)
             JOIN ferry.workers w ON w.kind = 'consumer' AND w.lease_until > now() AND e.origin = ANY (w.missing_secrets)
             WHERE r.state = 'running' AND c.job_id = r.job_id AND e.auth_style <> 'none'
-              AND r.published > r.verified + r.rejected + r.vanished
-              AND NOT EXISTS (SELECT FROM ferry.workers o WHERE o.kind = 'consumer' AND o.lease_until > now()
-                              AND e.origin <> ALL (o.missing_secrets))
+              AND r.planned > r.verified + r.rejected + r.vanished
             GROUP BY e.origin
             UNION ALL
             SELECT 5, 'the target until ' || to_char(r.retry_at, 'HH24:MI:SS') || ': ' || r.retry_cause, r.refused_since
@@ -147,7 +147,7 @@ CREATE VIEW ferry.worker_status AS
             ELSE 'lost' END AS state,
         (SELECT name FROM ferry.jobs j WHERE j.job_id = w.job_id) AS job, w.waits_for,
         date_trunc('second', now() - w.waits_since) AS waits_since, w.missing_secrets, w.foreign_messages,
-        w.started_at, w.seen_at
+        w.started_at, w.seen_at, w.partitions
     FROM ferry.workers w;
 
 CREATE VIEW ferry.rejects AS

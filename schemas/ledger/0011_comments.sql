@@ -209,6 +209,7 @@ COMMENT ON COLUMN ferry.workers.waits_for IS 'What it waits for, in words; empty
 COMMENT ON COLUMN ferry.workers.waits_since IS 'Since when it waits for that, database time';
 COMMENT ON COLUMN ferry.workers.missing_secrets IS 'Origins whose secret a consumer needs and has not';
 COMMENT ON COLUMN ferry.workers.foreign_messages IS 'Messages of other ledgers that a consumer has passed over';
+COMMENT ON COLUMN ferry.workers.partitions IS 'Partitions that a consumer takes batches from; 0: the others have them all; null: not known, or a producer';
 
 COMMENT ON TABLE ferry.events IS 'What happened, in order; only ever appended to, by both programs.';
 COMMENT ON COLUMN ferry.events.event_id IS 'Number in order of events';
@@ -321,6 +322,7 @@ COMMENT ON COLUMN ferry.worker_status.waits_for IS 'What it waits for, in words;
 COMMENT ON COLUMN ferry.worker_status.waits_since IS 'For how long it has waited for that';
 COMMENT ON COLUMN ferry.worker_status.missing_secrets IS 'Origins whose secret it needs and has not';
 COMMENT ON COLUMN ferry.worker_status.foreign_messages IS 'Messages of other ledgers that it has passed over';
+COMMENT ON COLUMN ferry.worker_status.partitions IS 'Partitions that a consumer takes batches from; 0: the others have them all; null: not known, or a producer';
 COMMENT ON COLUMN ferry.worker_status.started_at IS 'When it registered, database time';
 COMMENT ON COLUMN ferry.worker_status.seen_at IS 'When it last renewed its leases, database time';
 
@@ -413,7 +415,9 @@ COMMENT ON FUNCTION ferry.quiet_after(timestamp with time zone,boolean,interval)
 COMMENT ON FUNCTION ferry.claim_batches(uuid,interval,bigint[],bigint[],bigint[],text[],text[]) IS 'Intake: what is to be done with each message, and the claim where it may be delivered';
 COMMENT ON FUNCTION ferry.take_slot(uuid, uuid, bigint, interval) IS 'Takes a free write slot of a target for a claim; false: none is free';
 COMMENT ON FUNCTION ferry.free_slots(bigint[]) IS 'Frees the write slots of these claims';
-COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text) IS 'Puts batches back to planned under a new rev';
+COMMENT ON FUNCTION ferry.secret_pause(integer) IS 'How long a batch stays whose consumer has no secret for its target';
+COMMENT ON FUNCTION ferry.may_have_secret(text) IS 'Whether a consumer that takes batches may have the secret for an origin';
+COMMENT ON FUNCTION ferry.park_batches(uuid,interval,bigint[],bigint[],bigint[],text[],bigint[],boolean[],text,boolean[]) IS 'Puts batches back to planned under a new rev';
 COMMENT ON FUNCTION ferry.settle_cancelled(bigint[],bigint[],bigint[],boolean[]) IS 'Claims of a cancelled job are over, with nothing on its way';
 COMMENT ON FUNCTION ferry.take_back(uuid,interval,bigint[],bigint[],bigint[]) IS 'Takes a worker''s claims of a paused or cancelled job from it';
 COMMENT ON FUNCTION ferry.refuse_target(uuid,text,interval) IS 'Everyone leaves this target alone for a while';
@@ -428,7 +432,7 @@ COMMENT ON FUNCTION ferry.is_repairing(bigint,bigint) IS 'Has the batch an open 
 COMMENT ON FUNCTION ferry.refuse_while_repairing(bigint) IS 'FE005 while the job has an open repair';
 COMMENT ON FUNCTION ferry.release_claims(uuid,interval,bigint[],bigint[],bigint[],boolean[]) IS 'A stopping consumer gives its claims back at once';
 COMMENT ON FUNCTION ferry.start_worker(uuid,text,text,integer,text,interval) IS 'Registers a process; answers the ledger''s UUID';
-COMMENT ON FUNCTION ferry.renew(uuid,interval,bigint,bigint[],bigint[],bigint[],text,text[],bigint) IS 'Renews a worker and all it holds; answers the claims that are still its own';
+COMMENT ON FUNCTION ferry.renew(uuid,interval,bigint,bigint[],bigint[],bigint[],text,text[],bigint,integer) IS 'Renews a worker and all it holds; answers the claims that are still its own';
 COMMENT ON FUNCTION ferry.work_on(uuid,bigint) IS 'Notes the job that a worker is on';
 COMMENT ON FUNCTION ferry.long_step_key(uuid) IS 'Key of the lock that a worker holds during a long statement';
 COMMENT ON FUNCTION ferry.begin_long_step(uuid) IS 'A statement that may outlast its worker''s lease begins';

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(find(&input, headers[i].name, &value) && same_text(value, headers[i].value));
     }
     REQUIRE(envelope.job_id > 0 && envelope.batch_no > 0 && envelope.records > 0);
-    message_write_key(envelope.job_id, envelope.batch_no, text);
+    message_write_key(&envelope, text);
     REQUIRE(strlen(text) < sizeof text);
     batch.target = envelope.ledger;
     batch.job_id = envelope.job_id;

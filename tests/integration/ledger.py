@@ -297,17 +297,17 @@ class Ledger:
             done = self.finish(worker, message.job, message.batch, row["fence"], row["n_operations"] - len(refused), refused)
             assert len(done) == 1
 
-    def park(self, worker, message, fence=0, sent=False, cause="paused"):
+    def park(self, worker, message, fence=0, sent=False, cause="paused", lacks_secret=False):
         return self.call("park_batches", worker, LEASE, [message.job], [message.batch], [message.rev], [message.sha],
-                         [fence], [sent], cause)
+                         [fence], [sent], cause, [lacks_secret])
 
     def release(self, worker, message, fence, sent=False):
         return self.call("release_claims", worker, LEASE, [message.job], [message.batch], [fence], [sent])
 
-    def renew(self, worker, claims=(), job=None, waits_for="", lease=LEASE):
+    def renew(self, worker, claims=(), job=None, waits_for="", lease=LEASE, missing_secrets=(), partitions=None):
         """claims: (job, batch, fence) each; answers those that are left."""
         rows = self.call("renew", worker, lease, job, [one[0] for one in claims], [one[1] for one in claims],
-                         [one[2] for one in claims], waits_for, [], 0)
+                         [one[2] for one in claims], waits_for, list(missing_secrets), 0, partitions)
         return sorted((row["job_id"], row["batch_no"], row["fence"]) for row in rows)
 
     # --- the end -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from ledger import LEASE, ids, uid
+from ledger import ids, uid
 
 TARGET = uid(2)
 
@@ -184,7 +184,7 @@ def test_a_job_says_what_it_waits_for_and_since_when(ledger, producer, consumer,
     ledger.call("work_on", producer, job)
     ledger.publish(producer, job)
     assert waits(ledger) == ""
-    ledger.call("renew", consumer, LEASE, None, [], [], [], "a free write slot: all of the target \"docs\" are taken", [], 0)
+    ledger.renew(consumer, waits_for="a free write slot: all of the target \"docs\" are taken")
     assert waits(ledger).startswith("a free write slot")
     ledger.renew(producer, job=job, waits_for="the source answers 500")
     assert waits(ledger).startswith("a free write slot"), "the older one"
@@ -208,10 +208,12 @@ def test_a_job_says_what_it_waits_for_and_since_when(ledger, producer, consumer,
 def test_a_missing_secret_is_what_it_waits_for(ledger, producer, consumer):
     job = ledger.planned_job(producer, pair={"auth": "x-chroma-token", "worker": producer})
     ledger.publish(producer, job)
-    ledger.call("renew", consumer, LEASE, None, [], [], [], "", ["http://target"], 0)
-    assert waits(ledger) == "a secret for http://target: set FERRY_TARGET_TOKEN where ferry-consumer runs"
+    ledger.renew(consumer, missing_secrets=["http://target"])
+    who = ledger.all("SELECT pid, host FROM ferry.worker_status WHERE worker_id = %s", consumer)[0]
+    expected = "a secret for http://target: set FERRY_TARGET_TOKEN where ferry-consumer runs (consumer {pid} on {host})".format(**who)
+    assert waits(ledger) == expected
     ledger.worker("consumer")
-    assert waits(ledger) == "", "this one may have it"
+    assert waits(ledger) == expected, "this one may have it, that one has not"
 
 
 def test_another_jobs_producer_is_not_what_it_waits_for(ledger, producer, consumer, job):

@@ -400,9 +400,62 @@ def test_a_job_lacks_a_secret_only_when_no_live_consumer_has_it(ledger, producer
     ledger.run("UPDATE ferry.workers SET missing_secrets = '{http://target}' WHERE worker_id = %s", consumer)
     assert not missing(), "the other may have it"
     ledger.call("stop_worker", other)
+    assert not missing(), "its partitions are on their way to another"
+    ledger.run("UPDATE ferry.workers SET lease_until = now() - interval '11 s' WHERE worker_id = %s", other)
     assert missing()
     ledger.run("UPDATE ferry.endpoints SET auth_style = 'none'")
     assert not missing()
+
+
+@pytest.mark.parametrize("partitions, expected", [(0, True), (1, False), (None, False)])
+def test_a_consumer_that_takes_no_batches_does_not_count_as_having_a_secret(ledger, consumer, job, partitions, expected):
+    ledger.run("UPDATE ferry.endpoints SET auth_style = 'x-chroma-token' WHERE url = 'http://target'")
+    ledger.renew(consumer, missing_secrets=["http://target"], partitions=12)
+    other = ledger.worker("consumer")
+    ledger.renew(other, partitions=partitions)
+    progress = ledger.call("job_progress", job)[0]
+    assert progress["is_missing_secret"] is expected
+    assert progress["secret_origin"] == ("http://target" if expected else None)
+    rows = ledger.all("SELECT worker_id, missing_secrets, partitions FROM ferry.worker_status WHERE kind = 'consumer'")
+    assert {(str(row["worker_id"]), tuple(row["missing_secrets"]), row["partitions"]) for row in rows} == {
+        (consumer, ("http://target",), 12), (other, (), partitions)}
+
+
+def test_a_batch_whose_consumer_lacks_the_secret_is_exported_again_after_a_pause_that_grows(ledger, producer, consumer, job):
+    def pause():
+        batch = ledger.batch(job, 1)
+        assert (batch["state"], batch["owner"], batch["fence"]) == ("planned", None, None)
+        return ledger.value("SELECT extract(epoch FROM lease_until - now()) FROM ferry.batches WHERE job_id = %s AND batch_no = 1", job)
+
+    for expected in (1, 2, 4, 8, 16, 32, 60, 60):
+        (message,) = ledger.publish(producer, job, 1)
+        ledger.park(consumer, message, lacks_secret=True)
+        assert expected - 1 < pause() <= expected
+        assert message.batch not in [other.batch for other in ledger.export(producer, job, 1)]
+        assert ledger.call("job_hold", str(job))[0]["exporting"] <= 1, "nobody holds it"
+        ledger.run("UPDATE ferry.batches SET lease_until = now() - interval '1 ms' WHERE job_id = %s AND state = 'planned'", job)
+
+
+def test_a_probe_is_one_that_waits_for_no_secret(ledger, producer, consumer, job):
+    (message,) = ledger.publish(producer, job, 1)
+    ledger.park(consumer, message, lacks_secret=True)
+    ledger.call("refuse_target", uid(2), "HTTP 429", "30 s")
+    ledger.set_retry("-1 s")
+    assert [probe.batch for probe in ledger.export(producer, job, 3)] == [2]
+
+
+def test_a_job_that_goes_on_waits_for_no_missing_secret(ledger, producer, consumer, job):
+    first, second = ledger.publish(producer, job, 2)
+    for message in (first, second):
+        ledger.park(consumer, message, lacks_secret=True)
+        ledger.run("UPDATE ferry.batches SET lease_until = now() + interval '1 minute' WHERE job_id = %s AND batch_no = %s",
+                   job, message.batch)
+    (third,) = ledger.export(producer, job, 1)
+    assert third.batch == 3
+    ledger.call("block_job", job, producer, "no secret")
+    ledger.call("resume", str(job))
+    assert str(ledger.batch(job, 3)["owner"]) == producer, "a live export stays"
+    assert sorted(message.batch for message in ledger.export(producer, job, 3)) == [1, 2]
 
 
 # --- §9 --------------------------------------------------------------------------------------------------------------

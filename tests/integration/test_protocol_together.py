@@ -204,7 +204,7 @@ def test_workers_that_do_everything_at_once_never_deadlock(ledger, together, pro
             chosen = rows_now()
             one.call("park_batches", worker, "60 s", [job] * len(chosen), [row["batch_no"] for row in chosen],
                      [row["export_rev"] for row in chosen], [row["sha"] or "" for row in chosen], [0] * len(chosen),
-                     [False] * len(chosen), "parked")
+                     [False] * len(chosen), "parked", [False] * len(chosen))
 
         def renew():
             chosen = fences[-8:] + [(c[0], c[2], 0) for c in exported[-8:]]

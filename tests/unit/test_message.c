@@ -194,14 +194,17 @@ static void an_unknown_version_is_judged_before_anything_else(void **state)
     assert_non_null(strstr(err.message, "\"2\""));
 }
 
-static void the_key_is_job_slash_batch(void **state)
+static void the_key_is_job_batch_and_rev(void **state)
 {
     (void)state;
-    char key[48];
-    message_write_key(12, 345, key);
-    assert_string_equal(key, "12/345");
-    message_write_key(INT64_MIN, INT64_MIN, key);
-    assert_string_equal(key, "-9223372036854775808/-9223372036854775808");
+    char key[MESSAGE_KEY];
+    struct envelope envelope = {.job_id = 12, .batch_no = 345, .export_rev = 6};
+    message_write_key(&envelope, key);
+    assert_string_equal(key, "12/345/6");
+    envelope =
+        (struct envelope){.job_id = INT64_MIN, .batch_no = INT64_MIN, .export_rev = INT64_MIN};
+    message_write_key(&envelope, key);
+    assert_string_equal(key, "-9223372036854775808/-9223372036854775808/-9223372036854775808");
 }
 
 int main(void)
@@ -213,7 +216,7 @@ int main(void)
         cmocka_unit_test(a_malformed_header_is_named),
         cmocka_unit_test(a_number_with_nul_behind_it_is_malformed),
         cmocka_unit_test(an_unknown_version_is_judged_before_anything_else),
-        cmocka_unit_test(the_key_is_job_slash_batch),
+        cmocka_unit_test(the_key_is_job_batch_and_rev),
     };
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }
