@@ -150,48 +150,73 @@ static void holds_nothing(void *ctx, struct runtime_holdings *held)
     (void)held;
 }
 
-/* One job at a time writes into a collection. True: some time has gone by, ask again. */
-static bool has_waited(const struct job *job, struct runtime *rt, bool *is_told, struct error *err)
+struct queue { /* of --queue: what it waited for last, and whether the ledger hears that it does */
+    char said[sizeof((struct error *)0)->message];
+    bool is_beating;
+};
+
+static bool say_queue(struct runtime *rt, struct queue *queue, struct error *err)
 {
-    if (!job->waits_for_others || strcmp(err->sqlstate, SQLSTATE_LATER) != 0) {
-        return false;
+    char *advice = strstr(err->message, ": run again"); /* is for who does not wait */
+
+    if (advice != NULL) {
+        *advice = '\0';
     }
-    if (!*is_told) {
-        char *advice = strstr(err->message, ": run again"); /* is for who does not wait */
-        if (advice != NULL) {
-            *advice = '\0';
-        }
+    if (strcmp(queue->said, err->message) != 0) {
+        memcpy(queue->said, err->message, sizeof queue->said);
         fprintf(stderr, "waits in the queue: %s\n", err->message);
         runtime_waits(rt, err->message);
-        if (!runtime_heartbeat(rt, holds_nothing, NULL, NULL, err)) {
-            return false;
-        }
-        *is_told = true;
     }
     error_clear(err);
-    return runtime_sleep(rt, ASK_AGAIN_MS, err);
+    if (!queue->is_beating) {
+        queue->is_beating = runtime_heartbeat(rt, holds_nothing, NULL, NULL, err);
+    }
+    return queue->is_beating;
+}
+
+/* One job at a time writes into a collection; and a queue outlasts whoever holds the ledger's rows for long, as a purge or a retry
+ * of a large job does, and a ledger that is away. True: ask again. */
+static bool has_waited(struct runtime *rt, struct queue *queue, struct error *err)
+{
+    while (err->kind == ERROR_UNAVAILABLE) {
+        struct error lost = *err;
+        int64_t since_ms = 0;
+        if (!say_queue(rt, queue, err)) {
+            return false;
+        }
+        if (strcmp(lost.sqlstate, SQLSTATE_LATER) == 0) {
+            return runtime_sleep(rt, ASK_AGAIN_MS, err);
+        }
+        *err = lost;
+        if (runtime_asks_again(rt, &since_ms, err)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a thousand pairs it takes longer than the usual statement may; a new connection has forgotten that. */
+static bool be_patient(const struct job *job, struct runtime *rt, uint32_t ms, struct error *err)
+{
+    return job->pair_count == 1 || runtime_set_patience(rt, ms, err);
 }
 
 /* A submission whose answer was lost finds its own job the second time, as one that goes on. */
 static bool ask_to_submit(const struct job *job, struct runtime *rt, struct span submission,
                           struct answer *answer, struct error *err)
 {
+    struct queue queue = {0};
     int64_t since_ms = 0;
-    bool is_told = false;
     bool ok;
     do {
         answer_deinit(answer);
-        ok = ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
+        ok = be_patient(job, rt, PATIENCE_MS, err) &&
+             ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
              runtime_await_answer(rt, answer, err);
-    } while (!ok && (runtime_asks_again(rt, &since_ms, err) || has_waited(job, rt, &is_told, err)));
+    } while (!ok && (job->waits_for_others ? has_waited(rt, &queue, err)
+                                           : runtime_asks_again(rt, &since_ms, err)));
     runtime_waits(rt, "");
     return ok;
-}
-
-/* Of a thousand pairs it takes longer than the usual statement may. */
-static bool be_patient(const struct job *job, struct runtime *rt, uint32_t ms, struct error *err)
-{
-    return job->pair_count == 1 || runtime_set_patience(rt, ms, err);
 }
 
 static bool begin_submission(struct buf *submission, const struct job *job,
@@ -229,7 +254,6 @@ bool job_hand_over(struct job *job, struct runtime *rt, struct error *err)
     struct answer answer = {0};
     struct buf submission;
     bool ok = begin_submission(&submission, job, rt, err) && wait_for_landing(job, rt, err) &&
-              be_patient(job, rt, PATIENCE_MS, err) &&
               ask_to_submit(job, rt, buf_span(&submission), &answer, err) &&
               be_patient(job, rt, 0, err) && take_answer(job, answer.rows, err);
     answer_deinit(&answer);

@@ -1,5 +1,7 @@
 """ferry-producer pause, cancel and purge, and what comes after them."""
 
+import contextlib
+import re
 import threading
 import time
 
@@ -78,6 +80,14 @@ def test_after_a_cancel_the_next_job_waits_for_what_is_on_its_way(ready):
     assert unknown.status == USAGE and last_line(unknown.err).startswith("ferry-producer pause: there is no job named nobody")
 
 
+@contextlib.contextmanager
+def no_submission(ferry):
+    """As while a large job is purged, or its rejects are redriven."""
+    with ferry.connect(user="postgres") as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended('ferry.submit', 0))")
+        yield
+
+
 def test_a_second_job_into_a_collection_is_refused_or_waits_by_choice(ready):
     other = ready.name + "-other"
     ready.fill(40, name=other, arrays=False, seed=7)
@@ -91,10 +101,31 @@ def test_a_second_job_into_a_collection_is_refused_or_waits_by_choice(ready):
     wait_for(lambda: any("job first is writing" in (row["waits_for"] or "") for row in ready.sql(
         "SELECT waits_for FROM ferry.worker_status")), what="it can be seen in the ledger")
     assert [row["job"] for row in ready.jobs()] == ["first"]
+    with no_submission(ready):
+        wait_for(lambda: ready.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                   " AND datname = current_database() AND query LIKE '%%ferry.submit%%'"), what="its connection breaks")
+        wait_for(lambda: re.search("waits in the queue: .*terminating connection", second.err), what="it says so")
+        wait_for(lambda: re.search("waits in the queue: .*lock timeout", second.err), what="it says that, too")
     ready.consumers()
     assert first.wait() == DONE and second.wait() == DONE, second.err
     assert "40 of 40 records verified" in second.out.splitlines()
     assert [row["state"] for row in ready.jobs()] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.slow
+def test_the_queue_outlasts_a_long_purge(ready):
+    """Three statements in a row end for want of the lock, five seconds each: more than a program waits elsewhere."""
+    ready.fill(40, name=ready.also("other"), arrays=False, seed=7)
+    first = ready.start_migrate(batch_records=20, job="first")
+    wait_for(lambda: ready.jobs() and ready.job("first")["state"] == "running", what="the first job runs")
+    second = ready.start("ferry-producer", *ready.migrate_arguments(ready.also("other"), target_collection=ready.name), "--queue")
+    wait_for(lambda: "waits in the queue" in second.err, what="it says so")
+    with no_submission(ready):
+        begun = time.monotonic()
+        wait_for(lambda: time.monotonic() - begun > 21 or not second.alive, what="four times five seconds")
+        assert second.alive, second.err
+    ready.consumers()
+    assert first.wait() == DONE and second.wait() == DONE, second.err
 
 
 def test_in_a_repair_pausing_waits_in_sight(ferry):
