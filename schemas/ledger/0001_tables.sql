@@ -1,7 +1,7 @@
 -- The ledger: what exists, what was delivered, what was verified (design §5). Ids of records are bytea everywhere,
 -- because they may hold NUL. No index of ferry.batches covers a column that changes, so that updates stay HOT.
--- Whoever locks rows of several tables does so in this order, and several batches by number: job_collections, jobs, batches,
--- target_collections, write_slots. Only who takes a slot waits for one; the others skip it: then it is lost to them.
+-- Whoever locks rows of several tables does so in this order, several batches by number, several targets by UUID: job_collections,
+-- jobs, batches, target_collections, write_slots. Only who takes a slot waits for one; the others skip it: then it is lost to them.
 
 CREATE TABLE ferry.ledger (
     ledger_uuid uuid PRIMARY KEY DEFAULT gen_random_uuid(),

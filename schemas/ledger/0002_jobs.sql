@@ -310,8 +310,8 @@ BEGIN
         IF p->>'resumes' IS NULL THEN
             PERFORM ferry.refuse_unasked_deletions(v_job, p->'settings');
         END IF;
-        PERFORM ferry.add_settings(v_job, coalesce(p->'settings', '{}'));
         PERFORM ferry.put_pairs(p, v_job);
+        PERFORM ferry.add_settings(v_job, coalesce(p->'settings', '{}'));
         IF p->'settings' ? 'max_rejects' THEN -- before it goes on, or it might block at once
             PERFORM ferry.change_settings(v_job, jsonb_build_object('max_rejects', p->'settings'->'max_rejects'));
         END IF;

@@ -53,6 +53,7 @@ BEGIN
                 lease_until = CASE WHEN state = 'claimed' THEN lease_until END
             WHERE job_id = v_job AND state IN ('planned', 'published', 'claimed');
         UPDATE ferry.job_collections SET is_open = false WHERE job_id = v_job;
+        PERFORM FROM ferry.target_collections WHERE writer_job_id = v_job ORDER BY target_uuid FOR NO KEY UPDATE;
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = v_job;
         DELETE FROM ferry.plan_ids WHERE job_id = v_job;
         PERFORM ferry.log_event('job.cancelled', v_job, NULL, NULL, '');
@@ -116,6 +117,9 @@ BEGIN
     UPDATE ferry.jobs SET state = 'running', finished_at = NULL, last_error = NULL, finish_owner = NULL, finish_lease_until = NULL,
             settings = settings - ARRAY['catch_up', 'catch_up_rounds', 'delete_extra', 'max_delete']
         WHERE job_id = p_job AND state <> 'running';
+    PERFORM FROM ferry.target_collections t
+        WHERE t.target_uuid IN (SELECT target_uuid FROM ferry.job_collections WHERE job_id = p_job)
+        ORDER BY t.target_uuid FOR NO KEY UPDATE;
     UPDATE ferry.target_collections t SET writer_epoch = writer_epoch + 1, writer_job_id = p_job
         WHERE t.target_uuid IN (SELECT target_uuid FROM ferry.job_collections WHERE job_id = p_job)
           AND t.writer_job_id IS DISTINCT FROM p_job;

@@ -269,9 +269,13 @@ BEGIN
     ), repaired AS (
         UPDATE ferry.repairs x SET closed_at = now() FROM mine m
         WHERE x.job_id = m.job_id AND x.batch_no = m.batch_no AND x.closed_at IS NULL
+    ), quiet AS (
+        SELECT t.target_uuid FROM ferry.target_collections t
+        WHERE t.target_uuid IN (SELECT target_uuid FROM mine) AND t.retry_at <= now()
+        ORDER BY t.target_uuid FOR NO KEY UPDATE
     ), calm AS (
         UPDATE ferry.target_collections t SET retry_at = NULL, retry_cause = NULL, refused_since = NULL, refusals = 0
-        WHERE t.target_uuid IN (SELECT target_uuid FROM mine) AND t.retry_at <= now()
+        FROM quiet q WHERE t.target_uuid = q.target_uuid AND t.retry_at <= now()
     )
     UPDATE ferry.batches b SET n_verified = r.verified, n_rejected = b.n_rejected + r.rejected, n_rounded = r.rounded,
         readback_sha256 = decode(r.readback, 'hex'), lease_until = NULL, finished_at = now(), last_error = NULL,

@@ -187,6 +187,7 @@ BEGIN
               AND NOT EXISTS (SELECT FROM ferry.repairs r WHERE r.job_id = p_job AND r.closed_at IS NULL));
     IF FOUND THEN
         UPDATE ferry.job_collections SET is_open = false WHERE job_id = p_job;
+        PERFORM FROM ferry.target_collections WHERE writer_job_id = p_job ORDER BY target_uuid FOR NO KEY UPDATE;
         UPDATE ferry.target_collections SET writer_job_id = NULL WHERE writer_job_id = p_job;
         PERFORM ferry.log_event('job.' || p_state, p_job, NULL, p_worker, p_error);
     END IF;

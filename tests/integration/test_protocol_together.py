@@ -1,6 +1,7 @@
 """Several workers at once: nothing is done twice, no limit is passed, and no two steps wait for each other."""
 
 import collections
+import contextlib
 import random
 import threading
 import time
@@ -305,3 +306,67 @@ def test_cancelling_in_the_middle_never_deadlocks(ledger, together, producer):
         ledger.quieten(job)
         for row in ledger.all("SELECT job_id FROM ferry.jobs WHERE state = 'pending'"):
             ledger.call("cancel", str(row["job_id"]))
+
+
+# --- locks in one order ----------------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def held_up(ledger, lock, *values, step):
+    """While another transaction has this lock, for which step(ledger) waits; the transaction's ledger."""
+    holder, waiter = ledger.another(), ledger.another()
+    errors = []
+
+    def work():
+        try:
+            step(waiter)
+        except Exception as error:  # shown below
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    try:
+        with holder.connection.transaction():
+            assert holder.run(lock, *values) == 1
+            thread.start()
+            end = time.monotonic() + 30
+            while not ledger.value("SELECT cardinality(pg_blocking_pids(%s)) > 0", waiter.connection.info.backend_pid):
+                assert time.monotonic() < end and thread.is_alive(), errors
+                time.sleep(0.01)
+            yield holder
+        thread.join(60)
+        assert errors == [] and not thread.is_alive()
+    finally:
+        holder.close()
+        waiter.close()
+
+
+def test_a_job_that_goes_on_is_locked_after_its_pairs(ledger, producer, job):
+    ledger.run("UPDATE ferry.endpoints SET url = 'http://before' WHERE url = 'http://source'")
+    with held_up(ledger, "SELECT FROM ferry.job_collections WHERE job_id = %s FOR UPDATE", job,
+                 step=lambda one: one.submit(catch_up=True)) as holder:
+        holder.run("SELECT FROM ferry.jobs WHERE job_id = %s FOR NO KEY UPDATE NOWAIT", job)
+    assert ledger.job(job)["settings"]["catch_up"]
+
+
+@pytest.mark.parametrize("step", ["finish", "redrive", "cancel"])
+def test_several_targets_are_locked_in_the_order_of_their_uuids(ledger, producer, consumer, step):
+    job = ledger.submit_many(*[(n, 10 + n, "docs%d" % n) for n in (1, 2, 3, 4)], worker=producer)[0]["job_id"]
+    for number in (1, 2, 3, 4):
+        ledger.plan(producer, job, ids(3, 3 * number), collection=number)
+    messages = ledger.publish(producer, job)
+    fences = ledger.claim(consumer, *messages)
+    batches, refused = [message.batch for message in messages], [ids(1, 3 * number)[0] for number in (1, 2, 3, 4)]
+
+    def finish(one):
+        assert len(one.call("finish_batches", consumer, [job] * 4, batches, fences, [2] * 4, [1] * 4, [0] * 4, ["ab" * 32] * 4,
+                            [False] * 4, [job] * 4, batches, refused, ["refused"] * 4, ["because"] * 4, [0] * 4)) == 4
+    if step == "redrive":
+        finish(ledger)
+    targets = [row["target_uuid"] for row in ledger.all("SELECT target_uuid FROM ferry.target_collections ORDER BY 1 DESC")]
+    for target in targets:  # so that they lie in the table the other way round
+        ledger.run("UPDATE ferry.target_collections SET retry_at = now() - interval '1 s', writer_job_id = nullif(%s, 0)"
+                   " WHERE target_uuid = %s", 0 if step == "redrive" else job, target)
+    steps = {"finish": finish, "redrive": lambda one: one.call("redrive", str(job), None, None),
+             "cancel": lambda one: one.call("cancel", str(job))}
+    with held_up(ledger, "SELECT FROM ferry.target_collections WHERE target_uuid = %s FOR UPDATE", targets[-1], step=steps[step]):
+        free = ledger.all("SELECT target_uuid FROM ferry.target_collections ORDER BY 1 DESC FOR NO KEY UPDATE SKIP LOCKED")
+        assert [row["target_uuid"] for row in free] == targets[:-1]
