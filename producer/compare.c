@@ -97,5 +97,5 @@ bool compare_run(struct runtime *rt, struct job *job, struct pair *pair, struct 
         }
     }
     answer_deinit(&answer);
-    return ok && runtime_set_patience(rt, 0, err);
+    return runtime_usual_patience(rt, ok, err); /* the job goes on, also after an outage */
 }

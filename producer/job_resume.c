@@ -189,7 +189,7 @@ static bool redrive(struct job *job, struct runtime *rt, const char *reason, int
         *redriven = pg_i64(answer.rows, 0, "redrive");
     }
     answer_deinit(&answer);
-    return ok && runtime_set_patience(rt, 0, err);
+    return runtime_usual_patience(rt, ok, err);
 }
 
 /* What the job was to delete when it was begun; a retry takes that off it. */

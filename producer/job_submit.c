@@ -196,9 +196,9 @@ static bool has_waited(struct runtime *rt, struct queue *queue, struct error *er
 }
 
 /* Of a thousand pairs it takes longer than the usual statement may; a new connection has forgotten that. */
-static bool be_patient(const struct job *job, struct runtime *rt, uint32_t ms, struct error *err)
+static bool be_patient(const struct job *job, struct runtime *rt, struct error *err)
 {
-    return job->pair_count == 1 || runtime_set_patience(rt, ms, err);
+    return job->pair_count == 1 || runtime_set_patience(rt, PATIENCE_MS, err);
 }
 
 /* A submission whose answer was lost finds its own job the second time, as one that goes on. */
@@ -210,7 +210,7 @@ static bool ask_to_submit(const struct job *job, struct runtime *rt, struct span
     bool ok;
     do {
         answer_deinit(answer);
-        ok = be_patient(job, rt, PATIENCE_MS, err) &&
+        ok = be_patient(job, rt, err) &&
              ledger_submit(&rt->ledger, submission, runtime_answer_fn, answer, err) &&
              runtime_await_answer(rt, answer, err);
     } while (!ok && (job->waits_for_others ? has_waited(rt, &queue, err)
@@ -255,7 +255,8 @@ bool job_hand_over(struct job *job, struct runtime *rt, struct error *err)
     struct buf submission;
     bool ok = begin_submission(&submission, job, rt, err) && wait_for_landing(job, rt, err) &&
               ask_to_submit(job, rt, buf_span(&submission), &answer, err) &&
-              be_patient(job, rt, 0, err) && take_answer(job, answer.rows, err);
+              (job->pair_count == 1 || runtime_usual_patience(rt, true, err)) &&
+              take_answer(job, answer.rows, err);
     answer_deinit(&answer);
     buf_deinit(&submission);
     return ok && (!job->is_resumed || job_limits_settle(job, rt, err));

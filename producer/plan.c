@@ -273,8 +273,6 @@ static bool plan_pair(struct runtime *rt, struct job *job, struct pair *pair,
 
 bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, struct error *err)
 {
-    struct error usual = {0};
-
     *out = (struct plan_result){.outcome = PLAN_READY};
     for (size_t i = 0; i < job->pair_count && out->outcome == PLAN_READY; i++) {
         if (!plan_pair(rt, job, &job->pairs[i], out, err)) {
@@ -282,11 +280,5 @@ bool plan_run(struct runtime *rt, struct job *job, struct plan_result *out, stru
         }
     }
     runtime_waits(rt, "");
-    if (!runtime_set_patience(rt, 0, &usual) &&
-        error_disposition(usual.kind) !=
-            DISPOSITION_RETRY) { /* lost with the connection is as good */
-        *err = usual;
-        return false;
-    }
-    return true;
+    return runtime_usual_patience(rt, true, err);
 }

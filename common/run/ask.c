@@ -49,6 +49,18 @@ void answer_deinit(struct answer *answer)
     memset(answer, 0, sizeof *answer);
 }
 
+bool runtime_usual_patience(struct runtime *rt, bool ok, struct error *err)
+{
+    struct error usual = {0};
+    bool has_ended = rt->ledger.pg == NULL || (!ok && err->kind == ERROR_CANCELLED);
+    if (has_ended || runtime_set_patience(rt, 0, &usual) || !ok ||
+        error_disposition(usual.kind) == DISPOSITION_RETRY) {
+        return ok;
+    }
+    *err = usual;
+    return false;
+}
+
 /* Lost with the connection, or lost to another statement: not "come back later", which our own functions say. */
 static bool may_be_said_again(const struct error *err)
 {

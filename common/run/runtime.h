@@ -126,6 +126,9 @@ MUST_CHECK bool runtime_wait_for_ledger(struct runtime *rt, struct error *err);
 /* The ledger may take so long over one statement from now on, until it is 0 again or the connection is lost: for planning
  * and ending large jobs. */
 MUST_CHECK bool runtime_set_patience(struct runtime *rt, uint32_t ms, struct error *err);
+/* The usual one again after what was done with more, ok or not: answers ok, with its err. A patience that was lost with the
+ * connection is as good as the usual one. */
+MUST_CHECK bool runtime_usual_patience(struct runtime *rt, bool ok, struct error *err);
 
 /* Latest moment until which a request may run under a lease whose renewal began at started_ms (PROTOCOL §9). */
 int64_t runtime_lease_deadline_ms(const struct runtime *rt, int64_t started_ms);

@@ -401,6 +401,18 @@ class Ferry:
         load.put(server, collection, corpus.records(count, dimension, seed, arrays))
         return name
 
+    def note_timeouts(self, column):
+        """From now on public.timeouts has a row for each update of that column of ferry.jobs: how long its statement might take."""
+        self.sql("CREATE TABLE public.timeouts (n serial, most text, state text)")
+        self.sql("CREATE FUNCTION public.note_timeout() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+                 " INSERT INTO public.timeouts (most, state) VALUES (current_setting('statement_timeout'), NEW.state);"
+                 " RETURN NEW; END $$")
+        self.sql("CREATE TRIGGER note_timeout BEFORE UPDATE OF %s ON ferry.jobs"
+                 " FOR EACH ROW EXECUTE FUNCTION public.note_timeout()" % column)
+
+    def timeouts(self):
+        return self.sql("SELECT most, state FROM public.timeouts ORDER BY n")
+
     def also(self, name):
         """Another collection name of this test."""
         return "%s.%s" % (self.name, name)

@@ -2,10 +2,11 @@
 --delete-extra. The source's listing at the end is held where a moment must be hit exactly."""
 
 import json
+import threading
 
 import pytest
 
-from ferry import DONE, INTERRUPTED, MISMATCH, NEEDS_PERSON, USAGE, corpus, last_line, load
+from ferry import DONE, INTERRUPTED, MISMATCH, NEEDS_PERSON, USAGE, corpus, last_line, load, wait_for
 from proxy import Answer, Proxy
 from test_kill import Held
 
@@ -18,6 +19,28 @@ def ready(ferry):
     ferry.fill(RECORDS, arrays=False)
     ferry.setup()
     return ferry
+
+
+def test_a_comparison_that_failed_leaves_no_patience_behind(ready):
+    """Millions of ids take their time; but a ledger that is silent afterwards is to be noticed as soon as ever."""
+    ready.note_timeouts("finish_owner")
+    is_held, goes_on = threading.Event(), threading.Event()
+
+    def at_the_end(request, forward):
+        if request.verb == "get" and not request.json().get("ids") and ready.timeouts():
+            is_held.set()
+            goes_on.wait(60)
+        return forward(request)
+    with Proxy(ready.source.url, at_the_end) as front:
+        ready.consumers()
+        migrate = ready.start_migrate(source=front.url)
+        assert is_held.wait(60)
+        with ready.connect(user="postgres") as other, other.transaction():
+            other.execute("SELECT FROM ferry.job_collections FOR UPDATE")
+            goes_on.set()
+            wait_for(lambda: "finish.postponed" in migrate.err, what="it waits for this row in vain")
+        assert migrate.wait() == DONE, migrate.err
+    assert len(ready.timeouts()) >= 2 and {row["most"] for row in ready.timeouts()} == {"15s"}
 
 
 def more(ferry, prefix, count=5, server=None, seed=99):
