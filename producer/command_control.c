@@ -11,18 +11,19 @@
 #include "producer/scratch.h"
 #include "run/runtime.h"
 
-#define ASK_EVERY_MS      500
-#define SAY_EVERY_MS      2000
-#define PURGE_PATIENCE_MS (10 * 60 * 1000) /* millions of ids go in one statement */
+#define ASK_EVERY_MS     500
+#define SAY_EVERY_MS     2000
+#define LONG_PATIENCE_MS (10 * 60 * 1000) /* millions of rows go in one statement */
 
 typedef bool ask_fn(struct ledger *ledger, const char *job, pg_done_fn *fn, void *ctx,
                     struct error *err);
 
 struct control {
     struct runtime rt;
-    const char *command; /* "pause", "cancel" or "purge" */
-    const char *job;     /* as given */
-    const char *wanted;  /* the state that it leads to */
+    const char *command;  /* "pause", "cancel" or "purge" */
+    const char *job;      /* as given */
+    const char *wanted;   /* the state that it leads to */
+    uint32_t patience_ms; /* of its statements, 0: the usual one */
     int64_t deadline_ms;
     int64_t said_ms;
 };
@@ -35,11 +36,17 @@ static bool is_time_to_say(struct control *c)
     return is_time;
 }
 
+/* Each time: a new connection has forgotten it. */
+static bool be_patient(struct control *c, struct error *err)
+{
+    return c->patience_ms == 0 || runtime_set_patience(&c->rt, c->patience_ms, err);
+}
+
 /* A repair that is open, a row that is held, a ledger that is away: all pass, and are waited for in sight. */
 static bool insist(struct control *c, ask_fn *ask, struct answer *answer, struct error *err)
 {
     for (;;) {
-        if (ask(&c->rt.ledger, c->job, runtime_answer_fn, answer, err) &&
+        if (be_patient(c, err) && ask(&c->rt.ledger, c->job, runtime_answer_fn, answer, err) &&
             runtime_await_answer(&c->rt, answer, err)) {
             return true;
         }
@@ -153,7 +160,7 @@ static bool has_job(const char *command, const struct option_set *options)
     return true;
 }
 
-static int stop(const char *command, const char *wanted, ask_fn *ask,
+static int stop(const char *command, const char *wanted, ask_fn *ask, uint32_t patience_ms,
                 const struct option_set *options)
 {
     struct control c;
@@ -166,6 +173,7 @@ static int stop(const char *command, const char *wanted, ask_fn *ask,
     }
     bool ok = open_control(&c, command, options, &err);
     c.wanted = wanted;
+    c.patience_ms = patience_ms;
     c.deadline_ms = clock_boottime_ms() + option_number(options, "wait");
     ok = ok && insist(&c, ask, &done, &err) &&
          wait_for_claims(&c, !option_flag(options, "no-wait"), &held, &err);
@@ -179,12 +187,12 @@ static int stop(const char *command, const char *wanted, ask_fn *ask,
 
 int command_pause(const struct option_set *options)
 {
-    return stop("pause", "paused", ledger_pause, options);
+    return stop("pause", "paused", ledger_pause, 0, options);
 }
 
 int command_cancel(const struct option_set *options)
 {
-    return stop("cancel", "cancelled", ledger_cancel, options);
+    return stop("cancel", "cancelled", ledger_cancel, LONG_PATIENCE_MS, options);
 }
 
 int command_drop_rehearsal(const struct option_set *options)
@@ -210,7 +218,7 @@ int command_purge(const struct option_set *options)
         return EXIT_USAGE;
     }
     bool ok = open_control(&c, "purge", options, &err) &&
-              runtime_set_patience(&c.rt, PURGE_PATIENCE_MS, &err) &&
+              runtime_set_patience(&c.rt, LONG_PATIENCE_MS, &err) &&
               ledger_purge(&c.rt.ledger, c.job, runtime_answer_fn, &answer, &err) &&
               runtime_await_answer(&c.rt, &answer, &err);
     if (ok) {

@@ -212,7 +212,9 @@ def test_a_producer_that_waits_for_a_source_hears_of_a_cancel(ready):
         wait_for(lambda: ready.jobs() and "503" in waits(ready), what="it waits")
         refused = ready.producer("pause", "planning")
         assert refused.status == NEEDS_PERSON and "still being planned: only a running job can be paused" in refused.err
+        ready.note_timeouts("state")
         assert ready.producer("cancel", "planning").status == DONE
+        assert ready.timeouts() == [{"most": "10min", "state": "cancelled"}], "it forgets millions of ids, of a large job"
         assert migrate.wait(30) == NEEDS_PERSON and "is cancelled" in last_line(migrate.err), migrate.err
 
 
