@@ -231,11 +231,12 @@ bool job_check(struct job *job, struct runtime *rt, struct error *err)
 {
     struct buf submission;
     int64_t since_ms = 0;
-    bool ok = begin_submission(&submission, job, rt, err) && be_patient(job, rt, PATIENCE_MS, err);
+    bool ok = begin_submission(&submission, job, rt, err);
     bool is_asked = !ok;
     while (!is_asked) {
         struct answer answer = {0};
-        ok = ledger_check_submission(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer,
+        ok = be_patient(job, rt, err) &&
+             ledger_check_submission(&rt->ledger, buf_span(&submission), runtime_answer_fn, &answer,
                                      err) &&
              runtime_await_answer(rt, &answer, err);
         answer_deinit(&answer);
@@ -246,7 +247,7 @@ bool job_check(struct job *job, struct runtime *rt, struct error *err)
         ok = true;
     }
     buf_deinit(&submission);
-    return ok && be_patient(job, rt, 0, err);
+    return job->pair_count == 1 ? ok : runtime_usual_patience(rt, ok, err);
 }
 
 bool job_hand_over(struct job *job, struct runtime *rt, struct error *err)
