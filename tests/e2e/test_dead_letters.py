@@ -45,7 +45,7 @@ def test_a_rejected_record_is_a_letter_as_documented(ferry):
     letters = {letter.key: letter for letter in ferry.dead_letters.messages()}
     rows = ferry.sql("SELECT j.job_id, r.* FROM ferry.rejects r JOIN ferry.jobs j ON j.name = r.job")
     assert len(rows) == len(letters) == 3
-    batches = {message.key: message for message in ferry.topic.messages()}
+    batches = {message.key.rsplit(b"/", 1)[0]: message for message in ferry.topic.messages()}  # without the rev
     for row in rows:
         letter = letters[b"%d/%d/%s" % (row["job_id"], row["batch"], row["id"].encode())]
         batch = batches[b"%d/%d" % (row["job_id"], row["batch"])]

@@ -85,7 +85,7 @@ def test_the_topic_holds_what_the_ledger_says_was_acknowledged(crossing):
     job = crossing.job["job_id"]
     for message in messages:
         row = acknowledged[message.partition, message.offset]
-        assert message.key.decode() == "%d/%d" % (job, row["batch"])
+        assert message.key.decode() == "%d/%d/%d" % (job, row["batch"], row["export_rev"])
         assert len(message.value) == row["payload_bytes"]
 
 
