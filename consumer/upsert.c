@@ -1,8 +1,8 @@
 /*
  * D1. What the machine asks for goes out whole, or piece by piece, one request after the other; a piece that was sent is
  * not taken back, because sending it again does no harm. A 413 teaches the target's limit to everyone and is reported;
- * the machine asks for smaller pieces. One that cannot be about the size (body_limit.h) teaches nothing. A refusal is reported with its place: which records before it were accepted, and
- * how many it concerns.
+ * the machine asks for smaller pieces. One that cannot be about the size (body_limit.h) teaches nothing. A refusal is reported
+ * with its place: which records before it were accepted, and how many it concerns.
  */
 #include "consumer/upsert.h"
 

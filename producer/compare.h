@@ -12,8 +12,8 @@ struct comparison {
     int64_t existing;       /* added to the source, and at the target against --on-existing fail */
     int64_t planned, to_delete;
     int64_t returned; /* of planned: vanished, and there again; of a job that does not catch up */
-    bool is_decided; /* something was planned or is to be deleted: the end begins again */
-    bool is_refused; /* too much would be deleted: the ledger has blocked the job and says why */
+    bool is_decided;  /* something was planned or is to be deleted: the end begins again */
+    bool is_refused;  /* too much would be deleted: the ledger has blocked the job and says why */
     char first_missing[256], first_extra[512];
 };
 

@@ -7,8 +7,8 @@
 
 #include "producer/job.h"
 
-/* Both ends are resolved. ERROR_REJECTED: the target exists and does not fit; ERROR_USAGE: and a rehearsal makes one of its own. Else what it does not get as it is, or has
- * otherwise, is left in pair->fidelity, and people are told (stderr). Writes nothing to any server. */
+/* Both ends are resolved. ERROR_REJECTED: the target exists and does not fit; ERROR_USAGE: and a rehearsal makes
+ * one of its own. Else what it does not get as it is, or has otherwise, is left in pair->fidelity, and people are told (stderr). Writes nothing to any server. */
 MUST_CHECK bool target_look(struct pair *pair, struct error *err);
 /* After target_look(): makes or completes it. */
 MUST_CHECK bool target_prepare(struct pair *pair, struct runtime *rt, struct error *err);

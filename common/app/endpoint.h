@@ -31,7 +31,8 @@ struct endpoint {
 };
 
 /* For request->origin: the role's own when that is request->expected_origin (the named endpoint, else its variables, but
- * where they stand beside the address of another server), else the endpoint of ferry.conf that has this origin, and tenant and database as far as both say. ERROR_USAGE: two have it. */
+ * where they stand beside the address of another server), else the endpoint of ferry.conf that has this origin, and tenant and
+ * database as far as both say. ERROR_USAGE: two have it. */
 MUST_CHECK bool endpoint_choose(const struct option_set *options,
                                 const struct secret_request *request, struct endpoint *out,
                                 struct error *err);
