@@ -326,6 +326,10 @@ static void a_server_without_the_api_is_named(void **state)
     (void)state;
     snprintf(elsewhere.address.base, sizeof elsewhere.address.base, "%.500s/elsewhere",
              world.source.address.base);
+    elsewhere.is_met = true; /* something stands before it for a while */
+    finish(chroma_preflight(&elsewhere, on_limits, &result, &err), &result, &err);
+    assert_int_equal(result.err.kind, ERROR_UNAVAILABLE);
+    elsewhere.is_met = false;
     finish(chroma_preflight(&elsewhere, on_limits, &result, &err), &result, &err);
     assert_int_equal(result.err.kind, ERROR_USAGE);
     assert_non_null(
