@@ -9,21 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/chroma_internal.h"
+#include "support/chroma_fixture.h"
 
 #define PAGE "\r\n<!DOCTYPE html><html><head><title>Back soon</title></head></html>"
-
-static const struct chroma target = {
-    .address = {"http://127.0.0.1:8000", "http://127.0.0.1:8000/pre"},
-    .tenant = "default_tenant",
-    .database = "default_database",
-    .role = "target",
-};
-
-static struct http_answer answer_of(int status, const char *body)
-{
-    return (struct http_answer){.status = status, .body = span_from_str(body), .trace_id = ""};
-}
 
 static void expect(const struct error *err, enum error_kind kind, int status, const char *body)
 {

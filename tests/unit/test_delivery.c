@@ -1431,9 +1431,8 @@ static void in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front(vo
     assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS);
 }
 
-static void a_claim_with_an_open_repair_is_not_parked_either(void **state)
+static size_t blocked_in_a_repair(void)
 {
-    (void)state;
     size_t slot = arrive(1);
     expect(ACTION_CLAIM, slot);
     tell((struct delivery_event){.kind = EVENT_CLAIM,
@@ -1446,6 +1445,13 @@ static void a_claim_with_an_open_repair_is_not_parked_either(void **state)
     expect(ACTION_UPSERT, slot);
     upsert(slot, ERROR_AUTH);
     expect(ACTION_BLOCK_JOB, slot);
+    return slot;
+}
+
+static void a_claim_with_an_open_repair_is_not_parked_either(void **state)
+{
+    (void)state;
+    size_t slot = blocked_in_a_repair();
     expect_nothing();
     expect_state(slot, DELIVERY_WAITING);
 }
@@ -1809,18 +1815,7 @@ static void a_knock_that_took_too_long_begins_no_write(void **state)
 static void a_knock_for_a_repair_leads_on_though_the_job_is_blocked(void **state)
 {
     (void)state;
-    size_t slot = arrive(1);
-    expect(ACTION_CLAIM, slot);
-    tell((struct delivery_event){.kind = EVENT_CLAIM,
-                                 .slot = slot,
-                                 .claim = CLAIM_CLAIMED,
-                                 .fence = 5,
-                                 .started_ms = now,
-                                 .records = RECORDS,
-                                 .is_repairing = true});
-    expect(ACTION_UPSERT, slot);
-    upsert(slot, ERROR_AUTH);
-    expect(ACTION_BLOCK_JOB, slot);
+    size_t slot = blocked_in_a_repair();
     for (int i = 0; i < 3; i++) {
         renew(slot, true);
         wait_ms(core.slots[slot].due_ms - now);
