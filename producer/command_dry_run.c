@@ -9,6 +9,7 @@
 
 #include "app/exit_code.h"
 #include "format/batch.h"
+#include "format/columns.h"
 #include "producer/job_limits.h"
 #include "producer/mapping.h"
 #include "producer/options.h"
@@ -135,7 +136,7 @@ static bool read_all(struct dry_run *run, struct error *err)
     wanted = ceiling > 0 && ceiling < wanted ? ceiling : wanted;
     struct verify_pass pass = {
         .sides = {[VERIFY_SOURCE] = &run->pair->source},
-        .include = "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]",
+        .include = COLUMNS_ALL,
         .piece_ids = (size_t)limits_batch_records(&run->job.limits, wanted),
         .in_flight = (size_t)option_number(run->rt.options, "source-concurrency"),
         .patience_ms = PATIENCE_MS,

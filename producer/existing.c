@@ -13,7 +13,6 @@
 
 #define PATIENCE_MS  60000
 #define COMPARED_IDS 100u /* with their vectors, of both sides */
-#define WHOLE        "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]"
 
 struct asking {
     const struct ids *ids;
@@ -89,7 +88,7 @@ static bool ask(struct runtime *rt, struct pair *pair, struct asking *asking, st
     size_t most = asking->compares ? COMPARED_IDS : VERIFY_PIECE;
     struct verify_pass pass = {
         .sides = {asking->compares ? &pair->source : NULL, &pair->target},
-        .include = asking->compares ? WHOLE : "[]",
+        .include = asking->compares ? COLUMNS_ALL : "[]",
         .piece_ids = takes > 0 && takes < most ? takes : most,
         .in_flight = 1,
         .patience_ms = PATIENCE_MS,

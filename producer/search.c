@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/log.h"
+#include "format/columns.h"
 #include "producer/exporter.h"
 
 #define WORDS_MAX 320
@@ -189,9 +190,7 @@ static void write_control(struct buf *out, const struct exporter *exporter, cons
         columns_write_get(out, &id, 1);
         return;
     }
-    buf_printf(out,
-               "{\"limit\":1,\"offset\":%" PRId64
-               ",\"include\":[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}",
+    buf_printf(out, "{\"limit\":1,\"offset\":%" PRId64 ",\"include\":" COLUMNS_ALL "}",
                offsets[probe % READ_SEARCH_PROBES]);
 }
 

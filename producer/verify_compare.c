@@ -3,6 +3,7 @@
  * against the source. Equality is format/equality.h, the table that delivery uses; memory does not grow with the number
  * of records.
  */
+#include "format/columns.h"
 #include "producer/verify_walk.h"
 
 /* -- the source's ids -- */
@@ -46,7 +47,7 @@ static bool on_contents(void *ctx, const struct verify_piece *piece, struct erro
 
 static bool compare_contents(struct verify *v, struct error *err)
 {
-    struct verify_pass pass = verify_make_pass(v, VERIFY_WHOLE);
+    struct verify_pass pass = verify_make_pass(v, COLUMNS_ALL);
     pass.on_piece = on_contents;
     verify_begin(v, "records compared", v->sampled);
     return verify_walk(v, &pass, VERIFY_SOURCE, err);

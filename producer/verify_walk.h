@@ -6,8 +6,7 @@
 
 #include "producer/verify.h"
 
-/* What to ask for. */
-#define VERIFY_WHOLE    "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]"
+/* What to ask for, if not COLUMNS_ALL. */
 #define VERIFY_VECTORS  "[\"embeddings\"]"
 #define VERIFY_IDS_ONLY "[]"
 

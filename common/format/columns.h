@@ -16,6 +16,9 @@
  * length: each record has its own dimension. */
 MUST_CHECK bool columns_scan(struct span answer, struct arena *arena, struct record_set *out, struct error *err);
 
+/* All that a record has beside its id, as Chroma's `include` names it. */
+#define COLUMNS_ALL "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]"
+
 /* {"ids":[…],"include":["embeddings","documents","metadatas","uris"]} ; ids are raw characters */
 void columns_write_get(struct buf *out, const struct span *ids, size_t count);
 /* The same for some columns only; include: a JSON array, "[]" for the ids alone */

@@ -44,8 +44,7 @@ void columns_write_get_only(struct buf *out, const struct span *ids, size_t coun
 
 void columns_write_get(struct buf *out, const struct span *ids, size_t count)
 {
-    columns_write_get_only(out, ids, count,
-                           "[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]");
+    columns_write_get_only(out, ids, count, COLUMNS_ALL);
 }
 
 static void write_embedding(struct buf *out, const struct record *record,
