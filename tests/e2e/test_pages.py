@@ -10,18 +10,20 @@ from proxy import Answer, Proxy
 PAGE = b"<!DOCTYPE html><html><head><title>Back soon</title></head><body>Please wait.</body></html>"
 STATUSES = [200, 400, 404]  # in turn, for each kind of request
 RECORDS = 300
-FINE = {"source get": 10, "target upsert": 2}  # requests before the first page
+FINE = 20  # reads of the source before its first page: as many batches are exported by then
+# What the gateway before the target answers itself, one kind after the other. A write comes after a knock while nobody knows whether
+# the target lives, and any reading comes before both: all at once they would follow each other by minutes, as chance has it.
+IN_TURN = ["target get", "target upsert", "target knock"]
 TOLD = "a page of a gateway or proxy before it, \"Back soon\""
 
 
 class Gateway:
-    """Pages from a read and from a write on until mended; then again from the first look at the end on."""
+    """Pages in the middle, until mended; then again from the first look at the end on."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.asked, self.pages = collections.Counter(), collections.Counter()
         self.phase = "before"
-        self.down = {"source": False, "target": False}
 
     def what(self, side, request):
         if "pre-flight" in request.path:
@@ -30,16 +32,22 @@ class Gateway:
             return side + " end" if self.phase in ("mended", "end") else side + " list"
         return side + " " + (request.verb or request.method)
 
+    def is_away(self, side, what):
+        if self.phase == "before" and side == "source":
+            return self.asked["source get"] > FINE
+        if self.phase == "before":
+            shown = [self.has_shown(kind) for kind in IN_TURN]
+            return what in IN_TURN and all(shown[:IN_TURN.index(what)]) and (what != "target get" or not shown[0])
+        return self.phase == "end"
+
     def at(self, side):
         def handle(request, forward):
             with self.lock:
                 what = self.what(side, request)
                 self.asked[what] += 1
-                if what in FINE and self.asked[what] > FINE[what]:
-                    self.down[side] = True
                 if self.phase == "mended" and what.endswith(" end"):
                     self.phase = "end"
-                if self.phase == "before" and self.down[side] or self.phase == "end":
+                if self.is_away(side, what):
                     status = STATUSES[self.pages[what] % len(STATUSES)]
                     self.pages[what] += 1
                     return Answer(status, PAGE, "text/html")
@@ -63,7 +71,7 @@ def test_pages_of_a_gateway_are_waited_for(ferry):
         consumers = ferry.consumers(2, env=env)
         migrate = ferry.start_migrate(source=source.url, target=target.url, batch_records=10)
 
-        wait_for(lambda: gateway.has_shown("source get", "target upsert", "target knock"), what="pages in the middle")
+        wait_for(lambda: gateway.has_shown("source get", *IN_TURN), what="pages in the middle")
         wait_for(lambda: TOLD in ferry.job()["waits_for"], what="the job tells it")
         assert all(consumer.alive for consumer in consumers), "\n".join(consumer.err for consumer in consumers)
         assert migrate.alive, migrate.err
