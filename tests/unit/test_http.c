@@ -760,8 +760,8 @@ static void a_slow_answer_ends_at_the_deadline(void **state)
 
     serve(world, drips, NULL);
     outcome = ask(world, (struct http_call){.deadline_ms = start_ms + 150});
-    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
-    assert_in_range(clock_boottime_ms() - start_ms, 150, 1000);
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within ");
+    assert_in_range(clock_boottime_ms() - start_ms, 150, 10000);
 }
 
 /* As after a process that stood still: an answer comes, and what it leads to has no time any more. */
@@ -824,13 +824,13 @@ static void a_request_that_waited_beyond_its_deadline_is_never_begun(void **stat
     outcome = ask(world, (struct http_call){0});
     assert_answered(&outcome, 200, "hello");
     memset(&outcome, 0, sizeof outcome);
-    deadline_ms = clock_boottime_ms() + 20;
+    deadline_ms = clock_boottime_ms() + 200;
     start(world, &outcome,
           (struct http_call){
               .method = "POST", .body = {large_body().ptr, 2048}, .deadline_ms = deadline_ms});
     stand_still_until(deadline_ms);
     finish(&outcome);
-    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within ");
     serve(world, polite, NULL); /* the first one has stopped */
     assert_int_equal(stop.late, 0);
 }
@@ -856,7 +856,7 @@ static void a_body_is_not_sent_on_behind_its_deadline(void **state)
 {
     struct world *world = *state;
     struct outcome outcome = {0};
-    int64_t deadline_ms = clock_boottime_ms() + 200;
+    int64_t deadline_ms = clock_boottime_ms() + 1000;
 
     stop.late = 0;
     atomic_store(&stop.stands_still, false);
@@ -872,7 +872,7 @@ static void a_body_is_not_sent_on_behind_its_deadline(void **state)
     }
     stand_still_until(deadline_ms);
     finish(&outcome);
-    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within ");
     serve(world, polite, NULL);
     assert_int_equal(stop.late, 0);
 }
@@ -906,7 +906,7 @@ static void a_deadline_resets_the_connection(void **state)
           (struct http_call){
               .method = "POST", .body = large_body(), .deadline_ms = clock_boottime_ms() + 150});
     finish(&outcome);
-    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within 0.");
+    assert_failed(&outcome, ERROR_TIMEOUT, ": no complete answer within ");
     atomic_store(&stop.stands_still, true);
     while (!atomic_load(&stop.is_drained)) {
         stand_still_until(clock_boottime_ms());
@@ -921,12 +921,12 @@ static void a_deadline_can_be_moved(void **state)
     struct outcome outcome = {0};
 
     serve(world, drips, NULL);
-    start(world, &outcome, (struct http_call){.deadline_ms = start_ms + 100});
-    http_set_deadline(outcome.request, start_ms + 300);
-    turn_for(world, 200);
+    start(world, &outcome, (struct http_call){.deadline_ms = start_ms + 300});
+    http_set_deadline(outcome.request, start_ms + 1500);
+    turn_for(world, 400);
     assert_int_equal(outcome.calls, 0);
     finish(&outcome);
-    assert_in_range(clock_boottime_ms() - start_ms, 300, 1000);
+    assert_in_range(clock_boottime_ms() - start_ms, 1500, 10000);
     assert_failed(&outcome, ERROR_TIMEOUT, "no complete answer");
 
     memset(&outcome, 0, sizeof outcome);
@@ -953,8 +953,8 @@ static void silence_ends_a_request_and_bytes_keep_it(void **state)
     serve(world, says_and_lingers, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
     start_ms = clock_boottime_ms();
     outcome = ask(world, (struct http_call){.idle_ms = 150, .on_body = on_body});
-    assert_failed(&outcome, ERROR_TIMEOUT, ": not a byte for 0.");
-    assert_in_range(clock_boottime_ms() - start_ms, 150, 1000);
+    assert_failed(&outcome, ERROR_TIMEOUT, ": not a byte for ");
+    assert_in_range(clock_boottime_ms() - start_ms, 150, 10000);
     assert_int_equal(outcome.streamed, 4);
 }
 
@@ -997,6 +997,15 @@ static bool cancel_self(struct outcome *outcome, struct error *err)
     return true;
 }
 
+static void turn_until_a_chunk(struct world *world, const struct outcome *outcome)
+{
+    while (outcome->chunks == 0) {
+        struct error err = {0};
+
+        assert_true(loop_turn(world->loop, 100, &err));
+    }
+}
+
 static void a_body_callback_may_cancel_its_own_request(void **state)
 {
     struct world *world = *state;
@@ -1004,11 +1013,7 @@ static void a_body_callback_may_cancel_its_own_request(void **state)
 
     serve(world, drips, NULL);
     start(world, &outcome, (struct http_call){.on_body = on_body});
-    while (outcome.chunks == 0) {
-        struct error err = {0};
-
-        assert_true(loop_turn(world->loop, 100, &err));
-    }
+    turn_until_a_chunk(world, &outcome);
     assert_int_equal(outcome.calls, 0); /* not in the turn that cancelled */
     finish(&outcome);
     assert_failed(&outcome, ERROR_CANCELLED, ": cancelled");
@@ -1181,7 +1186,7 @@ static void refusing_what_was_held_back_ends_the_request(void **state)
 
     serve(world, pours, &total);
     start(world, &outcome, (struct http_call){.on_body = on_body});
-    turn_for(world, 100);
+    turn_until_a_chunk(world, &outcome);
     assert_int_equal(outcome.chunks, 1);
     http_resume(outcome.request);
     finish(&outcome);
