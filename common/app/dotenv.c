@@ -1,121 +1,197 @@
-/* See dotenv.h. */
+/* The statements of the text; see dotenv.h. tests/e2e/test_env_file.py asks python-dotenv itself about thousands of variables. */
 #include "app/dotenv.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
-static bool is_blank(char c)
+static const char EXPECTED[] = "expected KEY=value";
+
+/* Length of the white space character at `at`, of any script, a newline included; 0: it is none. */
+static size_t space_at(const uint8_t *at, const uint8_t *end)
 {
-    return c == ' ' || c == '\t';
+    if (at == end) {
+        return 0;
+    }
+    if (*at < 0x80) {
+        return *at == ' ' || (*at >= '\t' && *at <= '\r') || (*at >= 0x1c && *at <= 0x1f);
+    }
+    if (*at == 0xc2 && end - at >= 2) {
+        return at[1] == 0x85 || at[1] == 0xa0 ? 2 : 0;
+    }
+    if (*at < 0xe1 || *at > 0xe3 || end - at < 3) {
+        return 0;
+    }
+    uint32_t bytes = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+    bool is_space = bytes == 0xe19a80 ||                        /* U+1680 */
+                    (bytes >= 0xe28080 && bytes <= 0xe2808a) || /* U+2000…U+200A */
+                    bytes == 0xe280a8 || bytes == 0xe280a9 ||   /* U+2028, U+2029 */
+                    bytes == 0xe280af || bytes == 0xe2819f ||   /* U+202F, U+205F */
+                    bytes == 0xe38080;                          /* U+3000 */
+    return is_space ? 3 : 0;
 }
 
-static char *skip_blanks(char *at)
+static size_t blank_at(const uint8_t *at, const uint8_t *end)
 {
-    while (is_blank(*at)) {
-        at++;
+    return at < end && *at == '\n' ? 0 : space_at(at, end);
+}
+
+static const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end)
+{
+    for (size_t len; (len = blank_at(at, end)) > 0; at += len) {
     }
     return at;
 }
 
-static bool is_name_byte(char c)
+static const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    const uint8_t *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+    return stop != NULL ? stop : end;
 }
 
-/* Behind a value: nothing, or a comment that stands apart from it. */
-static bool is_line_end(char *at)
+static void advance(struct dotenv_reader *reader, const uint8_t *to)
 {
-    char *rest = skip_blanks(at);
-    return *rest == '\0' || (*rest == '#' && rest > at);
+    for (const uint8_t *at = reader->at; (at = line_end(at, to)) < to; at++) {
+        reader->line++;
+    }
+    reader->at = to;
 }
 
-/* What a backslash and this character mean between such quotes; 0: just what they are. */
-static char unescape(char quote, char c)
+static bool is_at(const struct dotenv_reader *reader, char c)
 {
-    static const char written[] = "\\'\"abfnrtv";
-    static const char meant[] = "\\'\"\a\b\f\n\r\t\v";
-    const char *found = c != '\0' ? strchr(quote == '"' ? written : "\\'", c) : NULL;
-    return found == NULL ? '\0' : quote == '"' ? meant[found - written] : c;
+    return reader->at < reader->end && *reader->at == (uint8_t)c;
 }
 
-/* Decoded where it stands: it never grows. */
-static const char *parse_quoted(char *at, const char **value)
+static struct span between(const uint8_t *from, const uint8_t *to)
 {
-    char quote = *at;
-    char *out = at;
-    char *in = at + 1;
-    for (; *in != quote; in++) {
-        char meant = *in == '\\' ? unescape(quote, in[1]) : '\0';
-        if (*in == '\0') {
-            return "the quote is not closed";
+    return (struct span){from, (size_t)(to - from)};
+}
+
+void dotenv_init(struct dotenv_reader *reader, struct span text)
+{
+    static const struct span mark = {(const uint8_t *)"\xef\xbb\xbf", 3};
+    *reader = (struct dotenv_reader){text.ptr, text.ptr + text.len, 1};
+    if (text.len >= mark.len && memcmp(text.ptr, mark.ptr, mark.len) == 0) {
+        reader->at += mark.len;
+    }
+}
+
+static void skip_export(struct dotenv_reader *reader)
+{
+    static const struct span word = {(const uint8_t *)"export", 6};
+    size_t left = (size_t)(reader->end - reader->at);
+    if (left > word.len && memcmp(reader->at, word.ptr, word.len) == 0 &&
+        blank_at(reader->at + word.len, reader->end) > 0) {
+        reader->at = skip_blanks(reader->at + word.len, reader->end);
+    }
+}
+
+/* Between single quotes a name may be anything; double quotes are part of it. */
+static bool read_name(struct dotenv_reader *reader, struct span *out)
+{
+    const uint8_t *at = reader->at;
+    if (is_at(reader, '\'')) {
+        const uint8_t *stop = memchr(at + 1, '\'', (size_t)(reader->end - at - 1));
+        if (stop == NULL || stop == at + 1) {
+            return false;
         }
-        in += meant != '\0';
-        *out++ = meant != '\0' ? meant : *in;
+        *out = between(at + 1, stop);
+        advance(reader, stop + 1);
+        return true;
     }
-    if (!is_line_end(in + 1)) {
-        return "there is text behind the closing quote";
+    while (at < reader->end && *at != '=' && *at != '#' && space_at(at, reader->end) == 0) {
+        at++;
     }
-    *out = '\0';
-    *value = at;
-    return NULL;
+    *out = between(reader->at, at);
+    reader->at = at;
+    return out->len > 0;
 }
 
-/* Ends the value at its quote, or before the blanks in front of a comment or the line's end. */
-static const char *parse_value(char *at, const char **value)
+/* A backslash keeps what follows it from closing the quote. */
+static bool read_quoted(struct dotenv_reader *reader, struct dotenv_statement *out)
 {
-    char *end = at;
-    at = skip_blanks(at);
-    if (*at == '\'' || *at == '"') {
-        return parse_quoted(at, value);
+    const uint8_t *at = reader->at + 1;
+    out->quote = (char)*reader->at;
+    while (at < reader->end && *at != (uint8_t)out->quote) {
+        at += *at == '\\' && at + 1 < reader->end ? 2 : 1;
     }
-    for (end = at; *end != '\0' && !(is_blank(*end) && *skip_blanks(end) == '#'); end++) {
+    if (at == reader->end) {
+        return false;
     }
-    if (*at == '#' && is_blank(at[-1])) { /* nothing but a comment */
-        end = at;
-    }
-    while (end > at && is_blank(end[-1])) {
-        end--;
-    }
-    *end = '\0';
-    *value = at;
-    return NULL;
+    out->value = between(reader->at + 1, at);
+    advance(reader, at + 1);
+    return true;
 }
 
-/* Others would put another variable's value there. */
-static bool has_reference(const char *value)
+/* Ends before the white space in front of a comment, or of the line's end. */
+static void read_unquoted(struct dotenv_reader *reader, struct dotenv_statement *out)
 {
-    const char *at = strstr(value, "${");
-    return at != NULL && strchr(at, '}') != NULL;
+    const uint8_t *stop = line_end(reader->at, reader->end);
+    const uint8_t *last = reader->at; /* behind what is no white space */
+    for (const uint8_t *at = reader->at; at < stop && !(*at == '#' && at > last);) {
+        size_t len = space_at(at, stop);
+        at += len > 0 ? len : 1;
+        last = len > 0 ? last : at;
+    }
+    out->value = between(reader->at, last);
+    reader->at = stop;
 }
 
-const char *dotenv_parse_line(char *line, const char **name, const char **value)
+/* What follows the equals sign. A # behind it stands for itself, unless white space is between them. */
+static const char *read_value(struct dotenv_reader *reader, struct dotenv_statement *out)
 {
-    static const char export_word[] = "export";
-    char *at = skip_blanks(line);
-    if (*at == '\0' || *at == '#') {
+    const uint8_t *sign = reader->at;
+    reader->at = skip_blanks(sign + 1, reader->end);
+    out->has_value = true;
+    if (is_at(reader, '#') && reader->at > sign + 1) {
         return NULL;
     }
-    if (strncmp(at, export_word, sizeof(export_word) - 1) == 0 &&
-        is_blank(at[sizeof(export_word) - 1])) {
-        at = skip_blanks(at + sizeof(export_word) - 1);
+    if (!is_at(reader, '\'') && !is_at(reader, '"')) {
+        read_unquoted(reader, out);
+        return NULL;
     }
-    char *end = at;
-    while (is_name_byte(*end)) {
-        end++;
+    out->is_unclosed = !read_quoted(reader, out);
+    return out->is_unclosed ? "the quote is not closed" : NULL;
+}
+
+static const char *read_statement(struct dotenv_reader *reader, struct dotenv_statement *out)
+{
+    skip_export(reader);
+    if (!is_at(reader, '#') && !read_name(reader, &out->name)) {
+        return EXPECTED;
     }
-    char *equals = skip_blanks(end);
-    if (end == at || *equals != '=' || (*at >= '0' && *at <= '9')) {
-        return "expected KEY=value";
+    reader->at = skip_blanks(reader->at, reader->end);
+    if (is_at(reader, '=')) {
+        const char *problem = read_value(reader, out);
+        if (problem != NULL) {
+            return problem;
+        }
     }
-    const char *problem = parse_value(equals + 1, value);
-    if (problem != NULL) {
-        return problem;
+    reader->at = skip_blanks(reader->at, reader->end);
+    if (is_at(reader, '#')) {
+        reader->at = line_end(reader->at, reader->end);
     }
-    if (has_reference(*value)) {
-        return "${…} is not expanded here: write the value out";
+    if (reader->at < reader->end && *reader->at != '\n') {
+        return out->quote != '\0' ? "there is text behind the closing quote" : EXPECTED;
     }
-    *end = '\0';
-    *name = at;
     return NULL;
+}
+
+bool dotenv_next(struct dotenv_reader *reader, struct dotenv_statement *out)
+{
+    do {
+        const uint8_t *at = reader->at;
+        for (size_t len; (len = space_at(at, reader->end)) > 0; at += len) {
+        }
+        advance(reader, at);
+        if (at == reader->end) {
+            return false;
+        }
+        *out = (struct dotenv_statement){.line = reader->line};
+        out->problem = read_statement(reader, out);
+        if (out->problem != NULL) {
+            reader->at = line_end(reader->at, reader->end);
+            out->name = (struct span){0};
+        }
+        out->text = between(at, reader->at);
+    } while (out->problem == NULL && out->name.len == 0);
+    return true;
 }

@@ -44,6 +44,7 @@
 
 /* -- the program's own surroundings -- */
 #define LIMIT_ENV_FILE       (64u * KIB) /* a .env file or a ferry.conf; longer: usage error */
+#define LIMIT_ENV_VALUES     (256u * KIB) /* what a .env file sets, ${…} replaced; longer: usage error */
 #define LIMIT_SECRET         (8u * KIB)  /* a token file; longer: usage error */
 #define LIMIT_ENDPOINTS      64u         /* in a ferry.conf; more: usage error */
 #define LIMIT_BUS_PROPERTIES 128u /* that people add to the bus's client; more: usage error */

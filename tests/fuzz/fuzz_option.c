@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         is_foreign || (input.len > 0 && (memmem(input.ptr, input.len, "_FILE", 5) != NULL ||
                                          memmem(input.ptr, input.len, "_file", 5) != NULL ||
                                          memmem(input.ptr, input.len, "FERRY_CONFIG", 12) != NULL));
-    if (input.len > 0 && input.ptr[0] == '[') { /* begins no line of a .env */
+    if (input.len > 0 && input.ptr[0] == '[') { /* as a file of .ini form begins */
         argv[1] = config;
     }
     fd = make_file(input, path);

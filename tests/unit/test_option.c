@@ -372,7 +372,7 @@ static void an_empty_variable_is_not_set_and_hides_the_file(void **state)
 static void another_file_can_be_named_in_place_of_dot_env(void **state)
 {
     (void)state;
-    temp_dir_write_text(".env", "this is not an env file\n");
+    temp_dir_write_text(".env", "FERRY_SOURCE_RATE is not set\n");
     temp_dir_write_text("other.env", "FERRY_SOURCE_RATE=7\n");
     refuse(".env, line 1: expected KEY=value", 0, ARGUMENTS(SOURCE));
     check_rate(7, OPTION_ENV_FILE, ARGUMENTS("--env-file", "other.env", SOURCE));
