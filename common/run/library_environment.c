@@ -67,6 +67,10 @@ bool library_environment_fill(const struct option_set *options, struct error *er
 {
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         const char *value = option_environment(options, variables[i]);
+        /* What a library makes of it nobody knows, and its message may show the value. */
+        if (value != NULL && strpbrk(value, "\r\n") != NULL) {
+            return error_set(err, ERROR_USAGE, "%s: a line break in the value", variables[i]);
+        }
         if (value != NULL && setenv(variables[i], value, 0) != 0) {
             return error_set(err, ERROR_NOMEM, "%s could not be set: %s", variables[i],
                              strerror(errno));

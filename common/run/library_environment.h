@@ -5,7 +5,7 @@
 
 #include "app/option.h"
 
-/* Puts those that the process environment lacks into it. */
+/* Puts those that the process environment lacks into it. ERROR_USAGE: a line break in one, wherever it was set. */
 MUST_CHECK bool library_environment_fill(const struct option_set *options, struct error *err);
 
 #endif

@@ -217,7 +217,7 @@ LINES = "a line break"
     ("FERRY_SOURCE_TOKEN", "hunter2\r\nX-Other: 1"), ("FERRY_TARGET_TOKEN", "hunter2\n"), ("FERRY_SOURCE_TENANT", "hunter2\nx"),
     ("FERRY_TARGET_DATABASE", "hunter2\rx"), ("FERRY_COLLECTION", "hunter2\nx"), ("FERRY_SOURCE", "http://127.0.0.1:9/\r\nhunter2"),
     ("CHROMA_API_KEY", "hunter2\nx"), ("CHROMA_AUTH_TOKEN", "hunter2\rx"), ("CHROMA_HOST", "127.0.0.1\r\nhunter2"),
-    ("CHROMA_TENANT", "hunter2\n"),
+    ("CHROMA_TENANT", "hunter2\n"), ("PGHOST", "127.0.0.1\nhunter2"), ("https_proxy", "http://127.0.0.1:9\r\nhunter2"),
 ])
 def test_a_line_break_in_a_setting_is_refused_by_name(ferry, name, value):
     env = {"FERRY_SOURCE": "http://127.0.0.1:9", "FERRY_TARGET": "http://127.0.0.1:9", name: value}
@@ -230,7 +230,7 @@ def test_a_line_break_in_a_setting_is_refused_by_name(ferry, name, value):
     assert "X-Other" not in process.err and "hunter2" not in process.err
 
 
-@pytest.mark.parametrize("name", ["FERRY_SOURCE_TOKEN", "FERRY_TARGET_DATABASE", "CHROMA_API_KEY"])
+@pytest.mark.parametrize("name", ["FERRY_SOURCE_TOKEN", "FERRY_TARGET_DATABASE", "CHROMA_API_KEY", "PGHOST"])
 def test_a_setting_over_several_lines_of_the_file_is_refused_by_name(ferry, name):
     (ferry.folder / ".env").write_text("A='1\n2'\n%s=\"hunter2\nX-Other: 1\"\n" % name)
     process = ferry.producer("verify", "--collection", "x", env={
