@@ -21,6 +21,7 @@ static bool open_runtime(struct doctor *doctor, struct error *err)
 static void look(struct doctor *doctor)
 {
     static void (*const parts[])(struct doctor *) = {doctor_bus, doctor_ledger, doctor_machine};
+    doctor_job(doctor);
     doctor_side(doctor, "source");
     if (doctor->rt.stop.requested == 0) {
         doctor_side(doctor, "target");
@@ -91,8 +92,8 @@ int command_doctor(const struct option_set *options)
     bool ok = run(doctor, &err);
     enum exit_code code = ok ? checkup_exit_code(&doctor->checkup) : exit_code_for(&err);
     runtime_close(&doctor->rt);
-    side_close(&doctor->source);
-    side_close(&doctor->target);
+    mapping_close(&doctor->mapping);
+    job_close(&doctor->job);
     free(doctor);
     if (!ok) {
         fprintf(stderr, "ferry-producer doctor: %s\n", err.message);

@@ -6,16 +6,21 @@
 #define PRODUCER_DOCTOR_H
 
 #include "producer/checkup.h"
-#include "producer/side.h"
+#include "producer/job.h"
+#include "producer/mapping.h"
 
 struct doctor {
     struct runtime rt;
     const struct option_set *options;
     struct checkup checkup;
-    struct side source, target;
+    struct job job; /* its two servers, and the pairs that are chosen; never submitted */
+    struct mapping mapping;
+    const char *no_choice;       /* why it is not known which collections are chosen; NULL: it is */
     struct error ledger_refused; /* kind NONE: a connection to the ledger was begun */
 };
 
+/* doctor_job.c: what is given, by itself; to be asked first. */
+void doctor_job(struct doctor *doctor);
 /* doctor_side.c: one server; source is to be looked at first, because the target is compared with it. */
 void doctor_side(struct doctor *doctor, const char *role);
 /* doctor_bus.c: brokers and topics. Blocks for at most LIMIT_CONNECT_MS each. */

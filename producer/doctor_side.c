@@ -1,6 +1,6 @@
 /*
  * One server, step by step; each needs the ones before it, so after a fail the rest is skipped. The last steps are in
- * doctor_collection.c.
+ * doctor_place.c, doctor_collection.c and doctor_likeness.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ bool doctor_fails(struct look *look, const char *name, const char *advice, const
     return false;
 }
 
-static bool passes(struct look *look, const char *name, const char *found)
+bool doctor_passes(struct look *look, const char *name, const char *found)
 {
     checkup_add(&look->doctor->checkup, look->role, name, CHECK_OK, "", "%s", found);
     return true;
@@ -63,7 +63,7 @@ static bool look_dns(struct look *look, const char *name)
     }
     buf_init(&addresses, 4096);
     bool ok = doctor_resolve(look->side->chroma.address.origin, &addresses, &err);
-    ok = ok ? passes(look, name, buf_cstr(&addresses))
+    ok = ok ? doctor_passes(look, name, buf_cstr(&addresses))
             : doctor_fails(look, name,
                            "check the host's name in the address, and this machine's resolver",
                            &err);
@@ -78,7 +78,7 @@ static bool look_tcp(struct look *look, const char *name)
         return true;
     }
     return doctor_connect(look->side->chroma.address.origin, &err)
-               ? passes(look, name, "connected")
+               ? doctor_passes(look, name, "connected")
                : doctor_fails(look, name, "start the server, or check host, port and firewall",
                               &err);
 }
@@ -104,7 +104,7 @@ static bool look_tls(struct look *look, const char *name)
                     "no answer came, so no certificate is known to be good");
         return true;
     }
-    return passes(look, name, is_tls ? "certificate verified" : "none, the address is http");
+    return doctor_passes(look, name, is_tls ? "certificate verified" : "none, the address is http");
 }
 
 static bool look_version(struct look *look, const char *name)
@@ -124,12 +124,12 @@ static bool look_version(struct look *look, const char *name)
                             &look->preflight);
     }
     if (chroma->version.number == 0) {
-        return passes(look, name, "not told; taken for 1.x");
+        return doctor_passes(look, name, "not told; taken for 1.x");
     }
     snprintf(text, sizeof text, "Chroma %s, API %s%s", chroma->version.text,
              chroma->api == CHROMA_API_V1 ? "v1" : "v2",
              chroma_is_old(chroma) ? "" : " (every 1.x says 1.0.0)");
-    return passes(look, name, text);
+    return doctor_passes(look, name, text);
 }
 
 static bool look_auth(struct look *look, const char *name)
@@ -146,7 +146,7 @@ static bool look_auth(struct look *look, const char *name)
     }
     snprintf(text, sizeof text, "%s%s", look->side->auth_style,
              look->side->chroma.auth_header[0] != '\0' ? " accepted" : " sent, none asked for");
-    return passes(look, name, text);
+    return doctor_passes(look, name, text);
 }
 
 static bool look_limits(struct look *look, const char *name)
@@ -155,32 +155,7 @@ static bool look_limits(struct look *look, const char *name)
     snprintf(text, sizeof text, "%u records in one write, vectors as %s",
              look->side->limits.max_batch_records,
              look->side->limits.takes_base64 ? "base64" : "decimal numbers");
-    return passes(look, name, text);
-}
-
-/* Old servers say 500 of a place that is not there; that is nothing to wait for. */
-static bool misses(struct look *look, const char *name, struct error *err)
-{
-    char advice[120];
-    if (chroma_is_old(&look->side->chroma) && err->native == 500) {
-        err->kind = ERROR_NOT_FOUND;
-    }
-    snprintf(advice, sizeof advice, "check --%s-%s, or create it there", look->role, name);
-    return doctor_fails(look, name, advice, err);
-}
-
-static bool look_tenant(struct look *look, const char *name)
-{
-    return look->tenant.kind == ERROR_NONE ? passes(look, name, look->side->chroma.tenant)
-                                           : misses(look, name, &look->tenant);
-}
-
-static bool look_database(struct look *look, const char *name)
-{
-    struct error err = {0};
-    return side_look_place(look->side, &look->doctor->rt, true, &err)
-               ? passes(look, name, look->side->chroma.database)
-               : misses(look, name, &err);
+    return doctor_passes(look, name, text);
 }
 
 static const struct {
@@ -194,8 +169,8 @@ static const struct {
     {"version", look_version},
     {"auth", look_auth},
     {"limits", look_limits},
-    {"tenant", look_tenant},
-    {"database", look_database},
+    {"tenant", doctor_look_tenant},
+    {"database", doctor_look_database},
     {"collection", doctor_look_collection},
     {"dimension", doctor_look_dimension},
     {"space", doctor_look_space},
@@ -205,7 +180,8 @@ void doctor_side(struct doctor *doctor, const char *role)
 {
     struct look look = {.doctor = doctor,
                         .role = role,
-                        .side = strcmp(role, "target") == 0 ? &doctor->target : &doctor->source};
+                        .side = strcmp(role, "target") == 0 ? &doctor->job.target
+                                                            : &doctor->job.source};
     const char *missing = NULL; /* the step that failed */
     if (option_text(doctor->options, role) == NULL) {
         checkup_add(&doctor->checkup, role, "address", CHECK_SKIPPED, "", "no --%s was given",

@@ -64,16 +64,14 @@ static bool look_at_source(struct pair *pair, struct runtime *rt, struct error *
     return true;
 }
 
-/* An earlier pair's place has been looked for: it is not told again. */
-static bool look_for_place(struct job *job, struct pair *pair, struct runtime *rt,
-                           struct error *err)
+bool job_look_for_place(struct job *job, struct pair *pair, struct runtime *rt, struct error *err)
 {
     for (const struct pair *earlier = job->pairs; earlier < pair; earlier++) {
         const struct chroma *a = &earlier->target.chroma;
         const struct chroma *b = &pair->target.chroma;
         if (!earlier->target_exists && strcmp(a->tenant, b->tenant) == 0 &&
             strcmp(a->database, b->database) == 0) {
-            return true; /* and made with that one, before this one is */
+            return true;
         }
     }
     return side_look_for_place(&pair->target, rt, err);
@@ -82,12 +80,15 @@ static bool look_for_place(struct job *job, struct pair *pair, struct runtime *r
 static bool look_at_target(struct job *job, struct pair *pair, struct runtime *rt,
                            struct error *err)
 {
-    return side_look_up(&pair->target, rt, pair->target_name, &pair->target_exists, err) &&
-           (pair->target_exists || look_for_place(job, pair, rt, err)) && target_look(pair, err);
+    if (!side_look_up(&pair->target, rt, pair->target_name, &pair->target_exists, err) ||
+        !(pair->target_exists || job_look_for_place(job, pair, rt, err))) {
+        return false;
+    }
+    side_tell_place(&pair->target);
+    return target_look(pair, err);
 }
 
-/* A collection that is written to must not be read by the same job. */
-static bool check_apart(const struct job *job, struct error *err)
+bool job_check_apart(const struct job *job, struct error *err)
 {
     for (size_t i = 0; i < job->pair_count; i++) {
         const struct pair *one = &job->pairs[i];
@@ -162,7 +163,7 @@ bool job_look(struct job *job, struct runtime *rt, struct error *err)
          mapping_find(&mapping, job, rt, err) && each_pair(job, rt, step_source, err) &&
          name_scratch(job, rt) && mapping_place(&mapping, job, rt, err) &&
          job_limits_choose(job, rt->options, err) && each_pair(job, rt, look_at_target, err) &&
-         check_apart(job, err);
+         job_check_apart(job, err);
     mapping_close(&mapping);
     return ok;
 }
@@ -182,7 +183,7 @@ static bool look_again(struct job *job, struct runtime *rt, bool *has_come, stru
         }
         *has_come = *has_come || pair->target_exists;
     }
-    return !*has_come || check_apart(job, err);
+    return !*has_come || job_check_apart(job, err);
 }
 
 /* A refusal of the ledger's functions, not a failure on the way to them. */

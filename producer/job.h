@@ -52,6 +52,12 @@ void pair_which(const struct job *job, const struct pair *pair, char out[PAIR_WO
 /* migrate's first half, which writes nothing: finds the pairs, resolves both ends of each and checks that they fit, as far as
  * the targets exist. */
 MUST_CHECK bool job_look(struct job *job, struct runtime *rt, struct error *err);
+/* Is there a place for the pair's target collection, which is not there? side_look_for_place(), unless an earlier pair's was
+ * the same: that is made, if need be, before this one is. */
+MUST_CHECK bool job_look_for_place(struct job *job, struct pair *pair, struct runtime *rt,
+                                   struct error *err);
+/* A collection that is written to must not be read by the same job: ERROR_USAGE. Both ends have been looked up. */
+MUST_CHECK bool job_check_apart(const struct job *job, struct error *err);
 /* migrate: job_look, creates the target collections that are not there, submits. What can be refused is refused before
  * anything is written; what was made is removed again when it is refused nevertheless. */
 MUST_CHECK bool job_submit(struct job *job, struct runtime *rt, struct error *err);

@@ -115,25 +115,41 @@ static bool make_pairs(struct mapping *mapping, struct job *job, struct error *e
     return true;
 }
 
-bool mapping_find(struct mapping *mapping, struct job *job, struct runtime *rt, struct error *err)
+void mapping_at(struct mapping *mapping, const struct job *job)
 {
-    struct choice *choice = &mapping->choice;
-    bool is_single = choice_is_single(choice);
-    if (!side_meet(&job->source, rt, err) || (!is_single && !side_meet(&job->target, rt, err))) {
-        return false;
-    }
     struct choice_place source = {job->source.chroma.tenant, job->source.chroma.database};
     struct choice_place target = {job->target.chroma.tenant, job->target.chroma.database};
-    choice_at(choice, &source, &target);
-    bool ok = is_single ? choice_offer(choice, &source, choice->names[0].text, err)
-                        : list_all(mapping, job, rt, err);
+    choice_at(&mapping->choice, &source, &target);
+}
+
+bool mapping_choose(struct mapping *mapping, struct job *job, struct runtime *rt, struct error *err)
+{
+    struct choice *choice = &mapping->choice;
+    mapping_at(mapping, job);
+    bool ok = choice_is_single(choice)
+                  ? choice_offer(choice, &choice->own_source, choice->names[0].text, err)
+                  : list_all(mapping, job, rt, err);
     return ok && choice_close(choice, err) && make_pairs(mapping, job, err);
+}
+
+bool mapping_find(struct mapping *mapping, struct job *job, struct runtime *rt, struct error *err)
+{
+    return side_meet(&job->source, rt, err) &&
+           (choice_is_single(&mapping->choice) || side_meet(&job->target, rt, err)) &&
+           mapping_choose(mapping, job, rt, err);
 }
 
 bool mapping_place(struct mapping *mapping, struct job *job, struct runtime *rt, struct error *err)
 {
+    return (!choice_is_single(&mapping->choice) || side_meet(&job->target, rt, err)) &&
+           mapping_settle(mapping, job, err);
+}
+
+bool mapping_settle(struct mapping *mapping, struct job *job, struct error *err)
+{
     const struct choice *choice = &mapping->choice;
-    if (choice_is_single(choice) && !side_meet(&job->target, rt, err)) {
+    mapping_at(mapping, job);
+    if (!choice_close(&mapping->choice, err)) {
         return false;
     }
     for (size_t i = 0; i < job->pair_count; i++) {

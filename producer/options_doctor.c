@@ -18,7 +18,12 @@ const struct option_row doctor_rows[] = {
     SOURCE_PLACE,
     ROW_URL("target", "FERRY_TARGET", false, "Target", "the Chroma to be written"),
     TARGET_PLACE,
-    ROWS_COLLECTION(false, "Collection", "look at this collection too, on both sides"),
+    PLACE_MAKING,
+    CHOICE("to move: looked at too, on both sides"),
+    JOB_NAME,
+    ENDS,
+    WORK,
+    REHEARSAL,
     ROWS_BUS(false, "bootstrap brokers", "lines PROPERTY=VALUE for the Kafka client"),
     ROW_FLAG(
         "deep", NULL, "Kafka",
@@ -59,15 +64,20 @@ const struct command commands_to_look[] = {
      doctor_rows,
      ARRAY_LEN(doctor_rows),
      0,
-     {"ferry-producer doctor [--source URL] [--target URL] [--collection NAME] [options]",
+     {"ferry-producer doctor [--source URL] [--target URL] [--collection NAME | --all | --map "
+      "FROM=TO] "
+      "[options]",
       "One line for each check: ok, warning, fail or skipped, what was found and what to do; then "
       "every setting and where it was set, secrets masked. Goes on after a fail, and writes "
       "nothing "
-      "to any server, unless --deep is given. Ends with 0 when nothing fails, else with 2, 3 or 4 "
-      "by the worst.",
+      "to any server, unless --deep is given. Takes what migrate takes, so that a line for that "
+      "one "
+      "can be tried; what only says how to move is checked and shown. Ends with 0 when nothing "
+      "fails, else with 2, 3 or 4 by the worst.",
       "  ferry-producer doctor\n"
       "  ferry-producer doctor --source http://127.0.0.1:8000 --target http://127.0.0.1:8001 -c "
-      "docs --json\n",
+      "docs --json\n"
+      "  ferry-producer doctor --all --exclude 'test-*' --target-profile chroma-cloud\n",
       ENVIRONMENT_PG "  FERRY_KAFKA_PROPERTY   any property of the Kafka client, as for "
                      "migrate\n" SERVER_ENVIRONMENT},
      command_doctor},

@@ -49,8 +49,10 @@ MUST_CHECK bool side_count(struct side *side, struct runtime *rt, uint64_t *coun
 void side_close(struct side *side); /* wipes the secret */
 
 /* side_place.c. For a target without the collection: are there tenant and database? What is not there and may be made
- * (--create-tenant, --create-database) is left in lacks_…, and said; else ERROR_NOT_FOUND. Writes nothing. */
+ * (--create-tenant, --create-database) is left in lacks_…; else ERROR_NOT_FOUND. Writes nothing. */
 MUST_CHECK bool side_look_for_place(struct side *side, struct runtime *rt, struct error *err);
+/* Tells people of what side_look_for_place has left (stderr). */
+void side_tell_place(const struct side *side);
 /* Makes what side_look_for_place has left. */
 MUST_CHECK bool side_make_place(struct side *side, struct runtime *rt, struct error *err);
 

@@ -91,12 +91,8 @@ static bool look(struct side *side, struct runtime *rt, bool is_database, bool *
 static bool may_make(const struct side *side, const struct runtime *rt, const char *flag,
                      const char *what, const char *name, struct error *err)
 {
-    if (option_flag(rt->options, flag)) {
-        fprintf(stderr, "%s %s: %s \"%s\" does not exist, and is made (--%s)\n", side->chroma.role,
-                side->chroma.address.base, what, name, flag);
-        return true;
-    }
-    return error_set(err, ERROR_NOT_FOUND,
+    return option_flag(rt->options, flag) ||
+           error_set(err, ERROR_NOT_FOUND,
                      "%s %s: %s \"%.100s\" does not exist: correct --%s-%s, make it there, or give "
                      "--%s",
                      side->chroma.role, side->chroma.address.base, what, name, side->chroma.role,
@@ -124,8 +120,24 @@ bool side_look_for_place(struct side *side, struct runtime *rt, struct error *er
         }
         side->lacks_tenant = true;
     }
-    side->lacks_database = true;
-    return may_make(side, rt, "create-database", "database", chroma->database, err);
+    side->lacks_database = may_make(side, rt, "create-database", "database", chroma->database, err);
+    return side->lacks_database;
+}
+
+static void tell(const struct side *side, const char *what, const char *name)
+{
+    fprintf(stderr, "%s %s: %s \"%s\" does not exist, and is made (--create-%s)\n",
+            side->chroma.role, side->chroma.address.base, what, name, what);
+}
+
+void side_tell_place(const struct side *side)
+{
+    if (side->lacks_tenant) {
+        tell(side, "tenant", side->chroma.tenant);
+    }
+    if (side->lacks_database) {
+        tell(side, "database", side->chroma.database);
+    }
 }
 
 /* Another one may have made it meanwhile. */

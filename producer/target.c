@@ -43,7 +43,7 @@ static bool check_fit(const struct pair *pair, struct error *err)
 }
 
 /* A target that was made like such a source is doubtful too, and as long as it is empty nothing can be measured there. */
-static void settle_doubt(struct pair *pair)
+void target_settle_doubt(struct pair *pair)
 {
     struct chroma_collection *target = &pair->target.collection;
     if (target->is_space_doubtful && pair->source.collection.metadata_is_idle) {
@@ -91,7 +91,7 @@ static bool put_metadata(struct pair *pair, struct runtime *rt, struct error *er
                              &metadata, &is_needed, err);
     if (ok && is_needed) {
         ok = side_put(&pair->target, rt, buf_span(&metadata), err) && resolve_again(pair, rt, err);
-        settle_doubt(pair);
+        target_settle_doubt(pair);
     }
     buf_deinit(&metadata);
     return ok;
@@ -102,7 +102,7 @@ bool target_complete(struct pair *pair, struct runtime *rt, struct error *err)
 {
     const struct chroma_collection *source = &pair->source.collection;
     const struct chroma_collection *target = &pair->target.collection;
-    settle_doubt(pair);
+    target_settle_doubt(pair);
     if (!fidelity_compare(source, target, kind_of(pair), &pair->fidelity, err)) {
         return false;
     }
@@ -152,7 +152,7 @@ bool target_look(struct pair *pair, struct error *err)
     if (pair->is_scratch) {
         return refuse_scratch(pair, err);
     }
-    settle_doubt(pair);
+    target_settle_doubt(pair);
     if (!check_fit(pair, err) ||
         !fidelity_compare(source, &pair->target.collection, kind_of(pair), &pair->fidelity, err)) {
         return false;

@@ -29,7 +29,7 @@ def guarded(upstream, token):
 @pytest.fixture
 def named(ferry):
     """Source and target behind tokens, and a ferry.conf that knows them as old and new."""
-    with guarded(ferry.source.url, "t-source") as source, guarded(ferry.target.url, "t-target") as target:
+    with guarded(ferry.source.url, "t-source") as source, guarded(ferry.target.url, "top-secret-target") as target:
         (ferry.folder / "secret").write_text("t-source\n")
         (ferry.folder / "ferry.conf").write_text(
             "; servers\n[endpoint old]\nurl = %s\ntoken_file = secret\n\n[endpoint new]\nurl = %s\ntoken_env = NEW_TOKEN\n"
@@ -40,14 +40,14 @@ def named(ferry):
 
 def test_a_job_between_named_endpoints(named):
     ferry, source, target = named
-    env = dict(GONE, NEW_TOKEN="t-target")
+    env = dict(GONE, NEW_TOKEN="top-secret-target")
     ferry.setup()
     ferry.consumers(env=env)  # which learns the address from the ledger, and has the token by it
     process = ferry.migrate(source="old", target="new", env=dict(env, FERRY_TARGET_TOKEN="stale", FERRY_TARGET_TENANT="stale"))
     assert process.status == DONE, process.err
     assert "event=setting.unused variable=FERRY_TARGET_TENANT" in process.err
     ferry.assert_equal()
-    assert source.seen == {"t-source"} and target.seen == {"t-target"} and target.count("upsert") > 0
+    assert source.seen == {"t-source"} and target.seen == {"top-secret-target"} and target.count("upsert") > 0
     assert ferry.sql("SELECT url FROM ferry.endpoints ORDER BY url") == sorted(
         [{"url": source.url}, {"url": target.url}], key=lambda row: row["url"])
     process = ferry.producer("verify", "--source", "old", "--target", "new", "-c", ferry.name, env=env)
@@ -57,18 +57,18 @@ def test_a_job_between_named_endpoints(named):
 def test_a_forged_row_of_the_ledger_gets_no_secret(named):
     """resume and the consumer take addresses from the ledger: what they have secrets for is not its business."""
     ferry, source, target = named
-    env = dict(GONE, NEW_TOKEN="t-target")
+    env = dict(GONE, NEW_TOKEN="top-secret-target")
     ferry.setup()
     migrate = ferry.start_migrate(source="old", target="new", env=env)
     wait_for(lambda: ferry.jobs() and ferry.job()["published"] == 40, what="all published")
     assert migrate.stop() != DONE
     with guarded(ferry.target.url, "nobody's") as evil:
         ferry.sql("UPDATE ferry.endpoints SET url = %s, origin = %s WHERE url = %s", evil.url, evil.url, target.url)
-        for kind in (dict(env), {"FERRY_SOURCE": "old", "FERRY_TARGET": "new", "NEW_TOKEN": "t-target"},
-                     dict(GONE, FERRY_SOURCE="old", FERRY_TARGET=target.url, FERRY_TARGET_TOKEN="t-target", NEW_TOKEN="x")):
+        for kind in (dict(env), {"FERRY_SOURCE": "old", "FERRY_TARGET": "new", "NEW_TOKEN": "top-secret-target"},
+                     dict(GONE, FERRY_SOURCE="old", FERRY_TARGET=target.url, FERRY_TARGET_TOKEN="top-secret-target", NEW_TOKEN="x")):
             process = ferry.producer("resume", ferry.job()["job"], env=kind)
             assert process.status == USAGE and "none were sent" in process.err, process.err
-        process = ferry.producer("resume", ferry.job()["job"], env=dict(GONE, NEW_TOKEN="x", FERRY_TARGET_TOKEN="t-target"))
+        process = ferry.producer("resume", ferry.job()["job"], env=dict(GONE, NEW_TOKEN="x", FERRY_TARGET_TOKEN="top-secret-target"))
         assert process.status == USAGE and "FERRY_TARGET_TOKEN is set, but not for which server" in process.err, process.err
         consumer, = ferry.consumers(env=env)
         wait_for(lambda: "event=secret.missing" in consumer.err, what="the missing secret is told")
@@ -85,7 +85,7 @@ def test_doctor_says_which_line(named):
     ferry, source, _ = named
     ferry.setup()
     process = ferry.producer("doctor", "--source", "old", "--json", env=dict(
-        GONE, FERRY_TARGET="new", NEW_TOKEN="t-target", FERRY_SOURCE_TOKEN="stale", FERRY_SOURCE_CA_FILE="/no/such/file"))
+        GONE, FERRY_TARGET="new", NEW_TOKEN="top-secret-target", FERRY_SOURCE_TOKEN="stale", FERRY_SOURCE_CA_FILE="/no/such/file"))
     result = json.loads(process.out)
     assert process.status == DONE, process.out
     where = {setting["name"]: setting["from"] for setting in result["settings"]}
@@ -95,7 +95,7 @@ def test_doctor_says_which_line(named):
     assert where["source token_file"] == "ferry.conf, line 4 (token_file)" and values["source token_file"] == "secret"
     assert values["target token_env"] == "NEW_TOKEN"
     assert where["kafka.socket.keepalive.enable"] == "ferry.conf, line 10 (socket.keepalive.enable)"
-    assert "says nothing" in where["FERRY_SOURCE_TOKEN"] and "t-target" not in process.out and "stale" not in process.out
+    assert "says nothing" in where["FERRY_SOURCE_TOKEN"] and "top-secret-target" not in process.out and "stale" not in process.out
 
 
 def check_line(ferry, program, line, words):

@@ -195,6 +195,45 @@ def test_another_dimension_and_space(healthy):
     assert "l2" in said and "cosine" in said and status == NEEDS_PERSON
 
 
+def test_several_collections_are_chosen_as_migrate_does(healthy):
+    """By names and patterns, in the environment as well; with what else migrate takes."""
+    other = healthy.fill(5, name=healthy.also("b"), dimension=3, space="l2")
+    both = {"FERRY_COLLECTION": "%s,%s" % (healthy.name, other)}
+    status, findings, settings = doctor(healthy, "--exclude", healthy.also("x") + "*,%s.c*" % healthy.name, env=both)
+    assert status == USAGE and "no collection matches --exclude" in findings["source", "collection"]["found"]
+    status, findings, settings = doctor(
+        healthy, "--on-existing", "skip", "--batch-records", "100", "--create-tenant", "--create-database", "--dry-run", "--queue",
+        "--target-database", healthy.name, "--target-prefix", "new-", "--limit", "document_bytes=1000", env=both)
+    assert status == DONE, findings
+    found = {key: finding["found"] for key, finding in findings.items()}
+    assert found["source", "collection"] == '2 collections are chosen: "%s", "%s"' % (healthy.name, other)
+    assert found["source", "dimension"] == "3 to 24" and found["source", "space"] == "l2, cosine"
+    assert "migrate makes it (--create-database)" in found["target", "database"]
+    assert found["target", "collection"].startswith("0 of 2 collections are there, migrate creates \"new-%s\"" % healthy.name)
+    assert {s["name"]: (s["value"], s["from"]) for s in settings}["on-existing"] == ("skip", "--on-existing")
+
+    said, status = only_fail(healthy, ("source", "collection"), env={"FERRY_COLLECTION": healthy.name + ",no-such-thing"})
+    assert '"no-such-thing"' in said and "ferry-producer collections" in said and status == USAGE
+    load.ensure(healthy.target, other, 3, "cosine", LIGHT)
+    said, status = only_fail(healthy, ("target", "space"), "--collection", healthy.name + "*")
+    assert said.startswith('1 of 2 differ: "%s" has cosine, the source\'s is l2' % other) and status == NEEDS_PERSON
+    load.put(healthy.target, load.ensure(healthy.target, healthy.name, 12, "cosine", LIGHT), corpus.records(3, 12, 1, False))
+    said, status = only_fail(healthy, ("target", "dimension"), "--collection", healthy.name + "*", "--exclude", other + "*",
+                             "--map", "%s=%s" % (healthy.name, healthy.name))
+    assert "12" in said and "the source has 24" in said and status == NEEDS_PERSON
+    status, findings, _ = doctor(healthy, "--sample", "3", env=both)
+    assert status == DONE and "a rehearsal" in findings["target", "collection"]["found"]
+    said, status = only_fail(healthy, ("target", "collection"), "--collection", healthy.name + "*", "--target", healthy.source.url)
+    assert "would be a source and the target" in said and status == USAGE
+
+
+def test_options_that_contradict_each_other(healthy):
+    said, status = only_fail(healthy, ("job", "options"), "--all", "--collection", healthy.name)
+    assert "--all takes every collection" in said and status == USAGE
+    said, status = only_fail(healthy, ("job", "options"), "--sample", "3", "--first", "3")
+    assert "--sample and --first" in said and status == USAGE
+
+
 def test_unresolvable_host(healthy):
     said, status = only_fail(healthy, ("source", "dns"), "--source", "http://atlantis.invalid:8000")
     assert "atlantis.invalid" in said and status == UNAVAILABLE
