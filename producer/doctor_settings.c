@@ -1,11 +1,15 @@
 /* Every setting with its value and where it was set. A secret's value is never looked at beyond whether there is one. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/chroma_environment.h"
 #include "base/limits.h"
 #include "format/json_write.h"
 #include "producer/doctor.h"
+#include "run/bus_environment.h"
+#include "run/library_environment.h"
 
 static const struct {
     const char *name;
@@ -43,25 +47,10 @@ static const struct {
     {"CHROMA_AUTH_TOKEN", true},
     {"CHROMA_AUTH_TOKEN_TRANSPORT_HEADER", false},
     {"CHROMA_CUSTOM_AUTH_CREDENTIALS", true},
-    {"PGSERVICE", false},
-    {"PGSERVICEFILE", false},
-    {"PGHOST", false},
-    {"PGHOSTADDR", false},
-    {"PGPORT", false},
-    {"PGDATABASE", false},
-    {"PGUSER", false},
-    {"PGPASSWORD", true},
-    {"PGPASSFILE", false},
-    {"PGSSLMODE", false},
-    {"PGSSLROOTCERT", false},
-    {"PGTARGETSESSIONATTRS", false},
-    {"http_proxy", false},
-    {"https_proxy", false},
-    {"HTTPS_PROXY", false},
-    {"all_proxy", false},
-    {"ALL_PROXY", false},
-    {"no_proxy", false},
-    {"NO_PROXY", false},
+    /* of the other program, and of setup */
+    {"FERRY_REQUEST_TIMEOUT", false},
+    {"FERRY_WRITE_LIMIT", false},
+    {"FERRY_PARTITIONS", false},
     {"FERRY_LOG", false},
 };
 
@@ -160,6 +149,14 @@ static bool write_config_property(void *ctx, const char *where, const char *name
     return true;
 }
 
+/* Which of them are secrets the bus knows; no value is shown. */
+static bool write_file_property(void *ctx, const char *where, const char *name, const char *value,
+                                struct error *err)
+{
+    (void)value;
+    return write_config_property(ctx, where, name, HIDDEN, err);
+}
+
 static void write_rule(struct writer *writer, const struct option_set *options)
 {
     const char *values[CHROMA_VARIABLES];
@@ -193,31 +190,71 @@ static bool is_unused(const struct option_set *options, const char *variable)
     return false;
 }
 
+static void write_variable(struct writer *writer, const char *name, bool is_secret)
+{
+    const char *value = option_environment(writer->options, name);
+    char from[700];
+    if (value != NULL && !is_unused(writer->options, name)) {
+        /* What holds an @ may be an address with a password. */
+        bool is_hidden = is_secret || strchr(value, '@') != NULL;
+        option_describe_variable(writer->options, name, from, sizeof from);
+        write_one(writer, name, is_hidden ? HIDDEN : value, from);
+    }
+}
+
+static void write_variables(struct writer *writer)
+{
+    const char *name;
+    const char *area = getenv("TMPDIR"); /* nothing looks for it in .env */
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+        write_variable(writer, variables[i].name, variables[i].is_secret);
+    }
+    for (size_t i = 0; (name = library_environment_name(i)) != NULL; i++) {
+        write_variable(writer, name, strcmp(name, "PGPASSWORD") == 0);
+    }
+    if (area != NULL && area[0] != '\0') {
+        write_one(writer, "TMPDIR", area, "TMPDIR");
+    }
+}
+
+/* One of the options that every program has; found: the file that is read without it, or NULL. */
+static void write_file(struct writer *writer, const char *name, const char *found)
+{
+    const char *value = option_text(writer->options, name);
+    char from[700] = "default";
+    if (value != NULL) {
+        option_describe(writer->options, name, from, sizeof from);
+    }
+    if (value != NULL || found != NULL) {
+        write_one(writer, name, value != NULL ? value : found, from);
+    }
+}
+
+static void write_options(struct writer *writer, const struct option_row *rows, size_t count)
+{
+    char from[700];
+    for (size_t i = 0; i < count; i++) {
+        const char *value = option_text(writer->options, rows[i].name);
+        /* How the result is told is no setting of what is looked at. */
+        if (value != NULL && strcmp(rows[i].name, "json") != 0) {
+            option_describe(writer->options, rows[i].name, from, sizeof from);
+            write_one(writer, rows[i].name, value, from);
+        }
+    }
+}
+
 bool doctor_settings(const struct option_set *options, const struct option_row *rows, size_t count,
                      bool as_json, struct buf *out, struct error *err)
 {
     struct writer writer = {.options = options, .out = out, .as_json = as_json};
-    char from[700];
-    for (size_t i = 0; i < count; i++) {
-        const char *value = option_text(options, rows[i].name);
-        if (strcmp(rows[i].name, "json") == 0) {
-            continue; /* how the result is told is no setting of what is looked at */
-        }
-        option_describe(options, rows[i].name, from, sizeof from);
-        write_one(&writer, rows[i].name, value != NULL ? value : "-", from);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        const char *value = option_environment(options, variables[i].name);
-        if (value == NULL || is_unused(options, variables[i].name)) {
-            continue;
-        }
-        /* What holds an @ may be an address with a password. */
-        bool is_hidden = variables[i].is_secret || strchr(value, '@') != NULL;
-        option_describe_variable(options, variables[i].name, from, sizeof from);
-        write_one(&writer, variables[i].name, is_hidden ? HIDDEN : value, from);
-    }
+    struct error unread = {0}; /* which doctor_bus tells */
+    write_file(&writer, "env-file", access(".env", R_OK) == 0 ? ".env" : NULL);
+    write_file(&writer, "config", option_config_path(options));
+    write_options(&writer, rows, count);
+    write_variables(&writer);
     write_rule(&writer, options);
     write_endpoints(&writer, options);
+    (void)!bus_environment_each(options, write_file_property, &writer, &unread);
     return option_each_property(options, write_config_property, &writer, err) &&
            option_each_variable(options, KAFKA_PREFIX, write_property, &writer, err) &&
            buf_check(out, "the settings", err);

@@ -27,8 +27,12 @@ static char *trim(char *text)
     return text;
 }
 
-static bool take_line(struct bus_properties *properties, const char *where, char *line,
-                      struct error *err)
+struct taker { /* of the file's properties */
+    option_property_fn *fn;
+    void *ctx;
+};
+
+static bool take_line(const struct taker *taker, const char *where, char *line, struct error *err)
 {
     static const char kafka[] = "kafka.";
     char *name = trim(line);
@@ -46,10 +50,10 @@ static bool take_line(struct bus_properties *properties, const char *where, char
         return error_set(err, ERROR_USAGE, "%s: what stands before = is no property", where);
     }
     name += strncmp(name, kafka, sizeof kafka - 1) == 0 ? sizeof kafka - 1 : 0;
-    return bus_properties_set(properties, where, name, trim(equals + 1), err);
+    return taker->fn(taker->ctx, where, name, trim(equals + 1), err);
 }
 
-static bool take_lines(struct bus_properties *properties, const char *path, struct buf *text,
+static bool take_lines(const struct taker *taker, const char *path, struct buf *text,
                        struct error *err)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as some editors write it */
@@ -66,7 +70,7 @@ static bool take_lines(struct bus_properties *properties, const char *path, stru
         if (strlen(at) != (size_t)(stop - at)) {
             return error_set(err, ERROR_USAGE, "%s: a NUL byte", where);
         }
-        if (!take_line(properties, where, at, err)) {
+        if (!take_line(taker, where, at, err)) {
             return false;
         }
         at = stop + 1;
@@ -74,7 +78,7 @@ static bool take_lines(struct bus_properties *properties, const char *path, stru
     return true;
 }
 
-static bool take_file(struct bus_properties *properties, const char *path, struct error *err)
+static bool take_file(const struct taker *taker, const char *path, struct error *err)
 {
     struct buf text;
     bool exists = false;
@@ -91,7 +95,7 @@ static bool take_file(struct bus_properties *properties, const char *path, struc
         error_set(err, ERROR_USAGE, "--kafka-config: there is no file %s", path);
     } else {
         buf_append_byte(&text, '\n');
-        ok = buf_check(&text, path, err) && take_lines(properties, path, &text, err);
+        ok = buf_check(&text, path, err) && take_lines(taker, path, &text, err);
     }
     explicit_bzero(text.ptr, text.cap);
     buf_deinit(&text);
@@ -125,9 +129,17 @@ static bool take_property(void *ctx, const char *where, const char *name, const 
     return bus_properties_set(ctx, where, name, value, err);
 }
 
-struct bus_properties *bus_environment_read(const struct option_set *options, struct error *err)
+bool bus_environment_each(const struct option_set *options, option_property_fn *fn, void *ctx,
+                          struct error *err)
 {
     const char *path = option_text(options, "kafka-config");
+    struct taker taker = {fn, ctx};
+
+    return path == NULL || take_file(&taker, path, err);
+}
+
+struct bus_properties *bus_environment_read(const struct option_set *options, struct error *err)
+{
     struct bus_properties *properties =
         bus_properties_new(option_flag(options, "kafka-insecure"), err);
 
@@ -135,7 +147,7 @@ struct bus_properties *bus_environment_read(const struct option_set *options, st
         return NULL;
     }
     if (!option_each_property(options, take_property, properties, err) ||
-        (path != NULL && !take_file(properties, path, err)) ||
+        !bus_environment_each(options, take_property, properties, err) ||
         !option_each_variable(options, PREFIX, take_variable, properties, err) ||
         !bus_properties_check(properties, err)) {
         bus_properties_free(properties);

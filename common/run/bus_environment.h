@@ -1,4 +1,4 @@
-/* Properties for the bus's client out of a file and variables. Internal to run. */
+/* Properties for the bus's client out of a file and variables. */
 #ifndef RUN_BUS_ENVIRONMENT_H
 #define RUN_BUS_ENVIRONMENT_H
 
@@ -14,5 +14,9 @@
  * one that switches a check off is warned about. NULL: ERROR_USAGE, naming the variable, or file and line.
  */
 struct bus_properties *bus_environment_read(const struct option_set *options, struct error *err);
+/* Those of the file alone, as they stand there, with "FILE, line N"; a value may be a secret, and is gone after fn. Ends when fn
+ * says false. ERROR_USAGE: the file, or a line that is none. */
+MUST_CHECK bool bus_environment_each(const struct option_set *options, option_property_fn *fn,
+                                     void *ctx, struct error *err);
 
 #endif

@@ -63,6 +63,11 @@ static const char *const variables[] = {
     "PGLOCALEDIR",
 };
 
+const char *library_environment_name(size_t at)
+{
+    return at < ARRAY_LEN(variables) ? variables[at] : NULL;
+}
+
 bool library_environment_fill(const struct option_set *options, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {

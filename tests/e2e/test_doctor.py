@@ -72,6 +72,29 @@ def test_for_people_and_where_settings_come_from(healthy):
     assert "hunter" not in process.out + process.err
 
 
+def test_every_setting_that_is_set_is_told_with_its_place(healthy):
+    (healthy.folder / "kafka.properties").write_text("# ours\nclient.id=hunter2\n\nkafka.sasl.password = hunter3\n")
+    (healthy.folder / "set.env").write_text("FERRY_MAP=a*=b*\nPGOPTIONS='-c work_mem=8MB'\nFERRY_WRITE_LIMIT=3\n")
+    (healthy.folder / "our.conf").write_text("[endpoint old]\nurl = http://127.0.0.1:1\n")
+    _, _, settings = doctor(healthy, "--env-file", "set.env", env={
+        "FERRY_KAFKA_CONFIG": "kafka.properties", "FERRY_CONFIG": "our.conf", "FERRY_TARGET_PROFILE": "none", "FERRY_LIMITS": "id_bytes=9",
+        "FERRY_BATCH_RECORDS": "50", "FERRY_EXCLUDE": "x*", "PGSSLCERT": "/no/cert", "PGSSLKEY": "/no/key", "PGCONNECT_TIMEOUT": "9",
+        "FERRY_REQUEST_TIMEOUT": "20s", "TMPDIR": str(healthy.folder)})
+    told = {setting["name"]: (setting["value"], setting["from"]) for setting in settings}
+    assert told["env-file"] == ("set.env", "--env-file") and told["config"] == ("our.conf", "FERRY_CONFIG")
+    for name, value, place in [
+            ("target-profile", "none", "FERRY_TARGET_PROFILE"), ("limit", "id_bytes=9", "FERRY_LIMITS"),
+            ("batch-records", "50", "FERRY_BATCH_RECORDS"), ("exclude", "x*", "FERRY_EXCLUDE"), ("map", "a*=b*", "set.env line 1 (FERRY_MAP)"),
+            ("PGOPTIONS", "-c work_mem=8MB", "set.env line 2 (PGOPTIONS)"), ("FERRY_WRITE_LIMIT", "3", "set.env line 3 (FERRY_WRITE_LIMIT)"),
+            ("PGSSLCERT", "/no/cert", "PGSSLCERT"), ("PGSSLKEY", "/no/key", "PGSSLKEY"), ("PGCONNECT_TIMEOUT", "9", "PGCONNECT_TIMEOUT"),
+            ("FERRY_REQUEST_TIMEOUT", "20s", "FERRY_REQUEST_TIMEOUT"), ("TMPDIR", str(healthy.folder), "TMPDIR"),
+            ("kafka.client.id", "(set, not shown)", "kafka.properties, line 2"),
+            ("kafka.sasl.password", "(set, not shown)", "kafka.properties, line 4")]:
+        assert told.get(name) == (value, place), name
+    assert "hunter" not in json.dumps(settings)
+    assert "create-tenant" not in told  # what is not set is no setting
+
+
 def test_closed_port(healthy):
     port = closed_port()
     said, status = only_fail(healthy, ("target", "tcp"), "--target", "http://127.0.0.1:%d" % port)
