@@ -144,7 +144,8 @@ const char *subscriber_trouble(const struct subscriber *subscriber);
 struct topic_wishes {
     int partitions;        /* when created */
     int64_t message_bytes; /* max.message.bytes when created, and the least that is accepted */
-    int64_t retention_ms;  /* when created: -1 = for ever; least accepted when present */
+    int64_t
+        retention_ms; /* when created: -1 = for ever; least accepted when present; no size ends it */
 };
 /* Creates the topic when it is not there (created = true); otherwise checks message size, retention and that it is not
  * compacted. ERROR_USAGE names setting, value, and what to do. ERROR_UNAVAILABLE: no broker answers. */

@@ -54,6 +54,15 @@ static bool check_retention(const struct admin *admin, const char *value,
     return refuse(admin, "retention.ms", value, need, wanted, err);
 }
 
+/* A size says nothing of who has read: any forgets batches that wait, when there are enough of them. */
+static bool check_retained_bytes(const struct admin *admin, const char *value, struct error *err)
+{
+    int64_t bytes;
+
+    return (number_parse_i64(span_from_str(value), &bytes) && bytes == -1) ||
+           refuse(admin, "retention.bytes", value, "must be -1", "-1", err);
+}
+
 /* A list like "compact,delete". */
 static bool check_cleanup(const struct admin *admin, const char *value, struct error *err)
 {
@@ -77,6 +86,9 @@ static bool check_entry(const struct admin *admin, const rd_kafka_ConfigEntry_t 
     }
     if (strcmp(name, "retention.ms") == 0) {
         return check_retention(admin, value, wishes, err);
+    }
+    if (strcmp(name, "retention.bytes") == 0) {
+        return check_retained_bytes(admin, value, err);
     }
     if (strcmp(name, "cleanup.policy") == 0) {
         return check_cleanup(admin, value, err);
@@ -165,6 +177,7 @@ static bool topic_create(struct admin *admin, const struct topic_wishes *wishes,
     snprintf(retention, sizeof retention, "%" PRId64, wishes->retention_ms);
     rd_kafka_NewTopic_set_config(topic, "max.message.bytes", bytes);
     rd_kafka_NewTopic_set_config(topic, "retention.ms", retention);
+    rd_kafka_NewTopic_set_config(topic, "retention.bytes", "-1");
     rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "delete");
     rd_kafka_NewTopic_set_config(topic, "compression.type", "producer");
     options = admin_options(admin, RD_KAFKA_ADMIN_OP_CREATETOPICS);

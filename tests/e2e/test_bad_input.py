@@ -295,12 +295,12 @@ def test_setup_may_run_again_and_changes_nothing(ready):
 
 
 @pytest.mark.parametrize("setting, value", [
-    ("max_message_bytes", 100_000), ("retention_ms", 60_000), ("cleanup_policy", "compact"),
+    ("max_message_bytes", 100_000), ("retention_ms", 60_000), ("retention_bytes", 1_000_000), ("cleanup_policy", "compact"),
 ])
 def test_a_topic_that_would_lose_or_refuse_messages_is_named(ferry, setting, value):
     ferry.fill(5)
     bad = Topic(ferry.topic.brokers, ferry.topic.name + ".bad")
-    bad.create(**{setting: value})
+    bad.create(**{"max_message_bytes": 9 << 20, "retention_ms": -1, setting: value})
     try:
         refused(ferry.producer("setup", env={"FERRY_TOPIC": bad.name}, seconds=40), USAGE, bad.name, setting.replace("_", "."))
         ferry.setup()

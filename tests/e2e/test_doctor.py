@@ -140,6 +140,10 @@ def test_topic_that_forgets_early(healthy):
     healthy.dead_letters.alter("retention.ms", 60000)
     said, status = only_fail(healthy, ("kafka", "dead letters"))
     assert "retention.ms is 60000" in said and "kafka-configs" in said and status == USAGE
+    healthy.dead_letters.alter("retention.ms", -1)
+    healthy.topic.alter("retention.bytes", 1000000000)
+    said, status = only_fail(healthy, ("kafka", "topic"))
+    assert "retention.bytes is 1000000000" in said and "--add-config retention.bytes=-1" in said and status == USAGE
 
 
 def test_a_round_trip_of_full_size_through_a_topic_of_its_own(healthy):

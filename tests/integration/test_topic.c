@@ -59,8 +59,8 @@ static void a_topic_that_would_lose_batches_is_refused_with_the_remedy(void **st
     assert_refused(f, &large, expected);
 }
 
-/* Somebody else's topic: ours never compact. */
-static void create_compacted(struct fixture *f)
+/* Somebody else's topic: ours are never so. */
+static void create_with(struct fixture *f, const char *setting, const char *value)
 {
     char reason[256];
     struct admin admin;
@@ -68,7 +68,7 @@ static void create_compacted(struct fixture *f)
     rd_kafka_event_t *event;
 
     assert_non_null(topic);
-    rd_kafka_NewTopic_set_config(topic, "cleanup.policy", "compact,delete");
+    rd_kafka_NewTopic_set_config(topic, setting, value);
     rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");
     assert_ok(admin_open(&admin, &f->settings, ASK_MS, &f->err), &f->err);
     rd_kafka_CreateTopics(admin.client, &topic, 1, NULL, admin.answers);
@@ -84,9 +84,56 @@ static void a_topic_that_would_merge_batches_is_refused(void **state)
     struct fixture *f = *state;
     const struct topic_wishes wishes = {1, 1024, -1};
 
-    create_compacted(f);
+    create_with(f, "cleanup.policy", "compact,delete");
     assert_refused(f, &wishes, "cleanup.policy is compact,delete, must not compact (");
     assert_refused(f, &wishes, "--add-config cleanup.policy=delete)");
+}
+
+static void a_topic_that_would_forget_by_size_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct topic_wishes ever = {1, 1024, -1};
+    const struct topic_wishes hour = {1, 1024, 3600000};
+
+    create_with(f, "retention.bytes", "1000000000");
+    assert_refused(f, &ever, "retention.bytes is 1000000000, must be -1 (");
+    assert_refused(f, &hour, "--add-config retention.bytes=-1)");
+}
+
+/* What log.retention.bytes says is the broker's affair then. */
+static void a_topic_of_ours_says_itself_that_no_size_makes_it_forget(void **state)
+{
+    struct fixture *f = *state;
+    const struct topic_wishes wishes = {1, 1048588, 3600000};
+    struct admin admin;
+    rd_kafka_ConfigResource_t *asked;
+    const rd_kafka_ConfigResource_t **told;
+    const rd_kafka_ConfigEntry_t **entries;
+    rd_kafka_event_t *event;
+    size_t count = 0;
+    bool is_own = false;
+
+    create_topic(f, &wishes);
+    assert_ok(admin_open(&admin, &f->settings, ASK_MS, &f->err), &f->err);
+    asked = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, f->topic);
+    rd_kafka_DescribeConfigs(admin.client, &asked, 1, NULL, admin.answers);
+    event = admin_answer(&admin, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, "describe", &f->err);
+    assert_ok(event != NULL, &f->err);
+    told = rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event),
+                                                     &count);
+    assert_int_equal(count, 1);
+    entries = rd_kafka_ConfigResource_configs(told[0], &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), "retention.bytes") == 0) {
+            assert_string_equal(rd_kafka_ConfigEntry_value(entries[i]), "-1");
+            is_own = rd_kafka_ConfigEntry_source(entries[i]) ==
+                     RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+        }
+    }
+    assert_true(is_own);
+    rd_kafka_event_destroy(event);
+    rd_kafka_ConfigResource_destroy(asked);
+    admin_close(&admin);
 }
 
 static void a_batch_of_the_wire_limit_fits_the_topic_we_create(void **state)
@@ -160,6 +207,8 @@ int main(void)
         TEST(a_missing_topic_is_created_once_and_only_when_allowed),
         TEST(a_topic_that_would_lose_batches_is_refused_with_the_remedy),
         TEST(a_topic_that_would_merge_batches_is_refused),
+        TEST(a_topic_that_would_forget_by_size_is_refused),
+        TEST(a_topic_of_ours_says_itself_that_no_size_makes_it_forget),
         TEST(a_batch_of_the_wire_limit_fits_the_topic_we_create),
         TEST(what_is_reported_stored_is_there_from_the_first_message_on),
         TEST(a_topic_that_never_appears_is_said_to_be_missing),
