@@ -149,15 +149,6 @@ static bool look_auth(struct look *look, const char *name)
     return doctor_passes(look, name, text);
 }
 
-static bool look_limits(struct look *look, const char *name)
-{
-    char text[120];
-    snprintf(text, sizeof text, "%u records in one write, vectors as %s",
-             look->side->limits.max_batch_records,
-             look->side->limits.takes_base64 ? "base64" : "decimal numbers");
-    return doctor_passes(look, name, text);
-}
-
 static const struct {
     const char *name;
     step_fn *run;
@@ -168,7 +159,7 @@ static const struct {
     {"tls", look_tls},
     {"version", look_version},
     {"auth", look_auth},
-    {"limits", look_limits},
+    {"limits", doctor_look_limits},
     {"tenant", doctor_look_tenant},
     {"database", doctor_look_database},
     {"collection", doctor_look_collection},

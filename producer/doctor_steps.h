@@ -1,4 +1,4 @@
-/* The steps of looking at one server. Internal to doctor_side.c, which has most, doctor_place.c,
+/* The steps of looking at one server. Internal to doctor_side.c, which has most, doctor_limits.c, doctor_place.c,
  * doctor_collection.c and doctor_likeness.c. */
 #ifndef PRODUCER_DOCTOR_STEPS_H
 #define PRODUCER_DOCTOR_STEPS_H
@@ -16,7 +16,7 @@ struct look {
 /* Adds what it found under its name. False: what follows needs it, and is skipped. */
 typedef bool step_fn(struct look *look, const char *name);
 
-step_fn doctor_look_tenant, doctor_look_database;
+step_fn doctor_look_limits, doctor_look_tenant, doctor_look_database;
 step_fn doctor_look_collection, doctor_look_dimension, doctor_look_space;
 bool doctor_is_target(const struct look *look);
 

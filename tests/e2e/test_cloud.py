@@ -186,6 +186,7 @@ def test_tenant_and_database_are_the_key_s(ferry, cloud):
     rows = {(row["area"], row["check"]): row for row in json.loads(looked.out)["checks"]}
     assert rows["target", "tenant"]["state"] == "ok" and cloud.tenant in rows["target", "tenant"]["found"]
     assert rows["target", "database"]["state"] == "ok" and cloud.database in rows["target", "database"]["found"]
+    assert rows["target", "limits"]["found"].startswith("300 records in one write (profile chroma-cloud, by what the server is; ")
     listed = ferry.producer("collections", "--target", cloud.url, env=env)
     assert listed.status == DONE and cloud.tenant in listed.out and ferry.name in listed.out, listed.err
 

@@ -236,6 +236,7 @@ def test_several_collections_are_chosen_as_migrate_does(healthy):
     assert found["source", "collection"] == '2 collections are chosen: "%s", "%s"' % (healthy.name, other)
     assert found["source", "dimension"] == "3 to 24" and found["source", "space"] == "l2, cosine"
     assert "migrate makes it (--create-database)" in found["target", "database"]
+    assert found["target", "limits"].startswith("100 records in one write (as batches are, --batch-records; the server takes ")
     assert found["target", "collection"].startswith("0 of 2 collections are there, migrate creates \"new-%s\"" % healthy.name)
     assert {s["name"]: (s["value"], s["from"]) for s in settings}["on-existing"] == ("skip", "--on-existing")
 
@@ -259,6 +260,10 @@ def test_options_that_contradict_each_other(healthy):
     assert "--all takes every collection" in said and status == USAGE
     said, status = only_fail(healthy, ("job", "options"), "--sample", "3", "--first", "3")
     assert "--sample and --first" in said and status == USAGE
+    said, status = only_fail(healthy, ("job", "options"), "--limit", "document_bites=3")
+    assert "document_bites" in said and status == USAGE
+    _, findings, _ = doctor(healthy, env={"FERRY_LIMITS": "write_records=7"})
+    assert findings["target", "limits"]["found"].startswith("7 records in one write (FERRY_LIMITS; ")
 
 
 def test_unresolvable_host(healthy):
