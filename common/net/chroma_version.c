@@ -12,6 +12,10 @@
 
 #define KNOWN          "0.4.15 to 0.6.x and 1.x"
 #define ADVICE_TOO_OLD "start Chroma 0.4.24 on a copy of its data, and move from there"
+/* DuckDB or ClickHouse. */
+#define ADVICE_OTHER_FILES                                                                         \
+    "its files are of another kind, which 0.4 does not read: bring them to Chroma 0.4.24 by "      \
+    "Chroma's own chroma-migrate (pip install chroma-migrate), and move from there"
 
 struct known {
     uint32_t from; /* the first version of the row, which ends where the next one begins */
@@ -145,7 +149,8 @@ bool chroma_take_version(struct chroma *chroma, const struct chroma_version *ver
 
     if (known == versions) {
         return error_set(err, ERROR_USAGE, "%s %s: Chroma %s is too old: %s are known; %s",
-                         chroma->role, chroma->address.base, version->text, KNOWN, ADVICE_TOO_OLD);
+                         chroma->role, chroma->address.base, version->text, KNOWN,
+                         version->number < VERSION(0, 4, 0) ? ADVICE_OTHER_FILES : ADVICE_TOO_OLD);
     }
     if (!known->is_source) {
         return error_set(err, ERROR_USAGE, "%s %s: Chroma %s is not known: %s are", chroma->role,

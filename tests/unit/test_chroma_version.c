@@ -129,6 +129,10 @@ static void a_refusal_says_what_to_do(void **state)
     } rows[] = {
         {"source", "0.3.29",
          "source " ADDRESS "/pre: Chroma 0.3.29 is too old: 0.4.15 to 0.6.x and 1.x are known; "
+         "its files are of another kind, which 0.4 does not read: bring them to Chroma 0.4.24 by "
+         "Chroma's own chroma-migrate (pip install chroma-migrate), and move from there"},
+        {"source", "0.4.0",
+         "source " ADDRESS "/pre: Chroma 0.4.0 is too old: 0.4.15 to 0.6.x and 1.x are known; "
          "start Chroma 0.4.24 on a copy of its data, and move from there"},
         {"target", "2.0.0",
          "target " ADDRESS "/pre: Chroma 2.0.0 is not known: 0.4.15 to 0.6.x and 1.x are"},
