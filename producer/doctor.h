@@ -29,6 +29,7 @@ void doctor_bus(struct doctor *doctor);
 void doctor_ledger(struct doctor *doctor);
 /* doctor_machine.c: this machine and this process. */
 void doctor_machine(struct doctor *doctor);
+enum check_state doctor_judge_disk(uint64_t left_bytes); /* of it; pure */
 /* doctor_net.c, blocking: resolves and connects; *address gets what was connected to or resolved, "127.0.0.1:8000, [::1]:8000". */
 MUST_CHECK bool doctor_resolve(const char *origin, struct buf *addresses, struct error *err);
 MUST_CHECK bool doctor_connect(const char *origin, struct error *err);

@@ -16,6 +16,11 @@
 #define FILES_FAIL 64u
 static const char area[] = "machine";
 
+enum check_state doctor_judge_disk(uint64_t left_bytes)
+{
+    return left_bytes < DISK_FAIL ? CHECK_FAIL : left_bytes < DISK_WARN ? CHECK_WARNING : CHECK_OK;
+}
+
 /* verify and --dry-run keep their lists of ids there. */
 static void look_disk(struct doctor *doctor)
 {
@@ -29,10 +34,7 @@ static void look_disk(struct doctor *doctor)
         return;
     }
     uint64_t left = (uint64_t)about.f_bavail * about.f_frsize;
-    checkup_add(&doctor->checkup, area, "disk",
-                left < DISK_FAIL   ? CHECK_FAIL
-                : left < DISK_WARN ? CHECK_WARNING
-                                   : CHECK_OK,
+    checkup_add(&doctor->checkup, area, "disk", doctor_judge_disk(left),
                 left < DISK_WARN ? "make room, or set TMPDIR to another disk" : "",
                 "%" PRIu64 " MiB free in %.400s", left / MIB, dir);
 }
