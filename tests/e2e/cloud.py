@@ -6,12 +6,14 @@
 
 nginx does what it can: certificate, X-Chroma-Token, 10 writes and 10 reads of a collection at a time (429). A small front
 between it and the server does the rest: whose the key is, 300 records a request, answers cut at 300 rows, quotas of a
-record, collections that say spann, and a 429 with Retry-After whenever a test wants one. README.md says what this proves.
+record, collections that say spann, and a 429 with Retry-After whenever a test wants one. What nginx refuses the front never
+sees: cloud.crowded() counts it. README.md says what this proves.
 """
 
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -147,8 +149,9 @@ def as_cloud(collection):
 
 
 class Cloud:
-    def __init__(self, upstream, folder, databases=("docs",), names=None):
-        """databases: that the tenant has; names: that the key is for, if others."""
+    def __init__(self, upstream, folder, databases=("docs",), names=None, at_a_time=10):
+        """databases: that the tenant has; names: that the key is for, if others; at_a_time: writes, and reads, of a collection."""
+        self.at_a_time = at_a_time
         self.upstream, self.folder = upstream, folder
         self.tenant, self.database, self.key = str(uuid.uuid4()), databases[0], KEY
         self.databases, self.names = list(databases), list(databases if names is None else names)
@@ -223,7 +226,7 @@ class Cloud:
         (self.folder / "nginx.conf").write_text(CONFIGURATION % {
             "folder": self.folder, "user": "user root;" if os.geteuid() == 0 else "", "port": self.port, "key": self.key,
             "front": urllib.parse.urlsplit(self.front.url).port, "certificate": certificate, "certificate_key": key,
-            "writes": "|".join(WRITES), "reads": "|".join(READS), "most_writes": 10, "most_reads": 10,
+            "writes": "|".join(WRITES), "reads": "|".join(READS), "most_writes": self.at_a_time, "most_reads": self.at_a_time,
             "too_many": json.dumps(TOO_MANY)})
         with open(self.folder / "nginx.log", "ab") as log:
             self.nginx = subprocess.Popen([nginx, "-p", str(self.folder), "-e", str(self.folder / "error.log"), "-c",
@@ -255,6 +258,13 @@ class Cloud:
 
     def count(self, verb, status=200):
         return sum(1 for name, found, _ in self.requests if name == verb and found == status)
+
+    def crowded(self, *verbs):
+        """How many requests of these kinds (of any) nginx has refused because ten of their collection were under way; it
+        notes each before it answers."""
+        found = re.findall(r'limiting connections by zone "(?:writes|reads)", .* request: "POST [^ "]+/(\w+)[ "]',
+                           (self.folder / "error.log").read_text(errors="replace"))
+        return sum(1 for verb in found if not verbs or verb in verbs)
 
     def ask(self, method, path, body=None, key=KEY):
         """(status, answer's body) through the whole of it."""

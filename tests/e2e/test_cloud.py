@@ -3,12 +3,13 @@
 import concurrent.futures
 import json
 import threading
+import time
 
 import pytest
 
 import judge
 from cloud import KEY, MOST, Cloud
-from ferry import DONE, NEEDS_PERSON, USAGE, corpus, load, mixed
+from ferry import DONE, NEEDS_PERSON, USAGE, corpus, load, mixed, wait_for
 from proxy import Answer
 from test_bad_input import refused
 
@@ -70,7 +71,9 @@ def test_the_stand_in_lets_ten_pass_at_a_time(ferry, cloud, verb, body):
         held = [pool.submit(cloud.ask, "POST", path, body) for _ in range(10)]
         for _ in held:
             assert ten.acquire(timeout=60)
+        assert cloud.crowded() == 0
         assert cloud.ask("POST", path, body) == (429, {"error": "ChromaError", "message": "Too many requests; backoff and try again"})
+        assert cloud.crowded(verb) == cloud.crowded() == 1
         go_on.set()
         assert [status for status, _ in (one.result(60) for one in held)] == [200] * 10
     assert cloud.ask("POST", path, body)[0] == 200
@@ -122,7 +125,7 @@ def test_a_collection_of_everything_moves_into_cloud_and_out_again(ferry, cloud)
     assert process.status == DONE, process.err
     assert cloud.count("upsert", 429) > 0 and cloud.count("get", 429) > 0
     assert cloud.count("upsert", 422) == cloud.count("get", 422) == 0, "it was asked for more than it gives"
-    assert cloud.most_running["write"] <= 10 and cloud.most_running["read"] <= 10
+    assert cloud.crowded() == 0, "more than ten at a time"
     calm(cloud)
     target = cloud.collection(ferry.name)
     check_equal(of(ferry.source, ferry.name), target)
@@ -146,10 +149,47 @@ def test_a_collection_of_everything_moves_into_cloud_and_out_again(ferry, cloud)
     check_equal(target, of(ferry.source, back))
     made = ferry.source.collection(back)
     assert made["configuration_json"]["embedding_function"] == function and made["metadata"] == there["metadata"]
-    assert cloud.count("get", 422) == 0 and cloud.most_running["read"] <= 10
+    assert cloud.count("get", 422) == 0 and cloud.crowded() == 0
     throttled(cloud, ("get",), 7, "1")
     compared = ferry.producer("verify", "--collection", ferry.name, "--target-collection", back, "--json", env=env)
     assert compared.status == DONE and json.loads(compared.out)["equal"] is True, compared.err
+
+
+def only(ferry, slots):
+    """The target's other write slots are somebody else's for as long as the test lasts. Answers whether there are any yet."""
+    return ferry.sql("UPDATE ferry.write_slots SET lease_until = CASE WHEN slot >= %s THEN now() + interval '1 hour' END"
+                     " WHERE fence IS NULL RETURNING slot", slots)
+
+
+def test_over_all_consumers_there_are_no_more_at_a_time_than_slots(ferry, tmp_path):
+    """With two of each instead of ten, which three consumers exceed at once where the ledger lets them."""
+    ferry.fill(300, arrays=False)
+    ferry.setup()
+    with Cloud(ferry.target.url, tmp_path / "cloud", at_a_time=2) as cloud:
+        cloud.before = lambda request: time.sleep(0.1 if request.verb in ("upsert", "get") else 0)
+        env = cloud.env("TARGET")
+        ferry.start_migrate(env=env, batch_records=5)
+        wait_for(lambda: only(ferry, 2), what="the target's write slots")
+        ferry.consumers(3, env=env)
+        ferry.wait_for_verified(60)
+        assert cloud.crowded() == 0, "more than two at a time"
+        only(ferry, 10)
+        wait_for(cloud.crowded, what="a third at the same time, and nginx's refusal")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["upsert", "get"])
+def test_there_is_never_an_eleventh_at_the_same_time(ferry, cloud, verb):
+    """Far away, so that more at a time are worth it: each consumer finds that out for itself."""
+    ferry.fill(1200, arrays=False)
+    ferry.setup()
+    cloud.before = lambda request: time.sleep(0.3 if request.verb == verb else 0)
+    env = cloud.env("TARGET")
+    ferry.consumers(3, env=env)
+    process = ferry.migrate(env=env, batch_records=4)
+    assert process.status == DONE, process.err
+    most = cloud.most_running["write" if verb == "upsert" else "read"]
+    assert 8 <= most <= 10 and cloud.crowded() == 0, (most, cloud.crowded())
 
 
 def test_a_list_that_is_cut_without_a_word_is_noticed(ferry, cloud):
