@@ -136,6 +136,44 @@ def test_lists_are_refused_before_an_old_server_drops_them(ferry, tmp_path):
             record["id"] for record in records if record is not records[3]}
 
 
+def refuses_long_names(ferry, url):
+    """Before anything is written, and so does a dry run. Answers the names of two collections that may go there."""
+    names = {count: ("n%s-" % ferry.name[-40:].strip("-")).ljust(count, "x") for count in (58, 63, 64)}
+    for name in names.values():
+        ferry.fill(1, name, arrays=False)
+    ferry.setup()
+    for name, *more in ((names[64],), (names[58], "--target-prefix", "older."), (names[63], "--collection", names[64]),
+                        (names[64], "--dry-run")):
+        process = ferry.producer(*ferry.migrate_arguments(name), *more, env={"FERRY_TARGET": url})
+        assert process.status == NEEDS_PERSON and "nothing was written" in process.err + process.out, process.err
+        said = [r"collection_name_bytes +63 +64 +refuses the job"] if "--dry-run" in more else [
+            names[58 if "--target-prefix" in more else 64], "a collection name of 64 bytes, where the target takes 63"]
+        assert all(re.search(words, process.err + process.out) for words in said), process.err + process.out
+    assert ferry.jobs() == []
+    return names
+
+
+def test_a_name_that_servers_before_1_do_not_take_is_refused(ferry):
+    def older(request, forward):
+        return Answer(200, "0.6.3") if request.path.endswith("/version") else forward(request)
+
+    with Proxy(ferry.target.url, older) as front:
+        names = refuses_long_names(ferry, front.url)
+        assert [ferry.target.collection(name) for name in names.values()] == [None] * 3
+
+
+@pytest.mark.slow
+def test_it_is_the_names_that_0_6_3_refuses(ferry, tmp_path):
+    with Legacy("0.6.3", tmp_path / "chroma") as chroma:
+        names = refuses_long_names(ferry, chroma.url)
+        assert chroma.collections() == []
+        with pytest.raises(AssertionError, match="3-63 characters"):
+            chroma.create(names[64])
+        ferry.consumers(env={"FERRY_TARGET": chroma.url})
+        process = ferry.migrate(names[63], env={"FERRY_TARGET": chroma.url})
+        assert process.status == DONE and chroma.collections() == [names[63]], process.err
+
+
 # --- one old server, looked at from several sides --------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

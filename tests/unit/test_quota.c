@@ -376,6 +376,28 @@ static void the_embedded_profile_has_the_published_values(void **state)
     assert_true(profile.prices.written_per_gib == 2.5 && profile.prices.returned_per_gib == 0.09);
 }
 
+static void a_server_before_1_takes_names_of_63_characters(void **state)
+{
+    static const char name[] = "n123456789n123456789n123456789n123456789n123456789n123456789n123";
+    struct quota_collection collection = {
+        .name = {(const uint8_t *)name, 63}, .records = -1, .metadata = json(JSON_NULL, "null")};
+    struct error err = {0};
+    struct quota_profile profile;
+    bool is_there = false;
+    (void)state;
+    expect_ok(quota_profile_find("chroma-before-1", &profile, &is_there, &err), &err);
+    assert_int_equal(profile.version, 2);
+    expect_ok(quota_check_collection(&profile.limits, &collection, &found, &err), &err);
+    assert_int_equal(found.count, 0);
+    collection.name.len = 64;
+    expect_ok(quota_check_collection(&profile.limits, &collection, &found, &err), &err);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.list[0].rule, QUOTA_COLLECTION_NAME_BYTES);
+    quota_describe(&found.list[0], &text);
+    assert_string_equal(buf_cstr(&text),
+                        "a collection name of 64 bytes, where the target takes 63");
+}
+
 static void none_checks_nothing_and_knows_no_price(void **state)
 {
     (void)state;
@@ -459,6 +481,7 @@ int main(void)
         TEST(what_is_null_is_not_cut),
         TEST(any_cut_is_the_longest_prefix_of_whole_characters),
         TEST(the_embedded_profile_has_the_published_values),
+        TEST(a_server_before_1_takes_names_of_63_characters),
         TEST(none_checks_nothing_and_knows_no_price),
         TEST(a_profile_that_is_none_is_refused),
         TEST(rules_are_known_by_name),
