@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/number.h"
+#include "bus/certificate.h"
 #include "bus/properties.h"
 
 #define EVERY_ROLE (CLIENT_PUBLISHER | CLIENT_SUBSCRIBER | CLIENT_ADMIN)
@@ -126,6 +127,7 @@ rd_kafka_conf_t *settings_conf_bare(void)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
     rd_kafka_conf_set_log_cb(conf, swallow_log);
+    certificate_watch(conf);
     return conf;
 }
 

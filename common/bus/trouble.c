@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bus/certificate.h"
 #include "bus/client.h"
 
 /* librdkafka tells a repeated connection error once in 30 s: silent for longer, it has ended. */
@@ -25,6 +26,7 @@ static const char coordinator_name[] = "\"name\":\"GroupCoordinator\"";
 static void trouble_tidy(const char *reason, struct trouble *trouble, enum error_kind kind)
 {
     static const char failed[] = " failed: ";
+    const char *about = certificate_explain(reason);
     const char *rest;
     const char *slash;
     const char *end;
@@ -45,6 +47,10 @@ static void trouble_tidy(const char *reason, struct trouble *trouble, enum error
     slash = memrchr(reason, '/', (size_t)(rest - reason));
     name_len = (size_t)((slash != NULL ? slash : rest) - reason);
     rest += 2;
+    if (about != NULL) {
+        error_set(&trouble->last, ERROR_AUTH, "%.*s: %s", (int)name_len, reason, about);
+        return;
+    }
     if (strncmp(rest, "Connect to ", 11) == 0 && strstr(rest, failed) != NULL) {
         rest = strstr(rest, failed) + sizeof failed - 1;
     }

@@ -54,7 +54,8 @@ class OwnKafka:
         folder.mkdir()
         self.ports = {name: free_port() for name in ("controller", "plain", "sasl_ssl", "ssl")}
         self.sasl_ssl, self.ssl, self.plain = ("127.0.0.1:%d" % self.ports[name] for name in ("sasl_ssl", "ssl", "plain"))
-        (folder / "broker.pem").write_text(keystore(authority.issue("broker"), authority.certificate))
+        self.good = authority.issue("broker"), authority.certificate
+        self.shows(*self.good)
         (folder / "ca.pem").write_text(authority.certificate.read_text())
         pairs = {"expired": authority.issue("broker-expired", days=-1),
                  "host": authority.issue("broker-elsewhere", "DNS:kafka.example"),
@@ -79,15 +80,22 @@ class OwnKafka:
             subprocess.run(self.java + ["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c",
                                         "kafka.properties", "-S", "SCRAM-SHA-512=[name=%s,password=%s]" % (USER, PASSWORD)],
                            cwd=self.folder, stdout=log, stderr=log, check=True)
-        with open(self.folder / "kafka.log", "wb") as log:
+        self.start()
+        return self
+
+    def shows(self, pair, *others):
+        """Its good listeners have this certificate from the next start on."""
+        (self.folder / "broker.pem").write_text(keystore(pair, *others))
+
+    def start(self):
+        with open(self.folder / "kafka.log", "ab") as log:
             self.process = subprocess.Popen(self.java + ["-Xms256m", "-Xmx256m", "kafka.Kafka", "kafka.properties"],
                                             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             ferry.wait_for(self.answers, what="Kafka answers")
         except BaseException:
-            self.__exit__()
+            self.stop()
             raise
-        return self
 
     def answers(self):
         assert self.process.poll() is None, (self.folder / "kafka.log").read_text()[-2000:]
@@ -95,6 +103,9 @@ class OwnKafka:
                               stderr=subprocess.DEVNULL).returncode == 0
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         self.process.terminate()
         try:
             self.process.wait(20)

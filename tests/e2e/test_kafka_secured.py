@@ -1,11 +1,14 @@
 """Kafka as companies run it: TLS with SCRAM, with PLAIN and with client certificates; bad certificates, bad passwords, and
 properties that may not be set."""
 
+import threading
+
 import pytest
 
 from certificates import Authority
-from ferry import DONE, UNAVAILABLE, USAGE
+from ferry import DONE, USAGE, stays, wait_for
 from own_kafka import PASSWORD, USER, OwnKafka
+from proxy import Proxy
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +54,70 @@ def test_plain_over_tls(ferry, kafka, authority):
     ferry.setup(env=sasl(kafka, authority, "PLAIN"))
 
 
+def by_certificate(kafka, authority, certificate=None, key=None):
+    return {"FERRY_KAFKA_BROKERS": kafka.ssl, "FERRY_KAFKA_SECURITY_PROTOCOL": "ssl",
+            "FERRY_KAFKA_SSL_CA_LOCATION": str(authority.certificate),
+            "FERRY_KAFKA_SSL_CERTIFICATE_LOCATION": certificate and str(certificate),
+            "FERRY_KAFKA_SSL_KEY_LOCATION": key and str(key)}
+
+
 def test_what_is_not_proven_is_refused(ferry, kafka, authority, tmp_path):
-    """All at a time: each is tried for as long as a broker that does not answer."""
-    other = str(Authority(tmp_path / "other", "other").certificate)
-    env = sasl(kafka, authority)
-    ssl = dict(env, FERRY_KAFKA_SECURITY_PROTOCOL="ssl", FERRY_KAFKA_SASL_MECHANISM=None)
-    cases = [(USAGE, "Authentication failed", dict(env, FERRY_KAFKA_SASL_PASSWORD="hunter2-of-nobody")),
-             (UNAVAILABLE, "certificate verify failed", dict(env, FERRY_KAFKA_SSL_CA_LOCATION=other))]
-    for brokers in kafka.bad.values():  # expired, of another host, self-signed
-        cases.append((UNAVAILABLE, "certificate verify failed", dict(ssl, FERRY_KAFKA_BROKERS=brokers)))
+    """All at a time: each is tried for as long as a broker that does not answer. None of it passes by waiting."""
+    stranger = Authority(tmp_path / "other", "other")
+    env, other = sasl(kafka, authority), str(stranger.certificate)
+    cases = [("Authentication failed", dict(env, FERRY_KAFKA_SASL_PASSWORD="hunter2-of-nobody")),
+             ("the certificate is of a CA that is not trusted here", dict(env, FERRY_KAFKA_SSL_CA_LOCATION=other))]
+    for kind, words in (("expired", "the certificate has expired"), ("host", "the certificate is for another "),
+                        ("self", "the certificate is self-signed")):
+        cases.append((words, dict(by_certificate(kafka, authority), FERRY_KAFKA_BROKERS=kafka.bad[kind])))
+    bad = [by_certificate(kafka, authority), by_certificate(kafka, authority, *authority.issue("client-expired", days=-1)),
+           by_certificate(kafka, authority, *stranger.issue("client-of-another"))]
+    cases += [("client certificate", env) for env in bad]
     ferry.setup(env=env)
-    started = [(ferry.start("ferry-producer", "setup", env=env), status, words) for status, words, env in cases]
-    for process, status, words in started:
-        assert process.wait() == status and words in process.err, process.err
+    started = [(ferry.start("ferry-producer", "setup", env=env), words) for words, env in cases]
+    started += [(ferry.start("ferry-consumer", env=env), words) for words, env in cases[2:]]
+    for process, words in started:
+        assert process.wait() == USAGE and words in process.err, process.err
         assert "hunter2" not in process.err + process.out
+
+
+@pytest.mark.slow
+def test_who_runs_waits_until_the_brokers_have_a_good_certificate_again(ferry, kafka, authority):
+    """Days after the start, nobody is there to start anything again."""
+    ferry.fill(1000)
+    env = sasl(kafka, authority)
+    ferry.setup(env=env)
+    gate = threading.Event()
+
+    def held(request, forward):
+        if request.verb == "upsert" and front.count("upsert") > 0:
+            gate.wait(300)
+        return forward(request)
+
+    def told():
+        """Who says what it waits for."""
+        rows = ferry.sql("SELECT kind FROM ferry.worker_status WHERE waits_for LIKE '%%the certificate has expired%%'")
+        return {row["kind"] for row in rows}
+
+    with Proxy(ferry.target.url, held) as front:
+        consumer, = ferry.consumers(env=env)
+        migrate = ferry.start_migrate(env=env, target=front.url, batch_records=5)
+        ferry.wait_for_verified(5)
+        kafka.stop()
+        try:
+            kafka.shows(authority.issue("broker-later", days=-1))
+            kafka.start()
+            gate.set()
+            wait_for(lambda: told() == {"consumer", "producer"}, what="the brokers' certificate is told of")
+            stays(lambda: consumer.alive and migrate.alive)
+        finally:
+            gate.set()
+            kafka.stop()
+            kafka.shows(*kafka.good)
+            kafka.start()
+        assert migrate.wait() == DONE, migrate.err
+        assert consumer.stop() == DONE
+    ferry.assert_equal()
 
 
 def test_a_check_is_switched_off_only_when_asked_for(ferry, kafka, authority, tmp_path):

@@ -1,4 +1,5 @@
-/* What the client library's statistics tell of a broker that is connected and does not answer. */
+/* What the client library's statistics tell of a broker that is connected and does not answer, and its complaints of
+ * certificates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,12 +85,49 @@ static void silence_is_told_and_ends_with_an_answer(void **state)
                         "127.0.0.1:29092: 1 request(s) timed out: disconnect");
 }
 
+static void a_certificate_that_is_refused_is_nothing_that_passes_by_itself(void **state)
+{
+    static const struct {
+        const char *reason, *told;
+        enum error_kind kind;
+    } rows[] = {
+        {"ssl://127.0.0.1:9093/bootstrap: SSL handshake failed: error:0A000086:SSL "
+         "routines::certificate verify failed: broker certificate could not be verified, verify "
+         "that ssl.ca.location is correctly configured (after 5ms in state SSL_HANDSHAKE)",
+         "ssl://127.0.0.1:9093: certificate verify failed", ERROR_AUTH},
+        {"ssl://127.0.0.1:9093/1: Receive failed: error:0A000412:SSL routines::sslv3 alert bad "
+         "certificate: SSL alert number 42 (after 3ms in state APIVERSION_QUERY)",
+         "ssl://127.0.0.1:9093: the broker refused our client certificate "
+         "(kafka.ssl.certificate.location), or asks for one",
+         ERROR_AUTH},
+        {"ssl://127.0.0.1:9093/1: Receive failed: error:0A000416:SSL routines::sslv3 alert "
+         "certificate unknown: SSL alert number 46",
+         "ssl://127.0.0.1:9093: the broker refused our client certificate "
+         "(kafka.ssl.certificate.location)",
+         ERROR_AUTH},
+        {"ssl://127.0.0.1:9093/1: SSL handshake failed: Disconnected: connecting to a PLAINTEXT "
+         "broker listener? (after 1ms in state SSL_HANDSHAKE)",
+         "ssl://127.0.0.1:9093: SSL handshake failed: Disconnected: connecting to a PLAINTEXT "
+         "broker listener?",
+         ERROR_UNAVAILABLE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct trouble trouble = {0};
+        trouble_note(&trouble, RD_KAFKA_RESP_ERR__SSL, rows[i].reason);
+        assert_string_equal(trouble.last.message, rows[i].told);
+        assert_int_equal(trouble.last.kind, rows[i].kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_owes_an_answer_and_says_nothing_is_silent),
         cmocka_unit_test(the_others_are_not),
         cmocka_unit_test(silence_is_told_and_ends_with_an_answer),
+        cmocka_unit_test(a_certificate_that_is_refused_is_nothing_that_passes_by_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
