@@ -94,8 +94,9 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     if (!endpoint_choose(options, request, &from, err) || !secret_find_role(&from, &secret, err)) {
         goto out;
     }
-    if (secret.where == NULL && secret.style->header != NULL) {
-        secret_find_chroma(options, request, &secret);
+    if (secret.where == NULL && secret.style->header != NULL &&
+        !secret_find_chroma(options, request, &secret, err)) {
+        goto out;
     }
     if (secret.where == NULL) {
         ok = true;

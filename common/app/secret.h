@@ -27,7 +27,8 @@ struct secret_request {
  * or FERRY_…_USER and FERRY_…_PASSWORD (or …_PASSWORD_FILE), which mean basic; then CHROMA_AUTH_TOKEN or
  * CHROMA_CUSTOM_AUTH_CREDENTIALS for the server of one's own that Chroma's variables name, and CHROMA_API_KEY (or
  * chroma_cloud_api_key) for Chroma Cloud's hosts, and for the target that those variables name: not where another one is expected,
- * and as a source only where --source-cloud says that it is Cloud. A role's token goes to expected_origin
+ * and as a source only where --source-cloud says that it is Cloud. A style that is said of the server (FERRY_…_AUTH) is
+ * theirs too; ERROR_USAGE where it cannot be. A role's token goes to expected_origin
  * only; for any other origin there is no secret, and no error even if the token is malformed. A file's line end at its end
  * is dropped; a token for basic reads user:password. ERROR_USAGE names the variable, never the value.
  * Writes a whole header line ("X-Chroma-Token: …") or "" when there is no secret for this origin, and the style

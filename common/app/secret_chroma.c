@@ -88,10 +88,34 @@ static bool is_own_server(const struct chroma_environment *chroma, const char *o
     return !is_cloud && (is_host || is_origin_of(chroma_environment_own(chroma), origin));
 }
 
+/* In its own style, but where another is said: as that, if it can be meant. */
+static bool take(struct secret *secret, enum chroma_variable from, const char *text,
+                 const struct style *own, struct error *err)
+{
+    secret->where = chroma_variable_names[from];
+    buf_append_str(&secret->text, text);
+    if (secret->style_where == NULL) {
+        secret->style = own;
+        return true;
+    }
+    if (secret->style->is_basic && strchr(text, ':') == NULL) {
+        return error_set(err, ERROR_USAGE,
+                         "%s is basic, but %s does not read user:password: change one",
+                         secret->style_where, secret->where);
+    }
+    if (!secret->style->is_basic && own->is_basic) {
+        return error_set(err, ERROR_USAGE,
+                         "%s is %s, but %s reads user:password, which is for basic: change one, or "
+                         "give a token as CHROMA_AUTH_TOKEN",
+                         secret->style_where, secret->style->name, secret->where);
+    }
+    return true;
+}
+
 /* CHROMA_HOST without scheme and port may as well be meant as https. Where Cloud is the target, a CHROMA_HOST beside it is
  * the source, which gets no key: it gets the credentials of a server of one's own, and Cloud does not. */
-void secret_find_chroma(const struct option_set *options, const struct secret_request *request,
-                        struct secret *secret)
+bool secret_find_chroma(const struct option_set *options, const struct secret_request *request,
+                        struct secret *secret, struct error *err)
 {
     const char *values[CHROMA_VARIABLES];
     struct chroma_environment chroma;
@@ -105,13 +129,12 @@ void secret_find_chroma(const struct option_set *options, const struct secret_re
     bool is_target = is_read && (is_origin_of(chroma.target, origin) ||
                                  (chroma.rule == CHROMA_RULE_HTTP && is_host));
     if (is_own && chroma.credentials != NULL) {
-        secret->where = chroma_variable_names[chroma.credentials_from];
-        secret->style = secret_style_of(chroma.credentials_style);
-        buf_append_str(&secret->text, chroma.credentials);
-    } else if (chroma.key != NULL &&
-               (is_cloud_s(origin) || (is_target && is_key_s_target(options, request)))) {
-        secret->where = chroma_variable_names[chroma.key_from];
-        secret->style = secret_default_style;
-        buf_append_str(&secret->text, chroma.key);
+        return take(secret, chroma.credentials_from, chroma.credentials,
+                    secret_style_of(chroma.credentials_style), err);
     }
+    if (chroma.key != NULL &&
+        (is_cloud_s(origin) || (is_target && is_key_s_target(options, request)))) {
+        return take(secret, chroma.key_from, chroma.key, secret_default_style, err);
+    }
+    return true;
 }

@@ -18,16 +18,19 @@ struct secret {
     struct buf text;   /* empty: none */
     const char *where; /* the variable it comes from, for messages */
     const struct style *style;
+    const char *style_where; /* what says how it is sent; NULL: nothing, it follows from where */
 };
 
 /* -- secret_chroma.c -- */
 /* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
 bool secret_parse_origin(const char *host, char *out, size_t size);
-/* What Chroma's own variables say for a server; nothing is no error. `secret`: empty. */
-void secret_find_chroma(const struct option_set *options, const struct secret_request *request,
-                        struct secret *secret);
+/* What Chroma's own variables say for a server; nothing is no error. `secret`: empty, and of the style that was said of that
+ * server, which wins over theirs. ERROR_USAGE: it cannot be sent so. */
+MUST_CHECK bool secret_find_chroma(const struct option_set *options,
+                                   const struct secret_request *request, struct secret *secret,
+                                   struct error *err);
 /* -- secret_role.c -- */
-/* What is set for a server; nothing is no error. `secret`: empty, of the default style. */
+/* What is set for a server; nothing is no error, and leaves the style that is said. `secret`: empty, of the default style. */
 MUST_CHECK bool secret_find_role(const struct endpoint *from, struct secret *secret,
                                  struct error *err);
 const struct style *secret_style_of(enum chroma_credentials credentials);

@@ -29,21 +29,25 @@ const struct style *secret_style_of(enum chroma_credentials credentials)
     return secret_default_style;
 }
 
-static bool find_style(const struct endpoint *from, const struct style **out, struct error *err)
+/* What is said of it: for a token of Chroma's own variables too. Nothing said leaves the default. */
+static bool find_style(const struct endpoint *from, struct secret *secret, struct error *err)
 {
     const char *name = endpoint_value(from, ENDPOINT_AUTH);
-    *out = &styles[0];
-    if (name == NULL || strcmp(name, "token") == 0) { /* a short name of the default */
+    if (name == NULL) {
+        return true;
+    }
+    secret->style_where = endpoint_where(from, ENDPOINT_AUTH);
+    if (strcmp(name, "token") == 0) { /* a short name of the default */
         return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
         if (strcmp(name, styles[i].name) == 0) {
-            *out = &styles[i];
+            secret->style = &styles[i];
             return true;
         }
     }
     return error_set(err, ERROR_USAGE, "%s must be none, x-chroma-token, bearer or basic",
-                     endpoint_where(from, ENDPOINT_AUTH));
+                     secret->style_where);
 }
 
 /* Appends the file without line ends at its end. */
@@ -92,9 +96,9 @@ static bool find_login(const struct endpoint *from, const char *user, struct sec
                        struct error *err)
 {
     const char *where = endpoint_where(from, ENDPOINT_USER);
-    if (endpoint_value(from, ENDPOINT_AUTH) != NULL && !secret->style->is_basic) {
+    if (secret->style_where != NULL && !secret->style->is_basic) {
         return error_set(err, ERROR_USAGE, "%s is set, but %s is not basic: change one", where,
-                         endpoint_where(from, ENDPOINT_AUTH));
+                         secret->style_where);
     }
     if (strchr(user, ':') != NULL) {
         return error_set(err, ERROR_USAGE, "%s holds a colon: no user name has one", where);
@@ -116,9 +120,11 @@ bool secret_find_role(const struct endpoint *from, struct secret *secret, struct
     const char *password = endpoint_value(from, ENDPOINT_PASSWORD);
     bool has_token = endpoint_value(from, ENDPOINT_TOKEN) != NULL ||
                      endpoint_value(from, ENDPOINT_TOKEN_FILE) != NULL;
-    const char *auth = endpoint_value(from, ENDPOINT_AUTH);
-    if (auth != NULL && strcmp(auth, "none") == 0) {
-        return find_style(from, &secret->style, err);
+    if (!find_style(from, secret, err)) {
+        return false;
+    }
+    if (secret->style->header == NULL) {
+        return true;
     }
     if (!endpoint_check(from, err)) {
         return false;
@@ -136,7 +142,6 @@ bool secret_find_role(const struct endpoint *from, struct secret *secret, struct
     if (user == NULL && !has_token) {
         return true;
     }
-    return find_style(from, &secret->style, err) &&
-           (user != NULL ? find_login(from, user, secret, err)
-                         : take_secret(from, ENDPOINT_TOKEN, ENDPOINT_TOKEN_FILE, secret, err));
+    return user != NULL ? find_login(from, user, secret, err)
+                        : take_secret(from, ENDPOINT_TOKEN, ENDPOINT_TOKEN_FILE, secret, err);
 }
