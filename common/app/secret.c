@@ -78,6 +78,14 @@ static bool write_header(const struct secret *secret, char header[HEADER_SIZE], 
     return true;
 }
 
+bool secret_look(const struct option_set *options, const struct secret_request *request,
+                 struct endpoint *from, struct secret *secret, struct error *err)
+{
+    return endpoint_choose(options, request, from, err) && secret_find_role(from, secret, err) &&
+           (secret->where != NULL || secret->style->header == NULL ||
+            secret_find_chroma(options, request, secret, err));
+}
+
 bool secret_find(const struct option_set *options, const struct secret_request *request,
                  char header[HEADER_SIZE], char style[STYLE_SIZE], struct error *err)
 {
@@ -91,11 +99,7 @@ bool secret_find(const struct option_set *options, const struct secret_request *
     if (buf_reserve(&secret.text, LIMIT_SECRET) == NULL) {
         return error_set(err, ERROR_NOMEM, "no memory for secrets");
     }
-    if (!endpoint_choose(options, request, &from, err) || !secret_find_role(&from, &secret, err)) {
-        goto out;
-    }
-    if (secret.where == NULL && secret.style->header != NULL &&
-        !secret_find_chroma(options, request, &secret, err)) {
+    if (!secret_look(options, request, &from, &secret, err)) {
         goto out;
     }
     if (secret.where == NULL) {

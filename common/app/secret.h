@@ -36,4 +36,17 @@ struct secret_request {
 MUST_CHECK bool secret_find(const struct option_set *options, const struct secret_request *request,
                             char header[512], char style[16], struct error *err);
 
+/* For who is refused: where settings stand, never what they hold. */
+struct secret_advice {
+    char sent[240];   /* where the secret stands that secret_find finds, or "" */
+    char address[64]; /* what else is to be set, and first: "FERRY_TARGET to its address, and " */
+    char token[160];  /* where a token for that server goes */
+    char style[160];  /* what says how a secret is sent there */
+    bool is_none;     /* it says: not at all */
+};
+
+/* Of a request that secret_find refuses, all of it is "". */
+void secret_advise(const struct option_set *options, const struct secret_request *request,
+                   struct secret_advice *out);
+
 #endif

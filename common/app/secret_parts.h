@@ -15,12 +15,17 @@ struct style {
 extern const struct style *const secret_default_style;
 
 struct secret {
-    struct buf text;   /* empty: none */
-    const char *where; /* the variable it comes from, for messages */
+    struct buf text;        /* empty: none */
+    const char *where;      /* the variable it comes from, for messages */
+    const char *user_where; /* of a login, whose password stands in where; else NULL */
     const struct style *style;
     const char *style_where; /* what says how it is sent; NULL: nothing, it follows from where */
 };
 
+/* -- secret.c -- */
+/* All that is set for that server, and where it would stand. `secret`: empty, of the default style. */
+MUST_CHECK bool secret_look(const struct option_set *options, const struct secret_request *request,
+                            struct endpoint *from, struct secret *secret, struct error *err);
 /* -- secret_chroma.c -- */
 /* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
 bool secret_parse_origin(const char *host, char *out, size_t size);

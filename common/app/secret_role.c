@@ -111,6 +111,7 @@ static bool find_login(const struct endpoint *from, const char *user, struct sec
                          endpoint_where(from, ENDPOINT_PASSWORD_FILE));
     }
     secret->style = STYLE_BASIC;
+    secret->user_where = where;
     return true;
 }
 

@@ -32,6 +32,15 @@ struct chroma_version {
     char text[32];   /* as the server says it; every 1.x says "1.0.0" */
 };
 
+/* For who is refused: where settings stand, never what they hold. "": where the variables of that role stand. */
+struct chroma_advice {
+    char sent[240];   /* the secret that is sent */
+    char address[64]; /* what else is to be set, and first: "FERRY_TARGET to its address, and " */
+    char token[160];  /* a token for that server */
+    char style[160];  /* how a secret is sent there */
+    bool is_none;     /* not at all, by what is set there */
+};
+
 /* One tenant's database on one server. Owned by the caller, outlives its calls. All zero but for
  * http, address and names, it is a 1.x server; chroma_take_version() sets what differs. */
 struct chroma {
@@ -43,6 +52,7 @@ struct chroma {
     char auth_header[512]; /* "X-Chroma-Token: …" or "" ; a secret: never printed */
     char
         headers[4096]; /* further lines, each with its NUL, then an empty one; may be secrets too */
+    struct chroma_advice advice;
     struct http_tls tls; /* the paths are borrowed */
     enum chroma_api api;
     struct chroma_version version;

@@ -39,14 +39,19 @@ static struct span value_of(const struct chroma_index *index, const struct param
     return value;
 }
 
-bool chroma_is_cloud(const struct chroma *chroma)
+bool chroma_is_at_cloud(const struct chroma *chroma)
 {
     /* origin: https://api.trychroma.com:443 */
     const char *port = strrchr(chroma->address.origin, ':');
     size_t host_end = port != NULL ? (size_t)(port - chroma->address.origin) : 0;
     size_t len = sizeof "." CLOUD_DOMAIN - 1;
 
-    return chroma->is_cloud || (host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0);
+    return host_end > len && memcmp(port - len, "." CLOUD_DOMAIN, len) == 0;
+}
+
+bool chroma_is_cloud(const struct chroma *chroma)
+{
+    return chroma->is_cloud || chroma_is_at_cloud(chroma);
 }
 
 enum chroma_index_kind chroma_index_kind_of(const struct chroma *chroma)

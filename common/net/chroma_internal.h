@@ -29,6 +29,11 @@ bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *
 /* Puts "role host:port: " in front. Always returns false. */
 bool chroma_name_server(const struct chroma *chroma, struct error *err);
 
+/* -- chroma_advice.c -- */
+/* Of a 401 or 403: what was sent, where that stands, what else may be meant. words: the server's. Always false. */
+bool chroma_refuse_credentials(const struct chroma *chroma, const struct http_answer *answer,
+                               const char *words, struct error *err);
+
 /* -- chroma_answer.c -- */
 /* chroma_check() for get-by-name: a missing collection is ERROR_NOT_FOUND in every server's dialect. */
 MUST_CHECK bool chroma_check_named(const struct chroma *chroma, const struct http_answer *answer,
@@ -38,6 +43,9 @@ MUST_CHECK bool chroma_check_named(const struct chroma *chroma, const struct htt
 MUST_CHECK bool chroma_check_preflight(const struct chroma *chroma,
                                        const struct http_answer *answer, struct chroma_limits *out,
                                        struct error *err);
+
+/* -- chroma_create.c -- */
+bool chroma_is_at_cloud(const struct chroma *chroma); /* by its host, whatever is said */
 
 /* -- chroma_collection.c -- */
 /* The index parameters that hold, as JSON numbers; ptr NULL: the server's default. */

@@ -67,53 +67,6 @@ static void name_role(const struct chroma *chroma, struct error *err)
     restate(err, message);
 }
 
-/* Where the refused request went, without the server's own address. */
-static const char *path_of(const struct chroma *chroma, const struct http_answer *answer)
-{
-    size_t len = strlen(chroma->address.origin);
-
-    if (!answer->url || strncmp(answer->url, chroma->address.origin, len) != 0) {
-        return "";
-    }
-    return answer->url + len;
-}
-
-/* What was sent, and what else may be meant: a 403 of an old server is a wrong token as well as a
- * missing right, and servers listen to one header only. */
-static bool refuse_credentials(const struct chroma *chroma, const struct http_answer *answer,
-                               const char *words, struct error *err)
-{
-    static const struct {
-        const char *start, *name, *check, *other;
-    } styles[] = {
-        {"X-Chroma-Token: ", "X-Chroma-Token", "_TOKEN", "_AUTH=bearer"},
-        {"Authorization: Bearer ", "Authorization: Bearer", "_TOKEN", "_AUTH=x-chroma-token"},
-        {"Authorization: Basic ", "Authorization: Basic", "_USER and …_PASSWORD", "_AUTH=bearer"},
-    };
-    const char *variable = strcmp(chroma->role, "target") == 0 ? "FERRY_TARGET" : "FERRY_SOURCE";
-    const char *path = path_of(chroma, answer);
-
-    for (size_t i = 0; i < ARRAY_LEN(styles); i++) {
-        if (strncmp(chroma->auth_header, styles[i].start, strlen(styles[i].start)) == 0) {
-            return error_set(err, ERROR_AUTH,
-                             "%d%s%.100s: refused the %s that was sent (check %s%s, and its "
-                             "rights; or set %s%s): %s",
-                             answer->status, path[0] ? " to " : "", path, styles[i].name, variable,
-                             styles[i].check, variable, styles[i].other, words);
-        }
-    }
-    if (chroma_is_cloud(chroma)) {
-        return error_set(err, ERROR_AUTH,
-                         "%d%s%.100s: Chroma Cloud asks for a key, none was sent (set "
-                         "CHROMA_API_KEY or %s_TOKEN): %s",
-                         answer->status, path[0] ? " to " : "", path, variable, words);
-    }
-    return error_set(err, ERROR_AUTH,
-                     "%d%s%.100s: asks for credentials, none were sent (set %s_TOKEN, and %s_AUTH "
-                     "to bearer, x-chroma-token or basic): %s",
-                     answer->status, path[0] ? " to " : "", path, variable, variable, words);
-}
-
 /* Servers before 1.0 answer 400 or 500 where later ones answer 404. */
 bool chroma_says_missing(const struct chroma *chroma, const struct http_answer *answer,
                          const char *name)
@@ -160,7 +113,7 @@ static bool check(const struct chroma *chroma, const struct http_answer *answer,
     } else if (kind == ERROR_AUTH && is_html && answer->proxy) {
         error_set(err, kind, "%d: %s", answer->status, words);
     } else if (kind == ERROR_AUTH) {
-        refuse_credentials(chroma, answer, words, err);
+        (void)chroma_refuse_credentials(chroma, answer, words, err);
     } else if (chroma_says_missing(chroma, answer, NULL)) {
         error_set(err, ERROR_NOT_FOUND, "%d: the collection does not exist any more: %s",
                   answer->status, words);

@@ -1,6 +1,7 @@
 /* See chroma_link.h. */
 #include "run/chroma_link.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/link.h"
@@ -23,8 +24,15 @@ bool chroma_link(struct chroma *chroma, const struct option_set *options,
                  const struct secret_request *request, const char *header_file, bool *is_warned,
                  struct error *err)
 {
+    struct secret_advice advice;
     struct link link;
 
+    secret_advise(options, request, &advice);
+    chroma->advice.is_none = advice.is_none;
+    snprintf(chroma->advice.sent, sizeof chroma->advice.sent, "%s", advice.sent);
+    snprintf(chroma->advice.address, sizeof chroma->advice.address, "%s", advice.address);
+    snprintf(chroma->advice.token, sizeof chroma->advice.token, "%s", advice.token);
+    snprintf(chroma->advice.style, sizeof chroma->advice.style, "%s", advice.style);
     if (!link_find(options, request, header_file, chroma->auth_header, &link, err)) {
         return false;
     }

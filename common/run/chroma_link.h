@@ -7,7 +7,8 @@
 #include "app/secret.h"
 #include "net/chroma.h"
 
-/* After secret_find has filled chroma's auth_header. header_file: of that side, or NULL. The first time that secrets would
+/* After secret_find has filled chroma's auth_header; what to do when that is refused comes along. header_file: of that side, or
+ * NULL. The first time that secrets would
  * travel over http:// beyond this machine it is logged as secret.in_clear, and *is_warned is set. ERROR_USAGE as of
  * link_find. */
 MUST_CHECK bool chroma_link(struct chroma *chroma, const struct option_set *options,

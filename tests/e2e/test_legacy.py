@@ -214,7 +214,7 @@ def test_a_collection_keeps_the_distance_by_which_it_is_measured(ferry, guarded)
 def test_the_wrong_style_is_told_with_the_right_one(ferry, guarded):
     ferry.setup()
     env = dict(guarded.secret("SOURCE"), FERRY_SOURCE_AUTH="x-chroma-token")
-    for token, said in ((TOKEN, ["refused the X-Chroma-Token", "FERRY_SOURCE_AUTH=bearer"]),
+    for token, said in ((TOKEN, ["refused the X-Chroma-Token", "check FERRY_SOURCE_TOKEN", "FERRY_SOURCE_AUTH to bearer"]),
                         (None, ["asks for credentials", "FERRY_SOURCE_TOKEN", "FERRY_SOURCE_AUTH"])):
         process = ferry.migrate("docs", source=guarded.url, env=dict(env, FERRY_SOURCE_TOKEN=token))
         refused(process, USAGE, "source " + guarded.url[7:], "401 to /api/v1/", *said)

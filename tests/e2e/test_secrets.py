@@ -86,8 +86,12 @@ def test_chroma_s_own_token_goes_to_chroma_s_own_host(ferry):
         ferry.consumers(env=env)
         process = ferry.migrate(env=env)
         assert process.status == DONE, process.err
-        wrong = ferry.migrate(env=dict(env, CHROMA_AUTH_TOKEN_TRANSPORT_HEADER="X-Chroma-Token"))
+        env["CHROMA_AUTH_TOKEN_TRANSPORT_HEADER"] = "X-Chroma-Token"
+        wrong = ferry.migrate(env=env)
         assert wrong.status == USAGE and "refused the X-Chroma-Token" in wrong.err, wrong.err
+        assert "check CHROMA_AUTH_TOKEN, and its rights; or set FERRY_TARGET_AUTH to bearer" in wrong.err, wrong.err
+        env["FERRY_TARGET_AUTH"] = "bearer"
+        check_compares(ferry, ferry.source, good, env)
         looked = ferry.producer("doctor", "--json", env=env)
         settings = {row["name"]: row for row in json.loads(looked.out)["settings"]}
         assert settings["CHROMA_AUTH_TOKEN"]["value"] == "(set, not shown)" and settings["CHROMA_HOST"]["value"] == host
@@ -143,6 +147,10 @@ def test_header_lines_alone_are_credentials_too(ferry, tmp_path):
         ferry.consumers(env=env)
         process = ferry.migrate(env=env)
         assert process.status == DONE, process.err
+        headers.write_text("X-Api-Key: swordfish\n")
+        process = ferry.producer("verify", "-c", ferry.name, env=env)
+        assert process.status == USAGE and "swordfish" not in process.err, process.err
+        assert "only header lines were sent (X-Api-Key: check them; or set FERRY_TARGET_TOKEN" in process.err, process.err
     ferry.assert_equal()
 
 

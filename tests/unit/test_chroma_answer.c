@@ -134,37 +134,135 @@ static void bytes_that_are_no_text_are_escaped(void **state)
     expect(&err, ERROR_UNAVAILABLE, "target 127.0.0.1:8000: 500: a\\x01\\xff\\x1b[31m");
 }
 
+#define ASKS  "target 127.0.0.1:8000: 403 to /pre/api/v1/count_collections: asks for credentials, "
+#define CLOUD "https://api.trychroma.com:443"
+
 static void missing_credentials_say_where_and_which_variable(void **state)
 {
+    static const struct chroma_advice none,
+        off = {.is_none = true},
+        section = {.token = "token_env of [endpoint x]", .style = "auth of [endpoint x]"},
+        elsewhere = {.address = "FERRY_TARGET to its address, "
+                                "and "};
+    static const struct {
+        const struct chroma_advice *advice;
+        const char *message;
+    } rows[] = {
+        {&none, ASKS "none were sent (set FERRY_TARGET_TOKEN, and FERRY_TARGET_AUTH to bearer, "
+                     "x-chroma-token or basic): Forbidden"},
+        {&off, ASKS "none were sent, as FERRY_TARGET_AUTH says (set FERRY_TARGET_TOKEN, and "
+                    "FERRY_TARGET_AUTH to bearer, x-chroma-token or basic): Forbidden"},
+        {&section, ASKS "none were sent (set token_env of [endpoint x], and auth of [endpoint x] "
+                        "to bearer, x-chroma-token or basic): Forbidden"},
+        {&elsewhere, ASKS "none were sent (set FERRY_TARGET to its address, and "
+                          "FERRY_TARGET_TOKEN, and FERRY_TARGET_AUTH to bearer, x-chroma-token or "
+                          "basic): Forbidden"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma chroma = target;
+        struct http_answer answer = answer_of(403, "{\"message\":\"Forbidden\"}");
+        struct error err = {0};
+
+        answer.url = "http://127.0.0.1:8000/pre/api/v1/count_collections";
+        chroma.advice = *rows[i].advice;
+        assert_false(chroma_check(&chroma, &answer, &err));
+        expect(&err, ERROR_AUTH, rows[i].message);
+    }
+}
+
+static void cloud_asks_for_a_key_that_can_be_given(void **state)
+{
+    static const struct {
+        const char *origin;
+        bool is_none;
+        const char *advice;
+    } rows[] = {
+        {CLOUD, false, "asks for a key, none was sent (set CHROMA_API_KEY or FERRY_TARGET_TOKEN):"},
+        {CLOUD, true,
+         "asks for a key, none was sent, as FERRY_TARGET_AUTH says (set FERRY_TARGET_TOKEN, and "
+         "FERRY_TARGET_AUTH to x-chroma-token):"},
+        {"https://cloud.example:443", false,
+         "asks for a key, none was sent (set FERRY_TARGET_TOKEN):"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct chroma chroma = {.role = "target", .is_cloud = true};
+        struct http_answer answer = answer_of(401, "no");
+        struct error err = {0};
+
+        snprintf(chroma.address.origin, sizeof chroma.address.origin, "%s", rows[i].origin);
+        chroma.advice.is_none = rows[i].is_none;
+        assert_false(chroma_check(&chroma, &answer, &err));
+        if (strstr(err.message, rows[i].advice) == NULL) {
+            fail_msg("%s", err.message);
+        }
+    }
+}
+
+static void header_lines_that_were_sent_are_named_without_their_values(void **state)
+{
+    static const char lines[] = "X-Gate: hunter2\0X-Team:hunter3\0";
     struct chroma chroma = target;
     struct http_answer answer = answer_of(403, "{\"message\":\"Forbidden\"}");
     struct error err = {0};
 
     (void)state;
-    answer.url = "http://127.0.0.1:8000/pre/api/v1/count_collections";
+    memcpy(chroma.headers, lines, sizeof lines);
     assert_false(chroma_check(&chroma, &answer, &err));
-    expect(
-        &err, ERROR_AUTH,
-        "target 127.0.0.1:8000: 403 to /pre/api/v1/count_collections: asks for credentials, none "
-        "were sent (set FERRY_TARGET_TOKEN, and FERRY_TARGET_AUTH to bearer, x-chroma-token or "
-        "basic): Forbidden");
+    expect(&err, ERROR_AUTH,
+           "target 127.0.0.1:8000: 403: asks for credentials, only header lines were sent (X-Gate, "
+           "X-Team: check them; or set FERRY_TARGET_TOKEN, and FERRY_TARGET_AUTH to bearer, "
+           "x-chroma-token or basic): Forbidden");
+    err = (struct error){0};
+    snprintf(chroma.auth_header, sizeof chroma.auth_header, "X-Chroma-Token: wrong");
+    assert_false(chroma_check(&chroma, &answer, &err));
+    expect(&err, ERROR_AUTH,
+           "target 127.0.0.1:8000: 403: refused the X-Chroma-Token that was sent beside X-Gate, "
+           "X-Team (check FERRY_TARGET_TOKEN, and its rights; or set FERRY_TARGET_AUTH to "
+           "bearer): Forbidden");
+}
+
+static void of_many_header_lines_some_are_named(void **state)
+{
+    struct chroma chroma = target;
+    struct http_answer answer = answer_of(403, "no");
+    struct error err = {0};
+    size_t used = 0;
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        used += 1 + (size_t)snprintf(chroma.headers + used, sizeof chroma.headers - used,
+                                     "X-A-Header-Of-A-Long-Name-%d: hunter2", i);
+    }
+    assert_false(chroma_check(&chroma, &answer, &err));
+    assert_non_null(strstr(err.message, "(X-A-Header-Of-A-Long-Name-0, "));
+    assert_non_null(strstr(err.message, "Name-4, …: check them"));
+    assert_non_null(strstr(err.message, "or basic): no"));
+    assert_null(strstr(err.message, "hunter2"));
 }
 
 static void refused_credentials_say_what_was_sent_and_what_to_try(void **state)
 {
     static const struct {
-        const char *header, *message;
+        const char *header, *sent, *message;
     } rows[] = {
-        {"X-Chroma-Token: wrong",
+        {"X-Chroma-Token: wrong", "",
          "source 127.0.0.1:8000: 401: refused the X-Chroma-Token that was sent (check "
-         "FERRY_SOURCE_TOKEN, and its rights; or set FERRY_SOURCE_AUTH=bearer): Forbidden"},
-        {"Authorization: Bearer wrong",
+         "FERRY_SOURCE_TOKEN, and its rights; or set FERRY_SOURCE_AUTH to bearer): Forbidden"},
+        {"X-Chroma-Token: wrong", "CHROMA_API_KEY",
+         "source 127.0.0.1:8000: 401: refused the X-Chroma-Token that was sent (check "
+         "CHROMA_API_KEY, and its rights; or set FERRY_SOURCE_AUTH to bearer): Forbidden"},
+        {"Authorization: Bearer wrong", "CHROMA_AUTH_TOKEN",
          "source 127.0.0.1:8000: 401: refused the Authorization: Bearer that was sent (check "
-         "FERRY_SOURCE_TOKEN, and its rights; or set FERRY_SOURCE_AUTH=x-chroma-token): Forbidden"},
-        {"Authorization: Basic d3Jvbmc6",
-         "source 127.0.0.1:8000: 401: refused the Authorization: Basic that was sent (check "
-         "FERRY_SOURCE_USER and …_PASSWORD, and its rights; or set FERRY_SOURCE_AUTH=bearer): "
+         "CHROMA_AUTH_TOKEN, and its rights; or set FERRY_SOURCE_AUTH to x-chroma-token): "
          "Forbidden"},
+        {"Authorization: Basic d3Jvbmc6", "FERRY_SOURCE_USER and FERRY_SOURCE_PASSWORD",
+         "source 127.0.0.1:8000: 401: refused the Authorization: Basic that was sent (check "
+         "FERRY_SOURCE_USER and FERRY_SOURCE_PASSWORD, and its rights; or, for a token in its "
+         "place, set FERRY_SOURCE_TOKEN, and FERRY_SOURCE_AUTH to bearer): Forbidden"},
     };
 
     (void)state;
@@ -175,6 +273,7 @@ static void refused_credentials_say_what_was_sent_and_what_to_try(void **state)
 
         snprintf(chroma.role, sizeof chroma.role, "%s", "source");
         snprintf(chroma.auth_header, sizeof chroma.auth_header, "%s", rows[i].header);
+        snprintf(chroma.advice.sent, sizeof chroma.advice.sent, "%s", rows[i].sent);
         assert_false(chroma_check(&chroma, &answer, &err));
         expect(&err, ERROR_AUTH, rows[i].message);
     }
@@ -408,6 +507,9 @@ int main(void)
         cmocka_unit_test(a_long_body_is_cut_between_characters),
         cmocka_unit_test(bytes_that_are_no_text_are_escaped),
         cmocka_unit_test(missing_credentials_say_where_and_which_variable),
+        cmocka_unit_test(cloud_asks_for_a_key_that_can_be_given),
+        cmocka_unit_test(header_lines_that_were_sent_are_named_without_their_values),
+        cmocka_unit_test(of_many_header_lines_some_are_named),
         cmocka_unit_test(refused_credentials_say_what_was_sent_and_what_to_try),
         cmocka_unit_test(a_collection_that_went_away_is_not_found_in_every_dialect),
         cmocka_unit_test(a_secret_that_comes_back_is_not_shown),

@@ -140,6 +140,87 @@ static void what_an_endpoint_says_counts_too(void **state)
     assert_int_equal(remove("ferry.conf"), 0);
 }
 
+static void check_advice(const char *origin, const char *expected_origin, const char *sent,
+                         const char *address, const char *token, const char *style)
+{
+    struct secret_request request = {
+        .role = SECRET_TARGET, .origin = origin, .expected_origin = expected_origin};
+    struct secret_advice advice;
+    struct option_set *options = read_options(NULL, 0, NULL, NULL);
+    secret_advise(options, &request, &advice);
+    option_free(options);
+    assert_string_equal(advice.sent, sent);
+    assert_string_equal(advice.address, address);
+    assert_string_equal(advice.token, token);
+    assert_string_equal(advice.style, style);
+}
+
+#define TOKEN     "FERRY_TARGET_TOKEN"
+#define AUTH      "FERRY_TARGET_AUTH"
+#define ELSEWHERE "FERRY_TARGET to its address, and "
+
+static void advice_names_what_speaks_for_that_server(void **state)
+{
+    static const struct {
+        const char *variable, *text, *sent;
+    } rows[] = {
+        {"FERRY_TARGET_TOKEN", "hunter2", "FERRY_TARGET_TOKEN"},
+        {"FERRY_TARGET_TOKEN_FILE", "file", "FERRY_TARGET_TOKEN_FILE"},
+        {"CHROMA_AUTH_TOKEN", "hunter2", "CHROMA_AUTH_TOKEN"},
+        {"CHROMA_CUSTOM_AUTH_CREDENTIALS", "me:hunter2", "CHROMA_CUSTOM_AUTH_CREDENTIALS"},
+        {"CHROMA_API_KEY", "hunter2", "CHROMA_API_KEY"},
+        {"chroma_cloud_api_key", "hunter2", "chroma_cloud_api_key"},
+    };
+    (void)state;
+    temp_dir_write_text("file", "hunter2");
+    set_variable("CHROMA_HOST", HERE);
+    check_advice(HERE, HERE, "", "", TOKEN, AUTH);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_variable(rows[i].variable, rows[i].text);
+        check_advice(HERE, HERE, rows[i].sent, "", TOKEN, AUTH);
+        check_advice("http://other:80", HERE, "", ELSEWHERE, TOKEN, AUTH);
+        set_variable(rows[i].variable, NULL);
+    }
+    set_variable("CHROMA_AUTH_TOKEN", "hunter2");
+    check_advice(HERE, CLOUD, "CHROMA_AUTH_TOKEN", ELSEWHERE, TOKEN, AUTH);
+    set_variable("FERRY_TARGET_USER", "me");
+    set_variable("FERRY_TARGET_PASSWORD", "hunter2");
+    check_advice(HERE, HERE, "FERRY_TARGET_USER and FERRY_TARGET_PASSWORD", "", TOKEN, AUTH);
+    assert_int_equal(remove("file"), 0);
+}
+
+static void advice_names_the_section_that_speaks(void **state)
+{
+    (void)state;
+    temp_dir_write_text("ferry.conf", "[endpoint h]\nurl = " HERE "\ntoken_env = HIDDEN\n");
+    set_variable("HIDDEN", "hunter2");
+    check_advice(HERE, CLOUD, "ferry.conf, line 3 (token_env)", "",
+                 "token_file or token_env of [endpoint h]", "auth of [endpoint h]");
+    assert_int_equal(remove("ferry.conf"), 0);
+    set_variable("HIDDEN", NULL);
+}
+
+/* Advice of every kind, taken. */
+static void advice_that_is_followed_is_no_error(void **state)
+{
+    (void)state;
+    set_variable("CHROMA_HOST", HERE);
+    set_variable("CHROMA_CUSTOM_AUTH_CREDENTIALS", "a:b");
+    check(HERE, HERE, "Authorization: Basic YTpi");
+    set_variable("FERRY_TARGET_TOKEN", "t-1");
+    set_variable("FERRY_TARGET_AUTH", "bearer");
+    check(HERE, HERE, "Authorization: Bearer t-1");
+    temp_dir_write_text("ferry.conf", "[endpoint h]\nurl = " HERE "\n");
+    set_variable("FERRY_TARGET", "h");
+    check(HERE, HERE, "Authorization: Basic YTpi");
+    temp_dir_write_text("ferry.conf", "[endpoint h]\nurl = " HERE "\ntoken_env = HIDDEN\nauth = "
+                                      "bearer\n");
+    set_variable("HIDDEN", "t-2");
+    check(HERE, HERE, "Authorization: Bearer t-2");
+    assert_int_equal(remove("ferry.conf"), 0);
+    set_variable("HIDDEN", NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, temp_dir_leave)
 
 int main(void)
@@ -148,6 +229,9 @@ int main(void)
         TEST(what_is_said_wins_over_what_chroma_s_variables_mean),
         TEST(what_makes_no_sense_names_both_variables),
         TEST(what_an_endpoint_says_counts_too),
+        TEST(advice_names_what_speaks_for_that_server),
+        TEST(advice_names_the_section_that_speaks),
+        TEST(advice_that_is_followed_is_no_error),
     };
     return cmocka_run_group_tests_name("secret_style", tests, NULL, NULL);
 }
