@@ -28,9 +28,8 @@ static bool look_address(struct look *look, const char *name)
     if (!side_open(side, &look->doctor->rt, look->role, NULL, NULL, NULL, &err)) {
         return doctor_fails(look, name, "correct the setting that is named", &err);
     }
-    bool is_bare = strncmp(side->chroma.address.origin, "http://", 7) == 0 &&
-                   side->chroma.auth_header[0] != '\0' &&
-                   !http_is_loopback(side->chroma.address.origin);
+    bool has_secret = side->chroma.auth_header[0] != '\0' || side->chroma.headers[0] != '\0';
+    bool is_bare = has_secret && http_is_in_clear(&side->chroma.address);
     checkup_add(&look->doctor->checkup, look->role, name, is_bare ? CHECK_WARNING : CHECK_OK,
                 is_bare ? "use https, or a network that nobody else can listen to" : "",
                 "%s, credentials: %s%s", side->chroma.address.base, side->auth_style,

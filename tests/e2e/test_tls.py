@@ -1,6 +1,7 @@
 """TLS to Chroma: certificates that are refused, each by the check it does not pass; client certificates, further headers."""
 
 import contextlib
+import json
 import socket
 import ssl
 
@@ -143,7 +144,7 @@ def test_a_token_in_the_address_is_refused_with_the_reason(ferry):
     assert "hunter2" not in process.err
 
 
-def test_a_token_in_clear_is_warned_about(ferry):
+def test_a_token_in_clear_is_warned_about(ferry, tmp_path):
     # A port of this machine under a name that is not loopback: nothing leaves it, whether anyone answers or not.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -154,6 +155,12 @@ def test_a_token_in_clear_is_warned_about(ferry):
     process = ferry.producer("verify", "--collection", "x", "--source", "http://127.0.0.1:%d" % port,
                              env={"FERRY_SOURCE_TOKEN": "hunter2"})
     assert "secret.in_clear" not in process.err
+    headers = tmp_path / "gate"
+    headers.write_text("X-Gate: hunter2\n")
+    process = ferry.producer("doctor", "--json", "--source", "http://0.0.0.0:%d" % port, env={"FERRY_SOURCE_HEADER_FILE": str(headers)})
+    address, = [row for row in json.loads(process.out)["checks"] if (row["area"], row["check"]) == ("source", "address")]
+    assert address["state"] == "warning" and address["found"].endswith("credentials: headers, sent in the clear"), address
+    assert "hunter2" not in process.err + process.out
 
 
 def test_a_consumer_that_does_not_know_the_ca_blocks_the_job_and_says_why(ferry, authority):
