@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/origin.h"
 
 enum config_key {
     CONFIG_URL,
@@ -39,7 +40,7 @@ struct config_value {
 
 struct config_endpoint { /* owned by the config */
     char name[32];
-    char origin[300]; /* of its url */
+    char origin[ORIGIN_SIZE]; /* of its url */
     struct config_value values[CONFIG_KEYS];
 };
 

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "app/option_parts.h"
-#include "app/secret_parts.h"
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/origin.h"
 
 #define ENDPOINT_PREFIX "endpoint"
 #define KAFKA_SECTION   "kafka"
@@ -140,15 +140,17 @@ static int take_url(struct reader *reader, struct config_endpoint *endpoint)
 {
     static const struct option_row row = {.name = "url", .type = OPTION_URL};
     const struct config_value *url = &endpoint->values[CONFIG_URL];
+    const char *rest;
+    struct error why = {0};
     int64_t number = 0;
     if (reader->problem_line == 0 &&
         !option_check(&row, url->where, url->text, &number, reader->err)) {
         reader->problem_line = reader->line;
         return 0;
     }
-    return secret_parse_origin(url->text, endpoint->origin, sizeof endpoint->origin)
+    return origin_parse(url->text, endpoint->origin, &rest, &why)
                ? 1
-               : refuse(reader, "url", "not an address");
+               : refuse(reader, "url", why.message);
 }
 
 static int take_setting(struct reader *reader, const char *name, const char *key, const char *text)

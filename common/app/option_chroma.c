@@ -42,15 +42,14 @@ static const char *target_of(const struct option_set *set)
 
 static bool describes_target(const struct option_set *set, const struct chroma_environment *chroma)
 {
-    char given[300];
-    char described[300];
+    char given[ORIGIN_SIZE];
+    char described[ORIGIN_SIZE];
     const char *target = target_of(set);
     if (target == NULL || chroma->rule == CHROMA_RULE_LOCAL) {
         return false;
     }
     return chroma->rule == CHROMA_RULE_NONE ||
-           (secret_parse_origin(target, given, sizeof(given)) &&
-            secret_parse_origin(chroma->target, described, sizeof(described)) &&
+           (secret_parse_origin(target, given) && secret_parse_origin(chroma->target, described) &&
             strcmp(given, described) == 0);
 }
 
@@ -59,13 +58,13 @@ static bool describes_target(const struct option_set *set, const struct chroma_e
 static bool has_other_target(const struct option_set *set, const struct chroma_environment *chroma)
 {
     enum option_origin origin;
-    char given[300];
-    char described[300];
+    char given[ORIGIN_SIZE];
+    char described[ORIGIN_SIZE];
     const char *target = target_of(set);
     target = target != NULL ? target : option_find_variable(set, "FERRY_TARGET", &origin);
-    return target != NULL && (!secret_parse_origin(target, given, sizeof(given)) ||
-                              !secret_parse_origin(chroma->target, described, sizeof(described)) ||
-                              strcmp(given, described) != 0);
+    return target != NULL &&
+           (!secret_parse_origin(target, given) ||
+            !secret_parse_origin(chroma->target, described) || strcmp(given, described) != 0);
 }
 
 static const char *choose(const struct option_set *set, const char *env,

@@ -13,12 +13,11 @@ static const char *const addresses[] = {
 };
 
 /* The origin of what FERRY_SOURCE holds: an address, or the name of an endpoint. */
-static bool find_origin(const struct option_set *set, const char *text, char *out, size_t size)
+static bool find_origin(const struct option_set *set, const char *text, char out[ORIGIN_SIZE])
 {
     const struct config_endpoint *section =
         set->config != NULL ? config_endpoint_named(set->config, text) : NULL;
-    return secret_parse_origin(section != NULL ? section->values[CONFIG_URL].text : text, out,
-                               size);
+    return secret_parse_origin(section != NULL ? section->values[CONFIG_URL].text : text, out);
 }
 
 void option_note_elsewhere(struct option_set *set)
@@ -26,8 +25,8 @@ void option_note_elsewhere(struct option_set *set)
     struct option_endpoint_variable variable;
     for (size_t at = 0; option_endpoint_variable(at, &variable); at++) {
         enum option_origin origin;
-        char flag_s[300];
-        char own[300];
+        char flag_s[ORIGIN_SIZE];
+        char own[ORIGIN_SIZE];
         const char *flag = NULL;
         for (size_t i = 0; variable.key == CONFIG_URL && i < option_count(set); i++) {
             if (strcmp(option_at(set, i)->name, addresses[variable.role]) == 0) {
@@ -39,8 +38,8 @@ void option_note_elsewhere(struct option_set *set)
         }
         const char *text = option_find_variable(set, variable.name, &origin);
         set->is_elsewhere[variable.role] =
-            text != NULL && (!secret_parse_origin(flag, flag_s, sizeof flag_s) ||
-                             !find_origin(set, text, own, sizeof own) || strcmp(flag_s, own) != 0);
+            text != NULL && (!secret_parse_origin(flag, flag_s) || !find_origin(set, text, own) ||
+                             strcmp(flag_s, own) != 0);
     }
 }
 

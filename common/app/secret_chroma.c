@@ -9,40 +9,36 @@
 #include "app/option_parts.h"
 #include "app/secret_parts.h"
 
-/* Lower-case scheme://host:port of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host;
- * that one means https. False when it is neither: then it is no server's. */
-bool secret_parse_origin(const char *host, char *out, size_t size)
+/* Colons of a bare IPv6 address are no ports. */
+static bool is_bare_ipv6(const char *host)
 {
-    static const struct {
-        const char *scheme;
-        const char *port;
-    } known[] = {{"https://", "443"}, {"http://", "80"}};
-    size_t i = 0;
-    if (strncasecmp(host, known[1].scheme, strlen(known[1].scheme)) == 0) {
-        i = 1;
+    const char *colon = strchr(host, ':');
+    return host[0] != '[' && colon != NULL && strchr(colon + 1, ':') != NULL;
+}
+
+/* Of CHROMA_HOST, which is an address or, as Chroma's own clients take it, a bare host; that one means https. False when it
+ * is neither: then it is no server's. */
+bool secret_parse_origin(const char *host, char out[ORIGIN_SIZE])
+{
+    char url[400];
+    struct error ignored = {0};
+    const char *rest;
+    bool is_https;
+    out[0] = '\0';
+    if (origin_scheme(host, &is_https) > 0) {
+        return origin_parse(host, out, &rest, &ignored);
     }
-    if (strncasecmp(host, known[i].scheme, strlen(known[i].scheme)) == 0) {
-        host += strlen(known[i].scheme);
-    }
-    size_t len = strcspn(host, "/");
-    size_t name_len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-    if (name_len == 0 || name_len > len || memchr(host, '@', len) != NULL) {
-        return false;
-    }
-    bool has_port = host[name_len] == ':';
-    int written = snprintf(out, size, "%s%.*s%s%s", known[i].scheme, (int)len, host,
-                           has_port ? "" : ":", has_port ? "" : known[i].port);
-    for (char *at = out; *at != '\0'; at++) {
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-    }
-    return written > 0 && (size_t)written < size;
+    bool is_ipv6 = is_bare_ipv6(host);
+    int written =
+        snprintf(url, sizeof url, "https://%s%s%s", is_ipv6 ? "[" : "", host, is_ipv6 ? "]" : "");
+    return written > 0 && (size_t)written < sizeof url && origin_parse(url, out, &rest, &ignored);
 }
 
 static bool is_origin_of(const char *address, const char *origin)
 {
-    char named[300] = "";
-    return address != NULL && address[0] != '\0' &&
-           secret_parse_origin(address, named, sizeof(named)) && strcmp(named, origin) == 0;
+    char named[ORIGIN_SIZE];
+    return address != NULL && address[0] != '\0' && secret_parse_origin(address, named) &&
+           strcmp(named, origin) == 0;
 }
 
 /* The default port over TLS of a host of Cloud's: where a key may go whoever asks. */

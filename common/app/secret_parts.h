@@ -6,6 +6,7 @@
 #include "app/endpoint.h"
 #include "app/secret.h"
 #include "base/bytes.h"
+#include "base/origin.h"
 
 struct style {
     const char *name;   /* as people write it, and as the ledger has it */
@@ -27,8 +28,8 @@ struct secret {
 MUST_CHECK bool secret_look(const struct option_set *options, const struct secret_request *request,
                             struct endpoint *from, struct secret *secret, struct error *err);
 /* -- secret_chroma.c -- */
-/* Lower-case scheme://host:port of an address; a bare host means https. False: it is none. */
-bool secret_parse_origin(const char *host, char *out, size_t size);
+/* Of an address; a bare host means https. False: it is none. */
+bool secret_parse_origin(const char *host, char out[ORIGIN_SIZE]);
 /* What Chroma's own variables say for a server; nothing is no error. `secret`: empty, and of the style that was said of that
  * server, which wins over theirs. ERROR_USAGE: it cannot be sent so. */
 MUST_CHECK bool secret_find_chroma(const struct option_set *options,

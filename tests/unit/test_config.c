@@ -48,6 +48,10 @@ static void what_is_wrong_is_refused_by_its_line(void **state)
     (void)state;
     static const char u[] = "[endpoint a]\nurl = http://a\n";
     char long_line[600];
+    REFUSED("[endpoint a]\nurl = http://[2001::db8::1]:8000\n",
+            "ferry.conf, line 2 (url): the URL's brackets hold no IPv6 address");
+    REFUSED("[endpoint a]\nurl = http://h:80000\n",
+            "ferry.conf, line 2 (url): the URL's port is not a number from 1 to 65535");
     REFUSED("[endpoint a]\nurl = http://a\ntoken = hunter2\n",
             "ferry.conf, line 3: a secret does not stand in this file");
     REFUSED("[endpoint a]\npassword: hunter2\n", "ferry.conf, line 2: a secret does not stand");
@@ -376,6 +380,19 @@ static void source_and_target_exchanged_by_flags_get_nothing(void **state)
     set_variable("FERRY_SOURCE_TOKEN", NULL);
 }
 
+static void an_ipv6_address_may_be_spelled_otherwise(void **state)
+{
+    (void)state;
+    temp_dir_write_text("ferry.conf", "[endpoint six]\nurl = http://[2001:0DB8::0:1]:8000\n"
+                                      "token_env = SIX_TOKEN\n");
+    set_variable("SIX_TOKEN", "t-six");
+    struct option_set *set = accept(NULL, NULL);
+    check_secret(set, "http://[2001:db8::1]:8000", "X-Chroma-Token: t-six");
+    check_secret(set, "http://[2001:db8::1]:8001", "");
+    option_free(set);
+    set_variable("SIX_TOKEN", NULL);
+}
+
 static void a_named_endpoint_is_bound_by_its_own_section(void **state)
 {
     (void)state;
@@ -544,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nor_are_certificates_logins_and_header_lines, enter,
                                         temp_dir_leave),
         cmocka_unit_test_setup_teardown(source_and_target_exchanged_by_flags_get_nothing, enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(an_ipv6_address_may_be_spelled_otherwise, enter,
                                         temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_named_endpoint_is_bound_by_its_own_section, enter,
                                         temp_dir_leave),

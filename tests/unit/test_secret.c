@@ -363,6 +363,14 @@ static const struct {
     {"chroma.example", "https://chroma.example:443"},
     {"chroma.example:8443", "https://chroma.example:8443"},
     {"[::1]", "https://[::1]:443"},
+    {"http://[2001:0db8::1]:8000", "http://[2001:db8::1]:8000"},
+    {"HTTP://[2001:DB8:0:0:0:0:0:1]", "http://[2001:db8::1]:80"},
+    {"https://[2001:db8:0::0:1]/prefix", "https://[2001:db8::1]:443"},
+    {"http://[::ffff:1.2.3.4]:8000", "http://[::ffff:1.2.3.4]:8000"},
+    {"http://[::FFFF:0102:0304]:8000", "http://[::ffff:1.2.3.4]:8000"},
+    {"2001:0db8::1", "https://[2001:db8::1]:443"},
+    {"0:0:0:0:0:0:0:1", "https://[::1]:443"},
+    {"http://chroma.example:08000", "http://chroma.example:8000"},
 };
 
 static void the_chroma_key_goes_to_the_host_beside_it(void **state)
@@ -420,7 +428,7 @@ static void beside_another_target_the_chroma_key_goes_to_cloud_only(void **state
     }
 }
 
-/* app cannot ask net how an address is read, so the two are held against each other here. */
+/* What app takes for a server, net must ask under the same origin. */
 static void a_host_is_read_as_the_http_layer_reads_addresses(void **state)
 {
     (void)state;
@@ -436,10 +444,11 @@ static void a_host_is_read_as_the_http_layer_reads_addresses(void **state)
 
 static void the_chroma_key_goes_nowhere_when_the_host_is_malformed(void **state)
 {
-    static const char *const malformed[] = {"http://", "/path", "http://u:p@chroma.example", "[::1",
-                                            "http://:80"};
+    static const char *const malformed[] = {"http://", "/path",      "http://u:p@chroma.example",
+                                            "[::1",    "http://:80", "http://[::1%eth0]:443",
+                                            "::1%eth0"};
     static const char *const origins[] = {"http://chroma.example:80", "https://chroma.example:443",
-                                          "http://:80", "https://[::1:443"};
+                                          "http://:80", "https://[::1:443", "https://[::1]:443"};
     (void)state;
     set_variable("CHROMA_API_KEY", "ck-1");
     for (size_t i = 0; i < ARRAY_LEN(malformed); i++) {
@@ -544,6 +553,20 @@ static void the_credentials_of_an_own_server_never_go_to_cloud(void **state)
           "x-chroma-token");
 }
 
+static void an_ipv6_host_in_another_spelling_is_the_same(void **state)
+{
+    static const char *const spellings[] = {"2001:0db8::1", "[2001:DB8:0::1]",
+                                            "http://[2001:db8:0:0:0:0:0:1]:8000"};
+    (void)state;
+    set_variable("CHROMA_AUTH_TOKEN", "own");
+    for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
+        set_variable("CHROMA_HOST", spellings[i]);
+        check(SECRET_TARGET, "http://[2001:db8::1]:8000", "http://[2001:db8::1]:8000",
+              "Authorization: Bearer own", "bearer");
+        check(SECRET_TARGET, "http://[2001:db8::2]:8000", NULL, "", "none");
+    }
+}
+
 static void credentials_without_a_server_go_nowhere(void **state)
 {
     (void)state;
@@ -586,6 +609,7 @@ int main(void)
         TEST(the_credentials_of_an_own_server_go_there_only),
         TEST(cloud_gets_the_key_and_the_source_beside_it_the_token),
         TEST(the_credentials_of_an_own_server_never_go_to_cloud),
+        TEST(an_ipv6_host_in_another_spelling_is_the_same),
         TEST(credentials_without_a_server_go_nowhere),
     };
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
