@@ -95,9 +95,11 @@ static void read_environment(struct option_parser *parser)
 
 static void report_missing(struct option_parser *parser, const struct option_row *row)
 {
+    char hint[240];
     if (row->env != NULL) {
-        option_report(parser, "missing --%s %s (or %s)", row->name, option_placeholder(row),
-                      row->env);
+        option_chroma_hint(parser, row, hint, sizeof(hint));
+        option_report(parser, "missing --%s %s (or %s)%s", row->name, option_placeholder(row),
+                      row->env, hint);
     } else {
         option_report(parser, "missing --%s %s", row->name, option_placeholder(row));
     }

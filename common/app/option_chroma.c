@@ -129,3 +129,26 @@ const char *option_from_chroma(struct option_parser *parser, const struct option
     }
     return text;
 }
+
+/* A tenant of the upper-case name is common for servers of one's own. */
+void option_chroma_hint(const struct option_parser *parser, const struct option_row *row, char *out,
+                        size_t size)
+{
+    const struct chroma_environment *chroma = &parser->chroma;
+    bool is_asked = strcmp(row->name, "target") == 0 || strcmp(row->name, "source") == 0;
+    out[0] = '\0';
+    if (!is_asked || chroma->rule != CHROMA_RULE_NONE || has_other_target(parser->set, chroma)) {
+        return;
+    }
+    if (chroma->key != NULL && chroma->tenant == NULL) {
+        snprintf(out, size,
+                 "; %s is set, but no tenant: with CHROMA_TENANT or chroma_cloud_tenant_id beside "
+                 "it, or CHROMA_CLIENT_TYPE=cloud, the target is Chroma Cloud",
+                 chroma_variable_names[chroma->key_from]);
+    } else if (chroma->key == NULL && chroma->tenant_from == CHROMA_LOWER_TENANT) {
+        snprintf(out, size,
+                 "; %s is set, but no key: with chroma_cloud_api_key or CHROMA_API_KEY beside it "
+                 "the target is Chroma Cloud",
+                 chroma_variable_names[chroma->tenant_from]);
+    }
+}

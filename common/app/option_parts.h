@@ -62,6 +62,9 @@ void option_set_text(struct option_parser *parser, size_t index, const char *tex
  * from, NULL when a rule's default. The target's row is settled before those of its tenant and database. */
 const char *option_from_chroma(struct option_parser *parser, const struct option_row *row,
                                const char **variable, enum option_origin *origin);
+/* Behind "missing --target", or --source without any target: "; …", what else they lack to name Chroma Cloud, or "". */
+void option_chroma_hint(const struct option_parser *parser, const struct option_row *row, char *out,
+                        size_t size);
 /* The addresses that they give the two roles; what cannot be meant gives none here. */
 void option_note_chroma_servers(struct option_set *set);
 /* option.c: a variable's value and whether process or file has it. NULL: not set, or empty. */

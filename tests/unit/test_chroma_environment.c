@@ -370,6 +370,46 @@ static void a_tenant_stays_with_its_server(void **state)
     option_free(options);
 }
 
+/* Half of what names Chroma Cloud names nothing, and says so. */
+static void what_cloud_lacks_is_told_where_a_target_is_missing(void **state)
+{
+    static const char of_key[] = " is set, but no tenant: with CHROMA_TENANT or "
+                                 "chroma_cloud_tenant_id beside it, or CHROMA_CLIENT_TYPE=cloud, "
+                                 "the target is Chroma Cloud";
+    static const char of_tenant[] = " is set, but no key: with chroma_cloud_api_key or "
+                                    "CHROMA_API_KEY beside it the target is Chroma Cloud";
+    static const struct {
+        const char *variable, *hint;
+    } halves[] = {{"chroma_cloud_api_key", of_key},
+                  {"CHROMA_API_KEY", of_key},
+                  {"chroma_cloud_tenant_id", of_tenant},
+                  {"CHROMA_TENANT", NULL},
+                  {"CHROMA_DATABASE", NULL},
+                  {"CHROMA_AUTH_TOKEN", NULL}};
+    static const char *const given[] = {"--source=http://a:1", NULL};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(halves) * ARRAY_LEN(given); i++) {
+        const char *flag = given[i % ARRAY_LEN(given)];
+        const char *variable = halves[i / ARRAY_LEN(given)].variable;
+        const char *hint = halves[i / ARRAY_LEN(given)].hint;
+        const char *role = flag != NULL ? "target" : "source";
+        char message[400];
+        struct error err = {0};
+        snprintf(message, sizeof message, "missing --%s URL (or FERRY_%s)%s%s%s%s", role,
+                 flag != NULL ? "TARGET" : "SOURCE", hint != NULL ? "; " : "",
+                 hint != NULL ? variable : "", hint != NULL ? hint : "",
+                 flag != NULL ? "" : " (and 1 more problem)");
+        set_variable(variable, "hunter2");
+        assert_null(try_options(rows, ARRAY_LEN(rows), flag, NULL, &err));
+        assert_string_equal(err.message, message);
+        set_variable(variable, NULL);
+    }
+    set_variable("CHROMA_API_KEY", "hunter2");
+    struct error err = {0};
+    assert_null(try_options(rows, ARRAY_LEN(rows), "--target=http://a:1", NULL, &err));
+    assert_string_equal(err.message, "missing --source URL (or FERRY_SOURCE)");
+}
+
 static void assert_key(enum secret_role role, const char *origin, const char *header)
 {
     struct secret_request request = {.role = role, .origin = origin, .expected_origin = origin};
@@ -423,6 +463,8 @@ int main(void)
                                         temp_dir_leave),
         cmocka_unit_test_setup_teardown(an_endpoint_of_cloud_is_cloud, enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_tenant_stays_with_its_server, enter, temp_dir_leave),
+        cmocka_unit_test_setup_teardown(what_cloud_lacks_is_told_where_a_target_is_missing, enter,
+                                        temp_dir_leave),
         cmocka_unit_test_setup_teardown(the_key_goes_to_the_target_only, enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(a_wrong_one_is_refused_where_it_matters_only, enter,
                                         temp_dir_leave),
