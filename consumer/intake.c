@@ -11,6 +11,10 @@
 #include "consumer/consumer.h"
 #include "format/digest.h"
 
+/* So that no partition is ever full. */
+_Static_assert(WATERMARK_UNFINISHED >= DELIVERY_SLOTS,
+               "all that is in hand may be of one partition");
+
 static void acknowledge(struct intake *intake, uint64_t generation, int partition, int64_t offset)
 {
     int64_t next;
@@ -116,8 +120,8 @@ static bool take(struct consumer *consumer, struct bus_message *message)
         bus_message_free(message);
         return true;
     case WATERMARK_FULL:
-        intake->waiting = *message;
-        intake->has_waiting = true;
+        bus_message_free(message); /* it comes again */
+        intake_resubscribe_later(consumer, "no room for positions");
         return false;
     case WATERMARK_BACKWARD:
         break;
@@ -138,18 +142,6 @@ static bool has_room(const struct consumer *consumer)
     return bytes < LIMIT_INTAKE_BYTES && delivery_free_slot(&consumer->core, &slot);
 }
 
-static void take_waiting(struct consumer *consumer)
-{
-    struct intake *intake = &consumer->intake;
-
-    if (intake->has_waiting && has_room(consumer)) {
-        struct bus_message message = intake->waiting;
-        intake->waiting = (struct bus_message){0};
-        intake->has_waiting = false;
-        (void)take(consumer, &message);
-    }
-}
-
 void intake_run(struct consumer *consumer)
 {
     struct intake *intake = &consumer->intake;
@@ -158,10 +150,8 @@ void intake_run(struct consumer *consumer)
     bool got = true;
 
     intake_resubscribe(consumer);
-    take_waiting(consumer);
     while (got && intake->subscriber != NULL) {
-        bool want = !intake->has_waiting && has_room(consumer);
-        if (!subscriber_next(intake->subscriber, want, &message, &got, &err)) {
+        if (!subscriber_next(intake->subscriber, has_room(consumer), &message, &got, &err)) {
             intake_resubscribe_later(consumer, err.message);
             return;
         }

@@ -19,8 +19,6 @@ struct intake {
     struct watermark *watermark;
     /* Generations of a subscriber count from 1; ours go on over all subscribers. */
     uint64_t base, newest;
-    struct bus_message waiting; /* taken from the bus, and its partition's window is full */
-    bool has_waiting;
     int64_t foreign_messages;
     int64_t partitions; /* of the assignment; -1: there is none */
     int64_t due_ms;

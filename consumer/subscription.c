@@ -37,18 +37,11 @@ static void on_assigned(void *ctx, uint64_t generation, const int *partitions, s
               LOG_NUMBER("generation", intake->newest));
 }
 
-static void forget_waiting(struct intake *intake)
-{
-    bus_message_free(&intake->waiting);
-    intake->has_waiting = false;
-}
-
 static void on_revoked(void *ctx, uint64_t generation)
 {
     struct consumer *consumer = ctx;
     struct intake *intake = &consumer->intake;
 
-    forget_waiting(intake);
     hold_partitions(consumer, -1);
     consumer_tell(consumer, &(struct delivery_event){.kind = EVENT_REVOKED,
                                                      .generation = intake->base + generation});
@@ -84,7 +77,6 @@ static void unsubscribe(struct consumer *consumer, uint32_t timeout_ms)
         intake->subscriber = NULL;
     }
     intake->partitions = -1;
-    forget_waiting(intake);
 }
 
 /* The assignment begins anew, with whatever the group has committed. */

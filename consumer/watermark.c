@@ -1,24 +1,24 @@
 /*
- * One lane per partition: a ring of the messages from the lowest unfinished one on, each done or not. What is done
- * at the front leaves the ring, and the place behind it may be stored. Knows nothing of what a message holds or who
- * stores.
+ * One lane per partition: its unfinished messages, in order. When the lowest is done, all that came before the next one may
+ * be stored. Knows nothing of what a message holds or who stores.
  */
 #include "consumer/watermark.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NO_OFFSET (-1)
 
 struct mark {
     int64_t offset;
-    bool is_done;
+    int64_t next; /* one beyond the message before it: to be stored while this is the lowest */
 };
 
 struct lane {
     int partition;
     int64_t newest;
-    size_t start, len;
-    struct mark ring[WATERMARK_WINDOW];
+    size_t len;
+    struct mark unfinished[WATERMARK_UNFINISHED];
 };
 
 struct watermark {
@@ -88,23 +88,22 @@ enum watermark_begun watermark_begin(struct watermark *watermark, uint64_t gener
     if (offset <= lane->newest) {
         return WATERMARK_BACKWARD;
     }
-    if (lane->len == WATERMARK_WINDOW) {
+    if (lane->len == WATERMARK_UNFINISHED) {
         return WATERMARK_FULL;
     }
-    lane->ring[(lane->start + lane->len) % WATERMARK_WINDOW] = (struct mark){offset, false};
-    lane->len++;
+    lane->unfinished[lane->len++] = (struct mark){.offset = offset, .next = lane->newest + 1};
     lane->newest = offset;
     return WATERMARK_TAKEN;
 }
 
-static void set_done(struct lane *lane, int64_t offset)
+static size_t find_mark(const struct lane *lane, int64_t offset)
 {
-    for (size_t i = 0; i < lane->len; i++) {
-        struct mark *mark = &lane->ring[(lane->start + i) % WATERMARK_WINDOW];
-        if (mark->offset == offset) {
-            mark->is_done = true;
-        }
+    size_t at = 0;
+
+    while (at < lane->len && lane->unfinished[at].offset != offset) {
+        at++;
     }
+    return at;
 }
 
 bool watermark_done(struct watermark *watermark, uint64_t generation, int partition, int64_t offset,
@@ -112,19 +111,19 @@ bool watermark_done(struct watermark *watermark, uint64_t generation, int partit
 {
     struct lane *lane =
         generation == watermark->generation ? find_lane(watermark, partition) : NULL;
-    bool has_moved = false;
+    size_t at = lane != NULL ? find_mark(lane, offset) : 0;
 
-    if (lane == NULL) {
+    if (lane == NULL || at == lane->len) {
         return false;
     }
-    set_done(lane, offset);
-    while (lane->len > 0 && lane->ring[lane->start].is_done) {
-        *out_next = lane->ring[lane->start].offset + 1;
-        lane->start = (lane->start + 1) % WATERMARK_WINDOW;
-        lane->len--;
-        has_moved = true;
+    lane->len--;
+    memmove(&lane->unfinished[at], &lane->unfinished[at + 1],
+            (lane->len - at) * sizeof *lane->unfinished);
+    if (at > 0) {
+        return false;
     }
-    return has_moved;
+    *out_next = lane->len > 0 ? lane->unfinished[0].next : lane->newest + 1;
+    return true;
 }
 
 size_t watermark_unfinished(const struct watermark *watermark)
@@ -132,10 +131,7 @@ size_t watermark_unfinished(const struct watermark *watermark)
     size_t count = 0;
 
     for (size_t i = 0; i < watermark->count; i++) {
-        const struct lane *lane = &watermark->lanes[i];
-        for (size_t k = 0; k < lane->len; k++) {
-            count += !lane->ring[(lane->start + k) % WATERMARK_WINDOW].is_done;
-        }
+        count += watermark->lanes[i].len;
     }
     return count;
 }

@@ -2,6 +2,11 @@
  * Which offset of a partition may be stored: everything below it is done (decision 11). Deliveries finish out of
  * order; only the contiguous prefix counts. Every assignment has a generation, and what belongs to an older one is
  * ignored. Pure, no I/O.
+ *
+ * A message may stay unfinished for as long as its target is away: an open repair is never parked. However much of other
+ * jobs is finished beyond it meanwhile, costs no memory here and is never refused: else one target would stop all others
+ * (decision 9). Whoever takes the partition over reads all of that again; it is final in the ledger, and is acknowledged as
+ * fast as the ledger can be asked.
  */
 #ifndef CONSUMER_WATERMARK_H
 #define CONSUMER_WATERMARK_H
@@ -10,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From the lowest unfinished message of a partition to the newest one: bounds what would be read again. */
-#define WATERMARK_WINDOW 64
+/* Messages of one partition that are taken in and not done: more than are ever in hand (LIMIT_INTAKE_MESSAGES). */
+#define WATERMARK_UNFINISHED 64
 
 struct watermark; /* opaque, heap */
 
@@ -23,7 +28,7 @@ void watermark_assign(struct watermark *watermark, uint64_t generation);
 enum watermark_begun {
     WATERMARK_TAKEN,
     WATERMARK_ENDED, /* of another generation: forget the message */
-    WATERMARK_FULL,  /* window or memory: it must not be taken yet */
+    WATERMARK_FULL,  /* too many are unfinished, or there is no memory: it must not be taken */
     /* Not beyond the newest one: the log was cut and begins again, and offsets name other messages than before. Nothing
      * can be stored in this generation any more: the assignment has to begin anew. */
     WATERMARK_BACKWARD,

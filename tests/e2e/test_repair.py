@@ -6,7 +6,7 @@ import threading
 import confluent_kafka
 import pytest
 
-from ferry import DONE, NEEDS_PERSON, corpus, load, wait_for
+from ferry import DONE, INTERRUPTED, NEEDS_PERSON, corpus, load, wait_for
 from proxy import Answer, Drop, Proxy
 
 DIMENSION = 24
@@ -172,6 +172,41 @@ def test_a_repair_that_the_target_stops_blocks_the_job_and_is_still_finished(rea
         assert ready.job()["state"] == "blocked"
         resumed = ready.producer("resume", "mending")
     equal(ready, resumed)
+
+
+def test_an_open_repair_does_not_hold_up_other_jobs_on_its_partition(ferry):
+    """The target of one job goes away between the delete and the upsert. Its message stays unacknowledged; far more messages of another
+    job pass it than a consumer has in hand, and are passed over by the consumer that comes after it."""
+    ferry.env["FERRY_LEASE"] = "3s"
+    ferry.topic.create(1, max_message_bytes=8 << 20, retention_ms=-1)
+    fill(ferry, 60)
+    ferry.fill(160, name=ferry.also("other"), seed=7)
+    ferry.setup()
+    locked = []
+
+    def answer(request):
+        if request.verb == "delete":
+            locked.append(1)
+        if 2 not in locked and locked and request.verb == "upsert":
+            return Answer(403, {"error": "ChromaError", "message": "the lock was changed"})
+        return None
+    with Steps(ferry.target.url, "none", answer=answer) as front:
+        consumer, = ferry.consumers()
+        blocked = ferry.start_migrate(target=front.url, batch_records=10, job="mending")
+        assert blocked.wait() == NEEDS_PERSON, blocked.err
+        assert repairs(ferry)[1] > 0
+        other = ferry.migrate(ferry.also("other"), batch_records=2, job="passing", seconds=120)
+        assert other.status == DONE, other.err
+        ferry.assert_equal(ferry.also("other"))
+        assert repairs(ferry)[1] > 0 and ferry.lag() > 80
+        locked.append(2)
+        assert consumer.stop() == INTERRUPTED
+        ferry.consumers()
+        wait_for(lambda: repairs(ferry)[1] == 0 and ferry.lag() == 0, 60, "the repair is finished, and everything acknowledged")
+        assert sum(row["deliveries"] for row in ferry.batches("passing")) == 80
+        resumed = ferry.producer("resume", "mending")
+    assert resumed.status == DONE, resumed.err
+    assert ferry.assert_equal().target_count == 60
 
 
 def test_a_target_that_fails_during_repairs(ready):

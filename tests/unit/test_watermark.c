@@ -109,19 +109,35 @@ static void another_generation_is_neither_taken_nor_stored(void **state)
     assert_int_equal(next, 6);
 }
 
-static void the_window_is_bounded_from_the_lowest_unfinished_on(void **state)
+static void however_much_is_done_beyond_an_unfinished_one_the_next_is_taken(void **state)
 {
-    for (int64_t offset = 0; offset < WATERMARK_WINDOW; offset++) {
+    enum {
+        COUNT = 100000
+    };
+    begin(*state, 0, 0);
+    begin(*state, 0, 1);
+    for (int64_t offset = 2; offset < COUNT; offset++) {
+        begin(*state, 0, offset);
+        assert_int_equal(done(*state, 0, offset), NONE);
+        assert_int_equal(watermark_unfinished(*state), 2);
+    }
+    begin(*state, 0, COUNT);
+    assert_int_equal(done(*state, 0, 0), 1);
+    assert_int_equal(done(*state, 0, 1), COUNT);
+    assert_int_equal(done(*state, 0, COUNT), COUNT + 1);
+}
+
+static void unfinished_ones_are_bounded_for_each_partition(void **state)
+{
+    for (int64_t offset = 0; offset < WATERMARK_UNFINISHED; offset++) {
         begin(*state, 0, offset);
     }
-    assert_int_equal(watermark_begin(*state, 1, 0, WATERMARK_WINDOW), WATERMARK_FULL);
-    for (int64_t offset = 1; offset < WATERMARK_WINDOW; offset++) {
-        assert_int_equal(done(*state, 0, offset), NONE);
-    }
-    assert_int_equal(watermark_begin(*state, 1, 0, WATERMARK_WINDOW), WATERMARK_FULL);
-    begin(*state, 1, WATERMARK_WINDOW);
-    assert_int_equal(done(*state, 0, 0), WATERMARK_WINDOW);
-    begin(*state, 0, WATERMARK_WINDOW);
+    assert_int_equal(watermark_begin(*state, 1, 0, WATERMARK_UNFINISHED), WATERMARK_FULL);
+    begin(*state, 1, WATERMARK_UNFINISHED);
+    assert_int_equal(done(*state, 0, 7), NONE);
+    begin(*state, 0, WATERMARK_UNFINISHED);
+    assert_int_equal(watermark_begin(*state, 1, 0, WATERMARK_UNFINISHED + 1), WATERMARK_FULL);
+    assert_int_equal(done(*state, 0, 0), 1);
 }
 
 static void offsets_that_go_backward_are_told(void **state)
@@ -177,7 +193,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_known_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_generation_is_neither_taken_nor_stored, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(the_window_is_bounded_from_the_lowest_unfinished_on, set_up,
+        cmocka_unit_test_setup_teardown(
+            however_much_is_done_beyond_an_unfinished_one_the_next_is_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unfinished_ones_are_bounded_for_each_partition, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(offsets_that_go_backward_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_any_order_exactly_the_prefix_is_stored, set_up,
