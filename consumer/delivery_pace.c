@@ -118,18 +118,20 @@ static bool has_write_slot(enum delivery_state state)
     return delivery_has_claim(state) || state == DELIVERY_REPAIRING || state == DELIVERY_MARKING;
 }
 
-/* Slots of the same target or, while that is not known, of the same job. */
+/* Of the same target or, while that is not known, of the same job. */
+static bool is_beside(const struct delivery *own, const struct delivery *other)
+{
+    return other->target == own->target &&
+           (own->target < DELIVERY_NOWHERE || other->job_id == own->job_id);
+}
+
 static uint32_t count_beside(const struct delivery_core *core, size_t slot,
                              bool (*is_meant)(enum delivery_state))
 {
-    const struct delivery *own = &core->slots[slot];
     uint32_t count = 0;
 
     for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
-        const struct delivery *other = &core->slots[i];
-        count += other->target == own->target &&
-                 (own->target < DELIVERY_NOWHERE || other->job_id == own->job_id) &&
-                 is_meant(other->state);
+        count += is_beside(&core->slots[slot], &core->slots[i]) && is_meant(core->slots[i].state);
     }
     return count;
 }
@@ -144,13 +146,27 @@ static bool is_asking_target(enum delivery_state state)
     return is_writing(state) || state == DELIVERY_READING || state == DELIVERY_KNOCKING;
 }
 
+/* Repairs whose target fails keep their claims for as long as it does. If these counted, no message of the same target would be
+ * asked for any more, none would be parked, and all slots would fill with them (decision 9). */
+static uint32_t count_stuck_repairs(const struct delivery_core *core, size_t slot)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < DELIVERY_SLOTS; i++) {
+        const struct delivery *other = &core->slots[i];
+        count += is_beside(&core->slots[slot], other) && is_active(other->state) &&
+                 other->is_repairing && other->attempts > 0;
+    }
+    return count;
+}
+
 bool delivery_may_claim(const struct delivery_core *core, size_t slot, int64_t now_ms)
 {
     const struct tempo *tempo = delivery_pace(core, slot);
     uint32_t claims = tempo != NULL ? tempo_claims(tempo, now_ms) : core->settings.write_start + 1;
 
     claims = claims < LIMIT_WRITES_PER_TARGET ? claims : LIMIT_WRITES_PER_TARGET;
-    return count_beside(core, slot, is_active) < claims;
+    return count_beside(core, slot, is_active) - count_stuck_repairs(core, slot) < claims;
 }
 
 bool delivery_may_write(const struct delivery_core *core, size_t slot, int64_t now_ms)

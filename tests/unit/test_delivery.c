@@ -143,6 +143,16 @@ static void settled(size_t slot, enum delivery_event_kind kind, enum error_kind 
         .kind = kind, .slot = slot, .matched = error == ERROR_NONE, .error = error});
 }
 
+/* Keeps the lease alive, as the heartbeat would. */
+static void renew(size_t slot, bool is_kept)
+{
+    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = now};
+
+    event.asked[slot] = core.slots[slot].fence;
+    event.kept[slot] = is_kept;
+    tell(event);
+}
+
 static void stop(uint32_t grace_ms)
 {
     tell((struct delivery_event){.kind = EVENT_STOP, .grace_ms = grace_ms});
@@ -687,16 +697,6 @@ static void after_a_written_upsert_only_the_reading_is_retried(void **state)
     expect(ACTION_READ, slot);
     read_back(slot, ERROR_NONE, 0);
     expect(ACTION_MARK, slot);
-}
-
-/* Keeps the lease alive, as the heartbeat would. */
-static void renew(size_t slot, bool is_kept)
-{
-    struct delivery_event event = {.kind = EVENT_RENEWED, .started_ms = now};
-
-    event.asked[slot] = core.slots[slot].fence;
-    event.kept[slot] = is_kept;
-    tell(event);
 }
 
 /* ---- mismatches while older requests may still arrive ---- */
@@ -1431,17 +1431,22 @@ static void in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front(vo
     assert_int_equal(bisect_asked_count(bisect_of(slot)), RECORDS);
 }
 
+static void claim_for_repair(size_t slot)
+{
+    tell((struct delivery_event){.kind = EVENT_CLAIM,
+                                 .slot = slot,
+                                 .claim = CLAIM_CLAIMED,
+                                 .fence = (int64_t)slot + 5,
+                                 .started_ms = now,
+                                 .records = RECORDS,
+                                 .is_repairing = true});
+}
+
 static size_t blocked_in_a_repair(void)
 {
     size_t slot = arrive(1);
     expect(ACTION_CLAIM, slot);
-    tell((struct delivery_event){.kind = EVENT_CLAIM,
-                                 .slot = slot,
-                                 .claim = CLAIM_CLAIMED,
-                                 .fence = 5,
-                                 .started_ms = now,
-                                 .records = RECORDS,
-                                 .is_repairing = true});
+    claim_for_repair(slot);
     expect(ACTION_UPSERT, slot);
     upsert(slot, ERROR_AUTH);
     expect(ACTION_BLOCK_JOB, slot);
@@ -1454,6 +1459,52 @@ static void a_claim_with_an_open_repair_is_not_parked_either(void **state)
     size_t slot = blocked_in_a_repair();
     expect_nothing();
     expect_state(slot, DELIVERY_WAITING);
+}
+
+/* Whatever the target is asked, it fails. */
+static void let_fail(size_t slot, enum error_kind kind)
+{
+    struct delivery_action action;
+
+    wait_ms(BUSY);
+    renew(slot, true);
+    while (delivery_next_action(&core, &action)) {
+        assert_true(action.kind != ACTION_PARK);
+        if (action.kind == ACTION_KNOCK) {
+            knock(action.slot, ERROR_NONE);
+        } else if (action.kind == ACTION_UPSERT) {
+            upsert(action.slot, kind);
+        }
+    }
+}
+
+/* As many as may be claimed; whatever follows them is asked for all the same, and parked. */
+static void repairs_that_go_on_failing_fill_no_slots_with_what_comes_behind_them(void **state)
+{
+    static const enum error_kind kinds[] = {ERROR_AUTH, ERROR_UNAVAILABLE};
+    size_t slots[2];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        set_up_with(1);
+        for (size_t k = 0; k < 2; k++) {
+            slots[k] = arrive(1);
+            claim_for_repair(slots[k]);
+        }
+        while (core.slots[slots[0]].attempts == 0 || core.slots[slots[1]].attempts == 0) {
+            let_fail(slots[0], kinds[i]);
+            let_fail(slots[1], kinds[i]);
+        }
+        for (size_t k = 0; k < 2 * DELIVERY_SLOTS; k++) {
+            size_t slot = arrive(1);
+            int64_t offset = core.slots[slot].offset;
+            expect(ACTION_CLAIM, slot);
+            claim(slot, CLAIM_PARK);
+            expect(ACTION_PARK, slot);
+            settled(slot, EVENT_PARK, ERROR_NONE);
+            expect_done(slot, offset);
+        }
+    }
 }
 
 static void what_the_ledger_does_not_park_is_held(void **state)
@@ -2426,6 +2477,7 @@ int main(void)
         TEST(in_a_repair_nothing_is_parked),
         TEST(in_a_repair_the_same_refusal_of_all_is_asked_again_from_the_front),
         TEST(a_claim_with_an_open_repair_is_not_parked_either),
+        TEST(repairs_that_go_on_failing_fill_no_slots_with_what_comes_behind_them),
         TEST(what_the_ledger_does_not_park_is_held),
         TEST(an_answer_after_the_grace_begins_no_write),
         TEST(what_matches_nothing_when_parked_is_claimed_again_before_it_is_acknowledged),

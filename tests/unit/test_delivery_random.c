@@ -344,7 +344,8 @@ static void check_step(void)
               m.now_ms < slot->lease_start_ms + LEASE - MARGIN);
         for (size_t k = 0; k < DELIVERY_SLOTS; k++) {
             enum delivery_state state = m.core.slots[k].state;
-            active += m.core.slots[k].job_id == delivery->job_id &&
+            /* A repair is claimed for as long as it takes; while it fails it does not count. */
+            active += m.core.slots[k].job_id == delivery->job_id && !m.core.slots[k].is_repairing &&
                       (state == DELIVERY_CLAIMING || state == DELIVERY_READY ||
                        state == DELIVERY_KNOCKING || state == DELIVERY_UPSERTING ||
                        state == DELIVERY_READING || state == DELIVERY_WAITING ||
