@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ferry import DONE, INTERRUPTED, NEEDS_PERSON, UNAVAILABLE, USAGE, corpus, last_line, load, stays, wait_for
-from proxy import Answer, Proxy
+from proxy import Answer, Gate, Proxy
 from test_kill import Held
 from test_repair import Steps
 from test_repair import fill as fill_for_repairs
@@ -50,6 +50,42 @@ def test_a_job_is_paused_in_the_middle_and_goes_on(ready):
     again = ready.producer("resume", "away", "--target", ready.target.url)
     assert again.status == DONE and last_line(again.out) == "%d of %d records verified" % (RECORDS, RECORDS), again.err
     ready.assert_equal()
+
+
+def test_with_the_usual_lease_pause_and_cancel_take_hold_within_ten_seconds(ready):
+    """By the ledger's clock, of writes that are not answered, and from right after a renewal on: the next one tells the consumer."""
+    ready.env["FERRY_LEASE"] = None  # 60 s, of which a third would be too long
+    other, gate, held = ready.also("other"), Gate(), []
+    ready.fill(40, name=other, arrays=False, seed=7)
+    gate.close()
+
+    def hold(request, forward):
+        if request.verb == "upsert":
+            held.append(request)
+            gate.pass_through()
+        return forward(request)
+
+    def state(what):
+        row, = ready.sql("SELECT %s AS n FROM ferry.job_hold('away') a, ferry.job_hold('given-up') b" % what)
+        return row["n"]
+    with Proxy(ready.target.url, hold) as front, contextlib.ExitStack() as at_end:
+        at_end.callback(gate.open)
+        ready.consumers()
+        jobs = [ready.start_migrate(name, target=front.url, batch_records=60, job=job) for name, job in ((None, "away"), (other, "given-up"))]
+        wait_for(lambda: len(held) == 2, 120, "both jobs write")
+        wait_for(lambda: ready.sql("SELECT 1 FROM ferry.workers WHERE kind = 'consumer' AND seen_at > (SELECT max(claimed_at) FROM ferry.batches)"
+                                   " + interval '1 s'"), 60, "a renewal")
+        commands = [ready.start("ferry-producer", *arguments) for arguments in (("pause", "away"), ("cancel", "given-up"))]
+        wait_for(lambda: (state("a.state"), state("b.state")) == ("paused", "cancelled"), 20, "both are heard")
+        assert state("a.claimed") > 0 and state("b.claimed") > 0
+        wait_for(lambda: state("a.claimed + a.exporting + b.claimed + b.exporting") == 0, 60, "both take hold")
+        took = ready.sql("SELECT extract(epoch FROM clock_timestamp() - min(at)) AS s FROM ferry.events"
+                         " WHERE kind IN ('job.paused', 'job.cancelled')")[0]["s"]
+        assert took <= 10, "it took %.1f s" % took
+        wait_for(lambda: all(request.is_given_up for request in held), 10, "no write is under way any more")
+        assert [command.wait(30) for command in commands] == [DONE, DONE], commands[0].err + commands[1].err
+        assert [job.wait(30) for job in jobs] == [INTERRUPTED, NEEDS_PERSON]
+        assert len(held) == 2, "nothing was begun meanwhile"
 
 
 def test_after_a_cancel_the_next_job_waits_for_what_is_on_its_way(ready):
