@@ -126,8 +126,11 @@ def i2(where, ledger):
             now, before = (state in ("verified", "rejected") for state in (step["state"], step["was"]))
             done += now and not before
             done -= before and not now
-            if now and not before and step["was"] == "claimed" and step["fence"] != highest:
-                faults.append("%s was verified with fence %s, the highest was %d" % (name, step["fence"], highest))
+            if now and not before and step["was"] == "claimed":
+                if step["by_fence"] != highest:
+                    faults.append("%s was verified with fence %s, the highest was %d" % (name, step["by_fence"], highest))
+                if step["by_worker"] != step["owner"]:
+                    faults.append("%s was %s's, and verified by %s" % (name, step["owner"], step["by_worker"]))
             if done > 1:
                 faults.append("%s was verified twice" % name)
         if batch["state"] in ("verified", "rejected"):

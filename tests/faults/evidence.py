@@ -64,7 +64,7 @@ class Ledger:
         if not self.rows("SELECT 1 FROM pg_namespace WHERE nspname = 'faults'"):
             return None
         found = {}
-        for row in self.rows("SELECT job_id, batch_no, was, state, fence, owner, export_rev, extract(epoch FROM at)::float8 AS at, "
+        for row in self.rows("SELECT job_id, batch_no, was, state, fence, owner, by_worker, by_fence, export_rev, extract(epoch FROM at)::float8 AS at, "
                              "extract(epoch FROM lease_until)::float8 AS lease_until FROM faults.trail ORDER BY n"):
             found.setdefault((row["job_id"], row["batch_no"]), []).append(row)
         return found

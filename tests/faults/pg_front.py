@@ -4,6 +4,9 @@ before the answer gets through, and nobody can tell whether it was applied.
     front = PgFront(port, choose)       # choose(function) -> bool: lose the answer to this call of ferry.FUNCTION?
     with front:
         … front.port, front.lost …
+
+front.before(function, parameters), if there is one, is called before a call gets through, and may take its time: what the program
+says afterwards waits behind it.
 """
 
 import collections
@@ -18,9 +21,9 @@ CALL = re.compile(rb"\bferry\.([a-z_]+)\(")
 
 
 class PgFront(Listener):
-    def __init__(self, port, choose):
+    def __init__(self, port, choose=lambda function: False):
         super().__init__()
-        self.upstream, self.choose = port, choose
+        self.upstream, self.choose, self.before = port, choose, None
         self.lost, self.calls = collections.Counter(), collections.Counter()
         self.lock = threading.Lock()
 
@@ -36,12 +39,27 @@ class PgFront(Listener):
             return chosen
 
 
+def parameters(bind):
+    """Of a Bind message, as text; None for a null."""
+    at, found = 5, []
+    for _ in range(2):  # the names of the portal and of the statement
+        at = bind.index(b"\0", at) + 1
+    at += 2 + 2 * struct.unpack_from("!H", bind, at)[0]  # formats: all of them text
+    count, = struct.unpack_from("!H", bind, at)
+    at += 2
+    for _ in range(count):
+        size, = struct.unpack_from("!i", bind, at)
+        found.append(bind[at + 4:at + 4 + size].decode() if size >= 0 else None)
+        at += 4 + max(size, 0)
+    return found
+
+
 class Link:
     """One connection. The protocol's messages are a type byte, a length and so many bytes; the first of a client has no type."""
 
     def __init__(self, front, client, server):
         self.front, self.client, self.server = front, client, server
-        self.is_armed = False
+        self.is_armed, self.function = False, None
 
     def run(self):
         threading.Thread(target=self.from_server, daemon=True).start()
@@ -75,6 +93,10 @@ class Link:
                     call = CALL.search(message) if kind in (b"P", b"Q") else None
                     if call and self.front.is_to_be_lost(call.group(1).decode()):
                         self.is_armed = True
+                    if kind == b"P":
+                        self.function = call.group(1).decode() if call else None
+                    if kind == b"B" and self.function and self.front.before:
+                        self.front.before(self.function, parameters(message))
                     self.server.sendall(message)
         except OSError:
             pass

@@ -101,18 +101,22 @@ def test_i1_names_a_record_that_is_missing_different_or_too_many(moved):
 
 
 def test_i2_names_a_batch_that_was_verified_twice_or_by_an_old_fence(moved):
-    copy = "INSERT INTO faults.trail (job_id, batch_no, was, state, export_rev, fence, exports, deliveries) VALUES "
+    copy = "INSERT INTO faults.trail (job_id, batch_no, was, state, export_rev, fence, exports, deliveries, by_fence) VALUES "
     undo = "DELETE FROM faults.trail WHERE exports = 99"
-    with doctored(moved, copy + "(1, 2, 'claimed', 'verified', 1, 999, 99, 1)", undo):
+    with doctored(moved, copy + "(1, 2, 'claimed', 'verified', 1, 999, 99, 1, 999)", undo):
         broken(moved, check.i2, "batch %s/2 was verified twice" % moved.job()["job"])
-    with doctored(moved, copy + "(1, 2, 'claimed', 'claimed', 1, 999, 99, 1)", undo):
+    with doctored(moved, copy + "(1, 2, 'claimed', 'claimed', 1, 999, 99, 1, NULL)", undo):
         broken(moved, check.i2, "carries fence")
-    with doctored(moved, copy + "(1, 3, 'claimed', 'claimed', 1, 999, 99, 1), (1, 3, 'verified', 'planned', 1, NULL, 99, 1), "
-                  "(1, 3, 'claimed', 'verified', 2, 998, 99, 1)", undo):
+    with doctored(moved, copy + "(1, 3, 'claimed', 'claimed', 1, 999, 99, 1, NULL), (1, 3, 'verified', 'planned', 1, NULL, 99, 1, NULL), "
+                  "(1, 3, 'claimed', 'verified', 2, 999, 99, 1, 998)", undo):
         broken(moved, check.i2, "was verified with fence 998, the highest was 999")
+    with doctored(moved, "UPDATE faults.trail SET by_worker = gen_random_uuid() WHERE batch_no = 2 AND state = 'verified'",
+                  "UPDATE faults.trail SET by_worker = owner WHERE batch_no = 2 AND state = 'verified'"):
+        broken(moved, check.i2, ", and verified by ")
     with doctored(moved, "DELETE FROM faults.trail WHERE batch_no = 1 AND state = 'verified'",
-                  "INSERT INTO faults.trail (job_id, batch_no, was, state, export_rev, fence, exports, deliveries) "
-                  "SELECT job_id, batch_no, 'claimed', state, export_rev, fence, exports, deliveries FROM ferry.batches WHERE batch_no = 1"):
+                  "INSERT INTO faults.trail (job_id, batch_no, was, state, export_rev, fence, owner, exports, deliveries, by_worker, by_fence) "
+                  "SELECT job_id, batch_no, 'claimed', state, export_rev, fence, owner, exports, deliveries, owner, fence "
+                  "FROM ferry.batches WHERE batch_no = 1"):
         broken(moved, check.i2, "batch %s/1 is verified and has 0 such events" % moved.job()["job"])
 
 
