@@ -2,7 +2,8 @@
 somewhere, the second is refused while it is unfinished; then the first is finished or cancelled, the second runs, and the first one's
 messages and even its last request come late. What is at the target in the end is the second's, record by record.
 
-Each seed is another sequence of that."""
+Each seed is another sequence of that. Once more by itself: a request of a cancelled job that comes so late that the next one would have
+written everything before, if it did not wait."""
 
 import threading
 
@@ -16,6 +17,8 @@ SEEDS = sized(4, 50)
 RECORDS = 48
 BATCH = 6
 LIMIT = 300
+LONG_LEASE = 30
+WAITS = "waits for requests of job old, which was cancelled"
 HOWS = ["workers killed", "paused", "runs", "killed"]
 
 
@@ -23,7 +26,8 @@ class Hold:
     """Keeps one upsert back, as a network may: it arrives later, whatever became of its sender. Until then its job cannot end."""
 
     def __init__(self):
-        self.before, self.held, self.go, self.lock = -1, threading.Event(), threading.Event(), threading.Lock()
+        self.before, self.lock = -1, threading.Lock()
+        self.held, self.go, self.served = threading.Event(), threading.Event(), threading.Event()
 
     def arm(self, after):
         """after: so many upserts pass before it."""
@@ -41,6 +45,9 @@ class Hold:
             if mine:
                 self.held.set()
                 self.go.wait(LIMIT)
+                answer = forward(request)
+                self.served.set()
+                return answer
         return forward(request)
 
 
@@ -140,3 +147,35 @@ def test_the_newest_is_what_remains(world, score):
         found = check.findings(world.where("second-%d" % seed), [check.i1, check.i2, check.i5, check.i6])
         assert all(finding.holds for finding in found), "seed %d\n%s" % (seed, "\n".join(map(str, found)))
     check.everything(world, "second-%d" % (SEEDS - 1))
+
+
+def test_a_request_that_is_late(world, score):
+    """Sent for a job that was cancelled, it arrives when the next one is there; a lease is long enough for that one to have written
+    everything, however busy the machine."""
+    world.env["FERRY_LEASE"] = "%ds" % LONG_LEASE
+    world.front.handler = hold = Hold()
+    world.setup()
+    world.consumers()
+    target = world.also("late")
+    old, new = (versions.put(world, version, RECORDS, world.also("late-%d" % version)) for version in (1, 2))
+    hold.arm(1)
+    world.start_migrate(old, job="old", target_collection=target, batch_records=BATCH)
+    wait_for(hold.held.is_set, LIMIT, "a request is on its way")
+    assert world.producer("cancel", "old", "--no-wait").status == DONE
+    second = world.start_migrate(new, job="new", target_collection=target, batch_records=BATCH)
+    wait_for(lambda: WAITS in second.err or not second.alive, LIMIT, "it waits, or needs not to")
+    waited = WAITS in second.err and second.alive
+    hold.release()
+    wait_for(hold.served.is_set, LIMIT, "the late request is served")
+    # As far as the ledger is concerned, the time has passed.
+    world.sql("UPDATE ferry.batches b SET quiet_until = now(), lease_until = NULL FROM ferry.jobs j "
+              "WHERE j.job_id = b.job_id AND j.name = 'old' AND b.state = 'cancelled'")
+    status = second.wait(LIMIT)
+    wrong = versions.mixed(world, 2, RECORDS, target)
+    figure = "a request of a cancelled job came when the next one was there: that one %s, exit %d, %d records wrong" % (
+        "waited" if waited else "did not wait", status, len(wrong))
+    passed = waited and status == DONE and not wrong
+    score(line=14, figure=figure, target="final = newest", passed=passed)
+    assert passed, "%s\n%s\n%s" % (figure, wrong[:3], second.err)
+    found = check.findings(world.where("new"), [check.i1, check.i2, check.i5, check.i6])
+    assert all(finding.holds for finding in found), "\n".join(map(str, found))
