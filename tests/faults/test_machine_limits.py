@@ -1,6 +1,6 @@
 """A machine that gives no more memory, or few file descriptors: at the start, and in the middle of the work. A program that cannot
-go on ends with an exit code and a line that says why, unless Kafka's client aborts it, whose assertion is then the line; nothing is
-lost, and the next one goes on."""
+go on ends with an exit code and a line that says why, unless Kafka's client or the C library aborts it, whose word is then the line;
+nothing is lost, and the next one goes on."""
 
 import re
 import resource
@@ -13,9 +13,10 @@ UNAVAILABLE, BUG = 3, 70
 ABORTED = -6
 NO_MEMORY = re.compile(r"memory|broker thread")  # a thread needs some, too
 NO_DESCRIPTOR = re.compile(r"Too many open files")
-# librdkafka checks some allocations and threads by assert(): then nothing of ours is said. Any other abort is a fault.
+# librdkafka checks some allocations and threads by assert(), and the C library has one text for what it did not expect, seen with no
+# memory left: then nothing of ours is said. Any other abort is a fault.
 ASSERTION = re.compile(r"^(?:[\w-]+: \S*\b(?:rd|tinycthread)\w*\.[ch]:\d+: \w+: Assertion .* failed"
-                       r"|\*\*\* \S*\brd\w*\.[ch]:\d+:\w+: .*)", re.M)
+                       r"|\*\*\* \S*\brd\w*\.[ch]:\d+:\w+: .*|Unexpected error\.$)", re.M)
 
 
 def under(name, value):
@@ -33,7 +34,7 @@ def leave(process, size):
 
 
 def names(process, cause):
-    """Whether it ended with an exit status and one line that names the cause, or by the client's assertion."""
+    """Whether it ended with an exit status and one line that names the cause, or by what ASSERTION is."""
     status = process.popen.poll()
     if status == ABORTED:
         return ASSERTION.search(process.err)
