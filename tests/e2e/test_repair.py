@@ -3,7 +3,6 @@ middle of a repair."""
 
 import threading
 
-import confluent_kafka
 import pytest
 
 from ferry import DONE, INTERRUPTED, NEEDS_PERSON, corpus, load, wait_for
@@ -76,13 +75,6 @@ class Steps:
 def repairs(ferry):
     (row,) = ferry.sql("SELECT count(*) AS all, count(*) FILTER (WHERE closed_at IS NULL) AS open FROM ferry.repairs")
     return row["all"], row["open"]
-
-
-def forget_messages(topic):
-    admin = topic.admin()
-    ends = [confluent_kafka.TopicPartition(topic.name, number, confluent_kafka.OFFSET_END) for number in topic.partitions()]
-    for future in admin.delete_records(ends).values():
-        future.result(20)
 
 
 def equal(ferry, process, count=RECORDS):
@@ -235,7 +227,7 @@ def test_a_repair_whose_message_is_lost_is_finished_from_another_export(ready):
         assert front.held.wait(60)
         consumer.kill()
         front.go.set()
-        forget_messages(ready.topic)
+        ready.topic.forget()
         ready.consumers()
         migrate.status = migrate.wait()
     equal(ready, migrate)
