@@ -4,7 +4,7 @@ deleted and made again while a job runs. The ledger knows what was published and
 import pytest
 
 import segments
-from pace import Steady
+from pace import Share
 from world import DONE, check, dice, sized, wait_for
 
 OWN = ("kafka",)
@@ -19,12 +19,12 @@ GONE = "the bus lost its tail, or the topic was recreated"
 
 @pytest.fixture
 def begun(world):
-    """A third is done, the rest is published; two consumers work."""
+    """A third is done, the rest is published and waits for world.front.handler.end(); two consumers work."""
     world.fill(BATCHES * BATCH, dimension=8)
     world.setup()
     job = world.start_migrate(batch_records=BATCH, job="tail")
     wait_for(lambda: (world.job("tail") or {}).get("published") == BATCHES * BATCH, LIMIT, "everything is published")
-    world.front.handler = Steady(20)
+    world.front.handler = Share(BATCHES, 1)
     world.consumers(2, env=LITTLE)
     world.wait_for_verified(BATCHES * BATCH // 3, "tail", LIMIT)
     return job
@@ -62,6 +62,7 @@ def judge(world, score, job, what, lost):
 def test_a_tail_that_is_lost(world, own, score, begun):
     chance = dice("tails")
     own.kill("kafka")
+    world.front.handler.end()
     open_ = settled(world)
     ends = segments.cut_all(own.folder / "data" / "kafka", world.topic.name, 0.6, chance)
     lost = {row["batch"] for row in open_ if row["message_offset"] >= ends[row["partition"]]}
@@ -73,6 +74,7 @@ def test_a_tail_that_is_lost(world, own, score, begun):
 
 def test_a_topic_that_is_made_again(world, score, begun):
     world.topic.delete()
+    world.front.handler.end()
     open_ = settled(world)
     lost = {row["batch"] for row in open_}
     assert lost
