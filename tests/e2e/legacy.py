@@ -12,13 +12,13 @@ import http.client
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import urllib.parse
 
 import pytest
 
 import ferry
+from own_chroma import free_port
 
 TOKEN = "swordfish-0.4711"
 USER, PASSWORD = "ferryman", "two words: styx"
@@ -48,11 +48,6 @@ def install(version):
         pytest.skip(result.stderr.strip())
     assert result.returncode == 0, result.stderr
     return result.stdout.split()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def auth_settings(version, auth, folder):

@@ -7,8 +7,10 @@
 """
 
 import contextlib
+import itertools
 import os
 import pathlib
+import random
 import socket
 import sqlite3
 import subprocess
@@ -29,9 +31,24 @@ def library():
     return sorted(folder.glob("chroma-*"))[-1]
 
 
+# Below the ports that the system hands out by itself (32768 and more), which another process may get before the server has its own,
+# and beside those of compose/local (18700, and 20000 to 29999 for "auto"): a thousand for each of pytest's workers, in each run
+# from another one on.
+PORTS = 10000
+places = itertools.count(random.SystemRandom().randrange(1000))
+
+
 def free_port(host="127.0.0.1"):
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        return listener.getsockname()[1]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+    for _ in range(1000):
+        port = PORTS + 1000 * worker + next(places) % 1000
+        try:
+            socket.create_server((host, port), family=family).close()
+            return port
+        except OSError:  # somebody has it
+            pass
+    raise AssertionError("no free port of %s from %d on" % (host, PORTS + 1000 * worker))
 
 
 class OwnChroma:
