@@ -67,30 +67,49 @@ def stays(condition, seconds=QUIET, what=""):
 class Process:
     """One of the programs, running. Its output goes to files; its peak memory is looked at while it runs."""
 
-    def __init__(self, name, command, env, cwd):
-        self.name = name
+    def __init__(self, name, command, env, cwd, anew_until=None):
+        """anew_until: if it ends UNAVAILABLE before it has said this, it is started anew, once."""
+        self.name, self.command, self.env, self.cwd = name, command, env, cwd
         self.paths = [cwd / ("%s.%s" % (name, stream)) for stream in ("out", "err")]
-        with open(self.paths[0], "wb") as out, open(self.paths[1], "wb") as err:
-            self.popen = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        self.pid = self.popen.pid
-        self.peak_bytes = 0
+        self.lock, self.anew_until, self.peak_bytes = threading.Lock(), anew_until, 0
+        self.popen = self._begin()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def _begin(self):
+        with open(self.paths[0], "ab") as out, open(self.paths[1], "ab") as err:
+            return subprocess.Popen(self.command, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+
+    def _status(self):
+        """None while it runs."""
+        with self.lock:
+            status = self.popen.poll()
+            if status == UNAVAILABLE and self.anew_until and self.anew_until not in self.err:
+                self.anew_until, self.popen, status = None, self._begin(), None
+            return status
+
+    def _never_anew(self):
+        with self.lock:
+            self.anew_until = None
 
     def _watch(self):
         # Not getrusage: what a child reports there includes the memory of the Python it was forked from.
-        while self.popen.returncode is None:
+        while self.alive:
             try:
                 with open("/proc/%d/status" % self.pid) as status:
                     for line in status:
                         if line.startswith("VmHWM:"):
                             self.peak_bytes = int(line.split()[1]) * 1024
             except OSError:
-                return
+                pass
             time.sleep(0.05)
 
     @property
+    def pid(self):
+        return self.popen.pid
+
+    @property
     def alive(self):
-        return self.popen.poll() is None
+        return self._status() is None
 
     @property
     def out(self):
@@ -102,18 +121,23 @@ class Process:
 
     def wait(self, seconds=DEADLINE):
         """Its exit status; negative when a signal ended it."""
+        end = time.monotonic() + seconds
         try:
-            return self.popen.wait(seconds)
+            while self.alive:
+                self.popen.wait(max(0, end - time.monotonic()))
+            return self.popen.returncode
         except subprocess.TimeoutExpired:
             raise TooLate("%s has not ended within %s s" % (self.name, seconds)) from None
 
     def stop(self, seconds=30, signum=signal.SIGTERM):
         """Asks it to end, and returns its exit status."""
+        self._never_anew()
         if self.alive:
             self.popen.send_signal(signum)
         return self.wait(seconds)
 
     def kill(self):
+        self._never_anew()
         self.popen.kill()
         return self.wait(10)
 
@@ -301,14 +325,14 @@ class Ferry:
 
     # --- processes ---
 
-    def start(self, program, *arguments, env=None, under=()):
+    def start(self, program, *arguments, env=None, under=(), anew_until=None):
         """under: a command that runs it, such as ("strace", "-f"); it is then that command's process."""
         name = "%02d-%s" % (next(self.starts), "-".join([program[6:]] + [a for a in arguments[:1] if a[0] != "-"]))
         # Beside an address of the environment the secrets there would be for that server, not for the one of a flag.
         unset = {"FERRY_" + flag[2:].upper() for flag in ("--source", "--target") if flag in arguments}
         own = {key: value for key, value in self.env.items() if key not in unset}
         whole = {key: value for key, value in dict(own, **(env or {})).items() if value is not None}
-        process = Process(name, [*under, self._find(program, whole["PATH"]), *arguments], whole, self.folder)
+        process = Process(name, [*under, self._find(program, whole["PATH"]), *arguments], whole, self.folder, anew_until)
         self.processes.append(process)
         return process
 
@@ -325,11 +349,15 @@ class Ferry:
 
     def setup(self, env=None):
         process = self.producer("setup", env=env)
+        if process.status == UNAVAILABLE:  # on a busy machine a connection may take more than the programs' 10 s: once more
+            process = self.producer("setup", env=env)
         assert process.status == DONE, process.err
         return process
 
     def consumers(self, count=1, env=None):
-        return [self.start("ferry-consumer", env=env) for _ in range(count)]
+        """Each is started anew, once, if it has found a service unavailable, for the same reason as in setup(). A test that wants
+        this end itself uses start()."""
+        return [self.start("ferry-consumer", env=env, anew_until="consumer.ready") for _ in range(count)]
 
     def migrate_arguments(self, collection=None, **options):
         """options: source, target, target_collection, job, batch_records …, as on the command line."""

@@ -128,8 +128,8 @@ class World(e2e.Ferry):
 
     # --- processes ---
 
-    def start(self, program, *arguments, env=None, under=()):
-        process = super().start(program, *arguments, env=env, under=under)
+    def start(self, program, *arguments, env=None, under=(), anew_until=None):
+        process = super().start(program, *arguments, env=env, under=under, anew_until=anew_until)
         self.look(process)
         return process
 
@@ -144,10 +144,7 @@ class World(e2e.Ferry):
 
     def setup(self, env=None):
         """Ledger and topics, and the trail."""
-        process = self.producer("setup", env=env)
-        if process.status == e2e.UNAVAILABLE:  # a busy machine, a busy broker: once more
-            process = super().setup(env)
-        assert process.status == DONE, process.err
+        process = super().setup(env)
         with self.connect(user="postgres") as connection:
             connection.execute((HERE / "trail.sql").read_text())
         return process
