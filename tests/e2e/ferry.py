@@ -216,6 +216,9 @@ class Topic:
                 name, str(value), incremental_operation=confluent_kafka.admin.AlterConfigOpType.SET)])
         admin = self.admin()
         admin.incremental_alter_configs([resource])[resource].result(20)
+        asked = confluent_kafka.admin.ConfigResource(confluent_kafka.admin.ConfigResource.Type.TOPIC, self.name)
+        # The controller has it; the broker may not have heard of it yet.
+        wait_for(lambda: admin.describe_configs([asked])[asked].result(20)[name].value == str(value), 60, "%s=%s" % (name, value))
 
     def delete(self):
         admin = self.admin()
