@@ -14,8 +14,8 @@ import judge
 def runs():
     folder = harness.REPO / ".ferry" / "test-quickstart"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "FERRY_"))}
-    env.update(FERRY_LOCAL_DIR=str(folder), FERRY_LOCAL_PORT="auto", FERRY_LOCAL_LIB=os.environ.get(
-        "FERRY_LOCAL_LIB", str(harness.REPO / ".ferry" / "lib")))
+    env.update(FERRY_LOCAL_DIR=str(folder), FERRY_LOCAL_PORT="auto", FERRY_LOCAL_START_SECONDS="150",
+               FERRY_LOCAL_LIB=os.environ.get("FERRY_LOCAL_LIB", str(harness.REPO / ".ferry" / "lib")))
 
     def local(command):
         return subprocess.run([str(harness.REPO / "compose/local"), command], env=env, capture_output=True, text=True,
