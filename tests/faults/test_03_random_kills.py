@@ -10,7 +10,7 @@ from world import check, dice, sized, wait_for
 RECORDS, BATCH = sized(2000, 20000), 20
 KILLS = sized(16, 200)
 AT_WORK = 0.4  # of the kills come only when the target has been written to since the last one
-REDONE = 2.0  # times the records of the job, exported or delivered
+REDONE = sized(3.0, 2.0)  # times the records of the job, exported or delivered; of few batches a single kill takes a larger part
 
 
 def test_killed_again_and_again(world, score):
@@ -45,6 +45,7 @@ def test_killed_again_and_again(world, score):
         living[index] = (kind, start, start())
         if number % 25 == 12:
             world.check_now()
+    world.wait_for_verified(RECORDS // 10 + 1)  # on a busy machine the last kills may come before; the share keeps back the rest
     job = world.job()
     assert job["state"] == "running" and RECORDS / 10 < job["verified"] < RECORDS, job
     world.kill(*(process for _, _, process in living))
