@@ -14,6 +14,7 @@ class Waiting:
 
     def __init__(self, ferry):
         self.ferry = ferry
+        ferry.env["FERRY_LEASE"] = "20s"  # that none is lost on a busy machine: each batch is delivered once
         ferry.fill(RECORDS)
         ferry.setup()
         self.victim = load.ensure(ferry.target, ferry.also("victim"), 24, "cosine", LIGHT)
