@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from front import pass_on
+from pace import Steady
 from world import DONE, check, sized, wait_for
 
 INTERRUPTED, UNWRITTEN = 6, 70
@@ -77,6 +79,7 @@ def test_a_last_line_that_cannot_be_written_is_said_to_be(world):
 def test_stopped_once_everything_is_given_back(world, signum):
     """Who goes on waits for no lease, neither for a claim nor at the end of the job."""
     world.env["FERRY_LEASE"] = "60s"
+    world.front.handler = Steady(5)
     world.fill(200)
     world.setup()
     consumer, = world.consumers(1)
@@ -87,6 +90,7 @@ def test_stopped_once_everything_is_given_back(world, signum):
     assert world.sql("SELECT count(*) AS n FROM ferry.write_slots WHERE lease_until > now()") == [{"n": 0}]
     assert migrate.stop(30, signum) == INTERRUPTED, migrate.err
     assert "ferry-producer resume stopped" in migrate.out + migrate.err
+    world.front.handler = pass_on
     world.faults_end(within=50)
     world.consumers(1)
     resumed = world.resume("stopped")
@@ -111,9 +115,9 @@ def test_stopped_twice_it_ends_at_once(world):
     consumer.popen.send_signal(signal.SIGTERM)
     time.sleep(1)
     assert consumer.alive, "the request may end, for ten seconds"
-    assert consumer.stop(4) == INTERRUPTED, consumer.err
+    assert consumer.stop(8) == INTERRUPTED, consumer.err  # nine of the ten seconds were left
     migrate.popen.send_signal(signal.SIGTERM)
-    assert migrate.stop(4) == INTERRUPTED, migrate.err
+    assert migrate.stop(8) == INTERRUPTED, migrate.err
     world.consumers(1)
     resumed = world.resume("twice")
     assert resumed.status == DONE, resumed.err
