@@ -153,17 +153,18 @@ def test_rounds_that_are_used_up_are_told(ready):
 @pytest.mark.parametrize("policy", ["mirror", "skip"])
 def test_a_record_that_one_answer_leaves_out_is_read_again(ready, policy):
     """It is at the source all the time. Under skip it is left alone where somebody else has put it into the target meanwhile."""
-    left_out = []
+    left_out, lock = [], threading.Lock()
 
     def handle(request, forward):
-        if request.verb == "get" and len(request.json().get("ids", [])) > 2 and len(left_out) < 2:
-            body = request.json()
-            left_out.append(body["ids"].pop())
-            request.set_json(body)
-            if policy == "skip" and len(left_out) == 2:
-                load.put(ready.target, ready.target.collection(ready.name), [
-                    dict(record, document="the application's own") for record in corpus.records(RECORDS, 24, arrays=False)
-                    if record["id"] == left_out[0]])
+        with lock:
+            if request.verb == "get" and len(request.json().get("ids", [])) > 2 and len(left_out) < 2:
+                body = request.json()
+                left_out.append(body["ids"].pop())
+                request.set_json(body)
+                if policy == "skip" and len(left_out) == 2:
+                    load.put(ready.target, ready.target.collection(ready.name), [
+                        dict(record, document="the application's own") for record in corpus.records(RECORDS, 24, arrays=False)
+                        if record["id"] == left_out[0]])
         return forward(request)
     ready.consumers()
     with Proxy(ready.source.url, handle) as source:

@@ -115,8 +115,9 @@ def test_what_another_producer_began_meanwhile_is_joined(ferry):
         return answer
 
     with Proxy(ferry.target.url, handler) as target:
-        ferry.consumers()
-        second = ferry.migrate(target=target.url)
-        assert second.status == DONE and begun[1].wait() == DONE, second.err
+        second = ferry.start_migrate(target=target.url)
+        wait_for(lambda: "goes on" in second.err or not second.alive, what="the second one has asked the ledger")
+        ferry.consumers()  # not before: the first one's job must not be over
+        assert second.wait() == DONE and begun[1].wait() == DONE, second.err
     assert "job %s goes on" % ferry.job()["job"] in second.err and len(ferry.jobs()) == 1
     ferry.assert_equal()
