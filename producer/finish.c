@@ -46,7 +46,7 @@ static const char *judge_all(const struct pg_rows *rows, const struct bus_positi
 }
 
 static bool replan(struct runtime *rt, const struct job *job, const struct pg_rows *candidates,
-                   const struct bus_settings *bus, int64_t *replanned, struct error *err)
+                   const struct bus_settings *bus, bool *is_topic_missing, struct error *err)
 {
     struct answer answer = {0};
     struct bus_position *positions = calloc(POSITIONS_MAX, sizeof *positions);
@@ -62,8 +62,9 @@ static bool replan(struct runtime *rt, const struct job *job, const struct pg_ro
         error_set(err, ERROR_NOMEM, "out of memory");
     } else if (!topic_positions(bus, positions, POSITIONS_MAX, &position_count, timeout_ms,
                                 &silent)) {
-        /* An outage is the publisher's to tell; a topic that is gone concerns us alone. */
+        /* An outage is the publisher's to tell, who hears of a topic that is gone from us. */
         bool is_outage = error_disposition(silent.kind) == DISPOSITION_RETRY;
+        *is_topic_missing = silent.kind == ERROR_NOT_FOUND;
         log_event(is_outage ? LOG_DEBUG : LOG_WARN, "sweep.postponed",
                   LOG_TEXT("why", silent.message));
     } else {
@@ -71,10 +72,9 @@ static bool replan(struct runtime *rt, const struct job *job, const struct pg_ro
         ok = count == 0 || (ledger_sweep_replan(&rt->ledger, job->job_id, swept, count, cause,
                                                 runtime_answer_fn, &answer, err) &&
                             runtime_await_answer(rt, &answer, err));
-        *replanned = ok && count > 0 ? pg_row_count(answer.rows) : 0;
-        if (*replanned > 0) {
+        if (ok && count > 0 && pg_row_count(answer.rows) > 0) {
             log_event(LOG_WARN, "sweep.replanned", LOG_TEXT("job", job->name),
-                      LOG_NUMBER("batches", *replanned), LOG_TEXT("why", cause));
+                      LOG_NUMBER("batches", pg_row_count(answer.rows)), LOG_TEXT("why", cause));
         }
     }
     answer_deinit(&answer);
@@ -84,17 +84,17 @@ static bool replan(struct runtime *rt, const struct job *job, const struct pg_ro
 }
 
 bool finish_sweep(struct runtime *rt, const struct job *job, const struct bus_settings *bus,
-                  int64_t *replanned, struct error *err)
+                  bool *is_topic_missing, struct error *err)
 {
     struct answer answer = {0};
     bool is_mine = false;
-    *replanned = 0;
+    *is_topic_missing = false;
     bool ok = take(rt, job, &is_mine, err);
     if (ok && is_mine) {
         ok = ledger_sweep_candidates(&rt->ledger, job->job_id, runtime_answer_fn, &answer, err) &&
              runtime_await_answer(rt, &answer, err);
-        ok = ok &&
-             (pg_row_count(answer.rows) == 0 || replan(rt, job, answer.rows, bus, replanned, err));
+        ok = ok && (pg_row_count(answer.rows) == 0 ||
+                    replan(rt, job, answer.rows, bus, is_topic_missing, err));
     }
     answer_deinit(&answer);
     return ok;

@@ -136,7 +136,7 @@ static bool act_on_progress(struct follower *follower, const struct bus_settings
     const struct progress *p = &follower->progress;
     struct runtime *rt = follower->rt;
     int64_t now_ms = clock_boottime_ms();
-    int64_t replanned = 0;
+    bool is_topic_missing = false;
 
     if (p->state != JOB_RUNNING) {
         return true;
@@ -155,7 +155,10 @@ static bool act_on_progress(struct follower *follower, const struct bus_settings
     /* The sweep waits for the bus with the loop standing still: not while the bus is known to be away. */
     if (now_ms >= follower->next_sweep_ms && pg_is_connected(rt->ledger.pg) &&
         publisher_trouble(follower->exporter.publisher)[0] == '\0') {
-        bool ok = finish_sweep(rt, follower->job, bus, &replanned, err);
+        bool ok = finish_sweep(rt, follower->job, bus, &is_topic_missing, err);
+        if (is_topic_missing) {
+            publisher_miss_topic(follower->exporter.publisher);
+        }
         follower->next_sweep_ms =
             clock_boottime_ms() +
             (rt->lease_ms / 3 > SWEEP_AT_LEAST ? rt->lease_ms / 3 : SWEEP_AT_LEAST);

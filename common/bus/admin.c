@@ -92,16 +92,6 @@ void admin_close(struct admin *admin)
     admin->client = NULL;
 }
 
-static bool every_partition_led(const struct rd_kafka_metadata_topic *topic)
-{
-    for (int i = 0; i < topic->partition_cnt; i++) {
-        if (topic->partitions[i].leader < 0) {
-            return false;
-        }
-    }
-    return topic->partition_cnt > 0;
-}
-
 /* One look. False: no certain answer yet. */
 static bool topic_look(struct admin *admin, bool all_led, int *partitions, struct error *err)
 {
@@ -119,7 +109,7 @@ static bool topic_look(struct admin *admin, bool all_led, int *partitions, struc
 
         if (topic->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             *partitions = topic->partition_cnt;
-            certain = topic->partition_cnt > 0 && (!all_led || every_partition_led(topic));
+            certain = topic->partition_cnt > 0 && (!all_led || client_topic_is_led(topic));
         } else if (topic->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
             *partitions = 0;
             certain = !all_led;

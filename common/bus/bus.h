@@ -59,7 +59,8 @@ struct publisher;
 
 /* report: the only proof that a message is stored. err kind NONE: stored, partition and offset are valid. Any other:
  * not proven; it may still be there (then a message sent again is a duplicate). An acknowledgement without an offset
- * comes as ERROR_UNAVAILABLE: librdkafka infers it from a later message, and that was seen to be wrong.
+ * comes as ERROR_UNAVAILABLE: librdkafka infers it from a later message, and that was seen to be wrong. So does a topic that
+ * is gone; sends are throttled then, until it is there again.
  * token: as given to publisher_send. Must not step or close the publisher. */
 typedef void publisher_report_fn(void *ctx, uint64_t token, int partition, int64_t offset,
                                  const struct error *err);
@@ -73,7 +74,8 @@ short publisher_wants(void *publisher);
 void publisher_step(void *publisher,
                     short got); /* serves reports; call when ready and at least every 100 ms */
 
-/* Takes `value` (malloc'd) on success only. ERROR_THROTTLED: the local queue is full, try again after a step.
+/* Takes `value` (malloc'd) on success only. ERROR_THROTTLED: the local queue is full, or the topic is gone and publisher_trouble
+ * says so; try again after a step.
  * ERROR_TOO_LARGE: larger than the wire limit. A fatal client error rebuilds the handle inside; messages without a
  * report get one with ERROR_UNAVAILABLE. */
 MUST_CHECK bool publisher_send(struct publisher *publisher, const char *key,
@@ -91,6 +93,8 @@ struct bus_copy {
 };
 MUST_CHECK bool publisher_send_copy(struct publisher *publisher, const struct bus_copy *copy,
                                     uint64_t token, struct error *err);
+/* Somebody else was told that the topic does not exist (topic_positions: ERROR_NOT_FOUND). */
+void publisher_miss_topic(struct publisher *publisher);
 size_t publisher_pending(const struct publisher *publisher); /* sent, not reported */
 /* How often the client had to be made anew, after an error that it does not survive. */
 uint32_t publisher_rebuilds(const struct publisher *publisher);

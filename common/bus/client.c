@@ -80,6 +80,43 @@ bool client_error_set(struct error *err, rd_kafka_resp_err_t code, const char *r
     return error_set(err, client_error_kind(code), "%s: %s", what, reason);
 }
 
+bool client_topic_is_led(const struct rd_kafka_metadata_topic *topic)
+{
+    for (int i = 0; i < topic->partition_cnt; i++) {
+        if (topic->partitions[i].leader < 0) {
+            return false;
+        }
+    }
+    return topic->partition_cnt > 0;
+}
+
+enum topic_presence client_find_topic(rd_kafka_t *client, const char *name, int timeout_ms,
+                                      rd_kafka_resp_err_t *code)
+{
+    const struct rd_kafka_metadata *found = NULL;
+    enum topic_presence presence = TOPIC_UNSURE;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
+
+    if (topic == NULL) {
+        *code = rd_kafka_last_error();
+        return TOPIC_UNSURE;
+    }
+    *code = rd_kafka_metadata(client, 0, topic, &found, timeout_ms);
+    if (*code == RD_KAFKA_RESP_ERR_NO_ERROR && found->topic_cnt == 1) {
+        *code = found->topics[0].err;
+        if (client_error_kind(*code) == ERROR_NOT_FOUND) {
+            presence = TOPIC_MISSING;
+        } else if (*code == RD_KAFKA_RESP_ERR_NO_ERROR && client_topic_is_led(&found->topics[0])) {
+            presence = TOPIC_THERE;
+        }
+    }
+    if (found != NULL) {
+        rd_kafka_metadata_destroy(found);
+    }
+    rd_kafka_topic_destroy(topic);
+    return presence;
+}
+
 int wake_open(struct error *err)
 {
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

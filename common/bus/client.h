@@ -24,6 +24,8 @@ struct trouble {
 void trouble_note(struct trouble *trouble, rd_kafka_resp_err_t code, const char *reason);
 void trouble_review(struct trouble *trouble, const char *statistics);
 void trouble_clear(struct trouble *trouble);
+/* The topic was there and is gone: no fault of anybody's work, but an outage that a person ends. */
+void trouble_note_missing(struct trouble *trouble, rd_kafka_resp_err_t code, const char *topic);
 /* The first broker that owes an answer and has sent nothing for ten seconds. Pure. */
 bool trouble_find_silence(const char *statistics, char *who, size_t size, int64_t *out_ms);
 
@@ -32,6 +34,18 @@ int wake_open(struct error *err); /* -1 on failure */
 void wake_raise(int fd);
 void wake_drain(int fd);
 void wake_attach(rd_kafka_queue_t *queue, int fd); /* fd -1: detach */
+
+bool client_topic_is_led(const struct rd_kafka_metadata_topic *topic); /* every partition */
+
+enum topic_presence {
+    TOPIC_UNSURE,
+    TOPIC_MISSING,
+    TOPIC_THERE
+};
+/* Asks, for at most timeout_ms. There: with a leader for every partition. Unsure: nobody answers, or not for certain. The
+ * client's own idea of the topic follows the answer, which else it would for minutes not. */
+enum topic_presence client_find_topic(rd_kafka_t *client, const char *topic, int timeout_ms,
+                                      rd_kafka_resp_err_t *code);
 
 /* Destroys the handle on a thread of its own and waits for at most timeout_ms: name resolution, a lost coordinator or a
  * known defect of 2.0.2 can make it wait for minutes. False: it goes on in the background, or ends with the process;

@@ -134,6 +134,10 @@ static bool send_it(struct publisher *publisher, const struct sending *sending, 
         return error_set(err, ERROR_THROTTLED, "publish to %s: the client is being rebuilt",
                          publisher->settings.topic);
     }
+    if (client_error_kind(code) == ERROR_NOT_FOUND) {
+        publisher_client_miss_topic(publisher, code);
+        return error_set(err, ERROR_THROTTLED, "%s", publisher->trouble.last.message);
+    }
     return client_error_set(err, code, NULL, "publish to %s", publisher->settings.topic);
 }
 
@@ -146,7 +150,16 @@ static bool check_running(const struct publisher *publisher, struct error *err)
         return error_set(err, ERROR_THROTTLED, "publish to %s: the client is being rebuilt",
                          publisher->settings.topic);
     }
+    if (publisher->ask_at_ms != 0) {
+        return error_set(err, ERROR_THROTTLED, "publish to %s: the topic does not exist",
+                         publisher->settings.topic);
+    }
     return true;
+}
+
+void publisher_miss_topic(struct publisher *publisher)
+{
+    publisher_client_miss_topic(publisher, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
 }
 
 bool publisher_send(struct publisher *publisher, const char *key, const struct bus_header *headers,

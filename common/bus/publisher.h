@@ -27,6 +27,7 @@ struct publisher {
     enum publisher_state state;
     bool closing;
     int64_t due_ms;    /* of the state */
+    int64_t ask_at_ms; /* the topic was said not to exist: when to look for it again; 0: no */
     uint32_t rebuilds; /* since the last stored message */
     uint32_t rebuilt;  /* in all */
     struct rng rng;
@@ -38,6 +39,8 @@ MUST_CHECK bool publisher_client_start(struct publisher *publisher, struct error
 void publisher_client_broken(
     struct publisher *publisher); /* a fatal error: no message can be sent any more */
 void publisher_client_mend(struct publisher *publisher); /* what is due now */
+/* The topic was said not to exist: nothing is sent until it is there again. */
+void publisher_client_miss_topic(struct publisher *publisher, rd_kafka_resp_err_t code);
 /* Ends the client; every message without a report gets one of that kind. Serves reports for at most serve_ms. */
 void publisher_client_end(struct publisher *publisher, uint32_t serve_ms, enum error_kind kind);
 

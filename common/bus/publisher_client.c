@@ -9,19 +9,22 @@
 
 #include "bus/settings.h"
 
-#define DRAIN_MS         5000 /* for the reports of messages in transit */
-#define PURGE_MS         500  /* for the reports of purged messages */
-#define DESTROY_MS       200  /* the rest of it goes on in the background */
-#define REBUILD_BASE_MS  100
-#define REBUILD_CAP_MS   10000
-#define REBUILD_ATTEMPTS 16 /* the cap is reached long before */
+#define DRAIN_MS           5000 /* for the reports of messages in transit */
+#define PURGE_MS           500  /* for the reports of purged messages */
+#define DESTROY_MS         200  /* the rest of it goes on in the background */
+#define TOPIC_ASK_EVERY_MS 1000
+#define TOPIC_ASK_MS       200 /* the loop stands still meanwhile */
+#define REBUILD_BASE_MS    100
+#define REBUILD_CAP_MS     10000
+#define REBUILD_ATTEMPTS   16 /* the cap is reached long before */
 
-/* Broken or closing, a purged message says something else than that somebody purged it. */
+/* Broken or closing, a purged message says something else than that somebody purged it. A topic that is gone is an outage:
+ * it was there when the publisher was opened. */
 static enum error_kind report_kind(const struct publisher *publisher, rd_kafka_resp_err_t code)
 {
     enum error_kind kind = client_error_kind(code);
 
-    if (kind == ERROR_CANCELLED && !publisher->closing) {
+    if ((kind == ERROR_CANCELLED && !publisher->closing) || kind == ERROR_NOT_FOUND) {
         return ERROR_UNAVAILABLE;
     }
     return kind;
@@ -36,6 +39,9 @@ static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, voi
     struct error err = {0};
 
     (void)client;
+    if (client_error_kind(code) == ERROR_NOT_FOUND && !publisher->closing) {
+        publisher_client_miss_topic(publisher, code);
+    }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR && offset < 0) {
         /* Said to be stored because a later one of its partition was. Not proven: a broker that does not know the
          * sender yet takes a later one alone, and this one is lost. A duplicate costs less. */
@@ -45,6 +51,7 @@ static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, voi
     } else if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         trouble_clear(&publisher->trouble);
         publisher->rebuilds = 0;
+        publisher->ask_at_ms = 0;
     } else {
         offset = BUS_NO_OFFSET;
         error_set(&err, report_kind(publisher, code), "publish to %s: %s",
@@ -66,6 +73,10 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
         publisher_client_broken(publisher);
         return;
     }
+    if (client_error_kind((rd_kafka_resp_err_t)code) == ERROR_NOT_FOUND) {
+        publisher_client_miss_topic(publisher, (rd_kafka_resp_err_t)code);
+        return;
+    }
     trouble_note(&publisher->trouble, (rd_kafka_resp_err_t)code, reason);
 }
 
@@ -75,7 +86,7 @@ static int on_statistics(rd_kafka_t *client, char *json, size_t len, void *opaqu
 
     (void)client;
     (void)len;
-    if (publisher->state == PUBLISHER_RUNNING) {
+    if (publisher->state == PUBLISHER_RUNNING && publisher->ask_at_ms == 0) {
         trouble_review(&publisher->trouble, json);
     }
     return 0; /* librdkafka frees the text */
@@ -144,6 +155,33 @@ void publisher_client_end(struct publisher *publisher, uint32_t serve_ms, enum e
     }
 }
 
+void publisher_client_miss_topic(struct publisher *publisher, rd_kafka_resp_err_t code)
+{
+    trouble_note_missing(&publisher->trouble, code, publisher->settings.topic);
+    if (publisher->ask_at_ms == 0) {
+        publisher->ask_at_ms = clock_boottime_ms() + TOPIC_ASK_EVERY_MS;
+    }
+}
+
+/* The client notices by itself only when something is sent, which would be read and encoded for nothing each time. */
+static void look_for_topic(struct publisher *publisher)
+{
+    rd_kafka_resp_err_t code;
+
+    switch (client_find_topic(publisher->client, publisher->settings.topic, TOPIC_ASK_MS, &code)) {
+    case TOPIC_THERE:
+        publisher->ask_at_ms = 0;
+        trouble_clear(&publisher->trouble);
+        return;
+    case TOPIC_MISSING:
+        trouble_note_missing(&publisher->trouble, code, publisher->settings.topic);
+        break;
+    case TOPIC_UNSURE: /* whoever does not answer is complained of by the client */
+        break;
+    }
+    publisher->ask_at_ms = clock_boottime_ms() + TOPIC_ASK_EVERY_MS;
+}
+
 static void wait_for_next(struct publisher *publisher)
 {
     publisher->state = PUBLISHER_WAITING;
@@ -171,5 +209,9 @@ void publisher_client_mend(struct publisher *publisher)
             trouble_note(&publisher->trouble, RD_KAFKA_RESP_ERR__FAIL, err.message);
             wait_for_next(publisher);
         }
+    }
+    if (publisher->state == PUBLISHER_RUNNING && publisher->ask_at_ms != 0 &&
+        now >= publisher->ask_at_ms) {
+        look_for_topic(publisher);
     }
 }

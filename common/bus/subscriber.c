@@ -160,7 +160,9 @@ bool subscriber_next(struct subscriber *subscriber, bool want, struct bus_messag
         *got = message_take(subscriber, message, out, &subscriber->failed);
         rd_kafka_message_destroy(message);
         wake_raise(subscriber->fd); /* there may be more, and only an empty queue would tell */
-        trouble_clear(&subscriber->trouble);
+        if (subscriber->unknown_since_ms == 0) { /* it may have come before the topic went */
+            trouble_clear(&subscriber->trouble);
+        }
     }
     if (subscriber->failed.kind != ERROR_NONE) {
         bus_message_free(out);

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "bus/settings.h"
 
-#define TOPIC_APPEARS_MS 30000 /* a topic just created is not known everywhere */
-#define TOPIC_ASK_MS     1000
-#define DESTROY_MS       1000
+#define TOPIC_REVIEW_MS 30000
+#define TOPIC_ASK_MS    1000
+#define DESTROY_MS      1000
 
 /* Left over from the assignment before. Most are dropped by librdkafka itself when read; that all are gone before the
  * next generation begins is what a watermark rests on. */
@@ -92,12 +92,23 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
     }
 }
 
+static void note_trouble(struct subscriber *subscriber, rd_kafka_resp_err_t code,
+                         const char *reason)
+{
+    if (client_error_kind(code) != ERROR_NOT_FOUND) {
+        trouble_note(&subscriber->trouble, code, reason);
+        return;
+    }
+    trouble_note_missing(&subscriber->trouble, code, subscriber->settings.topic);
+    if (subscriber->unknown_since_ms == 0) {
+        subscriber->unknown_since_ms = clock_boottime_ms();
+    }
+}
+
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
-    struct subscriber *subscriber = opaque;
-
     (void)client;
-    trouble_note(&subscriber->trouble, (rd_kafka_resp_err_t)code, reason);
+    note_trouble(opaque, (rd_kafka_resp_err_t)code, reason);
 }
 
 static int on_statistics(rd_kafka_t *client, char *json, size_t len, void *opaque)
@@ -161,10 +172,7 @@ void subscriber_group_complaint(struct subscriber *subscriber, rd_kafka_message_
         rd_kafka_fatal_error(subscriber->client, text, sizeof text);
         error_set(&subscriber->failed, ERROR_UNAVAILABLE, "subscription to %s: %s", topic, text);
     } else {
-        trouble_note(&subscriber->trouble, code, rd_kafka_message_errstr(complaint));
-        if (client_error_kind(code) == ERROR_NOT_FOUND && subscriber->unknown_since_ms == 0) {
-            subscriber->unknown_since_ms = clock_boottime_ms();
-        }
+        note_trouble(subscriber, code, rd_kafka_message_errstr(complaint));
     }
     rd_kafka_message_destroy(complaint);
 }
@@ -172,30 +180,21 @@ void subscriber_group_complaint(struct subscriber *subscriber, rd_kafka_message_
 /* librdkafka says once that a topic is unknown, and nothing when it becomes known: ask. */
 static void review_unknown_topic(struct subscriber *subscriber)
 {
-    const struct rd_kafka_metadata *found = NULL;
-    rd_kafka_topic_t *topic =
-        rd_kafka_topic_new(subscriber->client, subscriber->settings.topic, NULL);
+    const char *topic = subscriber->settings.topic;
     rd_kafka_resp_err_t code;
 
-    if (topic == NULL) {
-        return;
-    }
-    code = rd_kafka_metadata(subscriber->client, 0, topic, &found, TOPIC_ASK_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && found->topic_cnt == 1) {
-        code = found->topics[0].err;
-        if (client_error_kind(code) == ERROR_NOT_FOUND) {
-            client_error_set(&subscriber->failed, code, NULL, "subscription to %s",
-                             subscriber->settings.topic);
-        }
+    subscriber->unknown_since_ms = clock_boottime_ms(); /* nobody answers: not the topic's fault */
+    switch (client_find_topic(subscriber->client, topic, TOPIC_ASK_MS, &code)) {
+    case TOPIC_MISSING:
+        trouble_note_missing(&subscriber->trouble, code, topic);
+        break;
+    case TOPIC_THERE: /* the group takes it up with its next look */
         subscriber->unknown_since_ms = 0;
-    } else {
-        subscriber->unknown_since_ms =
-            clock_boottime_ms(); /* nobody answers: not the topic's fault */
+        trouble_clear(&subscriber->trouble);
+        break;
+    case TOPIC_UNSURE:
+        break;
     }
-    if (found != NULL) {
-        rd_kafka_metadata_destroy(found);
-    }
-    rd_kafka_topic_destroy(topic);
 }
 
 void subscriber_group_serve(struct subscriber *subscriber)
@@ -206,7 +205,7 @@ void subscriber_group_serve(struct subscriber *subscriber)
         subscriber_group_complaint(subscriber, event);
     }
     if (subscriber->unknown_since_ms != 0 &&
-        clock_boottime_ms() - subscriber->unknown_since_ms > TOPIC_APPEARS_MS) {
+        clock_boottime_ms() - subscriber->unknown_since_ms > TOPIC_REVIEW_MS) {
         review_unknown_topic(subscriber);
     }
 }

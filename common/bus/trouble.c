@@ -160,6 +160,16 @@ void trouble_review(struct trouble *trouble, const char *statistics)
     trouble_clear(trouble);
 }
 
+void trouble_note_missing(struct trouble *trouble, rd_kafka_resp_err_t code, const char *topic)
+{
+    error_clear(&trouble->last);
+    error_set(&trouble->last, ERROR_UNAVAILABLE,
+              "topic %s does not exist; make it again with: ferry-producer setup", topic);
+    trouble->last.native = (int32_t)code;
+    trouble->at_ms = clock_boottime_ms();
+    trouble->is_silence = false;
+}
+
 void trouble_clear(struct trouble *trouble)
 {
     error_clear(&trouble->last);

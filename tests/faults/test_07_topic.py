@@ -8,14 +8,16 @@ import time
 import pytest
 
 from ferry import NEEDS_PERSON, last_line
-from pace import Steady
+from pace import Share, Steady
 from proxy import Gate, Proxy
 from world import DONE, check, sized, wait_for
 
 BATCHES = sized(40, 120)  # one window
 BATCH = 5
 LIMIT = 300
-AWAY = sized(5, 90)  # the client library gives messages for an unknown topic up after 30
+AWAY = sized(2, 90)  # the client library gives messages for an unknown topic up after 30
+READS_A_SECOND = 10
+MISSING = "topic %s does not exist; make it again with: ferry-producer setup"
 
 
 @pytest.fixture
@@ -45,6 +47,30 @@ def end(world, score, job, what, passed=True):
     check.everything(world)
 
 
+def say_that_it_is_gone(world):
+    """Producer and consumer, each for itself. The job runs: nobody has called for a person."""
+    job = world.job("topic")
+    assert job["state"] == "running", job
+    workers = world.sql("SELECT kind, waits_for FROM ferry.worker_status WHERE state = 'alive'")
+    said = {worker["kind"] for worker in workers if worker["waits_for"] == MISSING % world.topic.name}
+    return said == {"producer", "consumer"}
+
+
+def stays_away(world):
+    """Waited for in sight, by a job that goes on running; returns what it says."""
+    world.topic.delete()
+    wait_for(lambda: say_that_it_is_gone(world), LIMIT, "both programs say that the topic is gone")
+    time.sleep(AWAY)
+    said = world.job("topic")["waits_for"]
+    assert say_that_it_is_gone(world) and said == MISSING % world.topic.name, said
+    return said
+
+
+def comes_back(world):
+    wait_for(lambda: world.producer("setup").status == DONE, LIMIT, "the topic is there again")
+    world.faults_end(LIMIT)
+
+
 # In a process of its own: with confluent-kafka 2.12 the one that has called delete_records may fall over any time later.
 FORGET = """import sys
 from confluent_kafka import OFFSET_END, TopicPartition
@@ -67,15 +93,36 @@ def test_retention_takes_what_nobody_has_read(world, score, published):
 
 
 def test_a_topic_that_is_away_for_a_while(world, score, published):
-    world.front.handler = Steady(10)
+    world.front.handler = share = Share(BATCHES, 1)
     world.consumers(2)
     world.wait_for_verified(BATCH, "topic", LIMIT)
-    world.topic.delete()
-    time.sleep(AWAY)
-    waits = world.job("topic")
-    wait_for(lambda: world.producer("setup").status == DONE, LIMIT, "the topic is there again")
-    world.faults_end(LIMIT)
-    end(world, score, published, "topic away for %d s (%s, waits for \"%s\")" % (AWAY, waits["state"], waits["waits_for"][:90]))
+    said = stays_away(world)
+    share.end()
+    comes_back(world)
+    end(world, score, published, "topic away for %d s (waits for \"%s\")" % (AWAY, said))
+
+
+def test_a_topic_that_is_away_while_most_is_still_to_be_exported(world, score):
+    """Messages without a report are refused by the broker, and further ones by the client library itself."""
+    pace, count = Steady(READS_A_SECOND), BATCHES * BATCH
+
+    def handle(request, forward):
+        if request.verb == "get" and "ids" in request.json():
+            time.sleep(max(0, pace.turn() - time.monotonic()))
+        return forward(request)
+    world.fill(count, dimension=8)
+    world.setup()
+    world.consumers(1)
+    with Proxy(world.source.url, handle) as source:
+        job = world.start_migrate(source=source.url, batch_records=BATCH, job="topic")
+        world.wait_for_verified(BATCH, "topic", LIMIT)
+        said = stays_away(world)
+        published = world.job("topic")["published"]
+        assert published < count / 2, published
+        exports, = world.sql("SELECT sum(exports) AS made FROM ferry.batches")
+        assert exports["made"] < BATCHES, "they are read again and again"
+        comes_back(world)
+        end(world, score, job, "topic away for %d s with %d of %d records published (waits for \"%s\")" % (AWAY, published, count, said))
 
 
 def test_a_topic_that_takes_smaller_messages_than_before(world, score):

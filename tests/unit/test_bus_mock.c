@@ -102,6 +102,46 @@ static void no_permission_is_reported_as_such(void **state)
     assert_int_equal(f->reports.of[0].kind, ERROR_AUTH);
 }
 
+static void a_topic_that_is_gone_is_named_and_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    fixture_publish_and_wait(f, 0, 1, 100);
+    mock_bus_topic_unknown(f->bus, TOPIC);
+    mock_bus_fail_produce(f->bus, MOCK_UNKNOWN_TOPIC,
+                          20); /* tried again inside, until the client has looked */
+    fixture_send_all(f, 1, 2, 100);
+    assert_true(probe_await_reports(f->publisher, &f->reports, 2, WAIT_MS));
+    assert_int_equal(f->reports.of[1].kind, ERROR_UNAVAILABLE);
+    assert_string_equal(publisher_trouble(f->publisher),
+                        "topic " TOPIC " does not exist; make it again with: ferry-producer setup");
+    fixture_serve(f, 2500); /* looked for and not found, twice */
+    assert_false(probe_send(f->publisher, 2, 100, &err));
+    assert_int_equal(err.kind, ERROR_THROTTLED);
+    assert_non_null(strstr(publisher_trouble(f->publisher), "does not exist"));
+    assert_int_equal(publisher_pending(f->publisher), 0);
+
+    mock_bus_topic_known(f->bus, TOPIC);
+    fixture_send_again(f, 2, 100);
+    assert_true(probe_await_reports(f->publisher, &f->reports, 3, WAIT_MS));
+    fixture_assert_all_stored(f, 2, 3);
+    assert_string_equal(publisher_trouble(f->publisher), "");
+}
+
+static void who_is_told_by_somebody_else_that_the_topic_is_gone_asks_for_itself(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_publish_and_wait(f, 0, 1, 100);
+    publisher_miss_topic(f->publisher); /* an error of theirs: it is there */
+    assert_non_null(strstr(publisher_trouble(f->publisher), "does not exist"));
+    fixture_send_again(f, 1, 100);
+    assert_true(probe_await_reports(f->publisher, &f->reports, 2, WAIT_MS));
+    fixture_assert_all_stored(f, 1, 2);
+    assert_string_equal(publisher_trouble(f->publisher), "");
+}
+
 static void a_full_queue_throttles_and_leaves_the_value_with_the_caller(void **state)
 {
     struct fixture *f = *state;
@@ -319,6 +359,8 @@ int main(void)
         ON_ONE(an_acknowledgement_without_a_place_is_no_proof),
         ON_ONE(too_large_is_said_by_send_and_by_report),
         ON_ONE(no_permission_is_reported_as_such),
+        ON_ONE(a_topic_that_is_gone_is_named_and_waited_for),
+        ON_ONE(who_is_told_by_somebody_else_that_the_topic_is_gone_asks_for_itself),
         ON_ONE(a_full_queue_throttles_and_leaves_the_value_with_the_caller),
         ON_ONE(an_outage_stalls_and_says_why_until_it_ends),
         ON_ONE(a_fatal_client_error_costs_the_client_and_no_message),

@@ -329,7 +329,10 @@ static void a_failed_report_gives_the_batch_back_and_a_lost_answer_is_asked_for_
     bring_to(EXPORT_SENT);
     tell(about(EXPORT_EVENT_REPORT, 0, ERROR_CANCELLED), "release 0; drop 0");
     bring_to(EXPORT_SENT);
-    tell(about(EXPORT_EVENT_REPORT, 0, ERROR_NOT_FOUND), "block 0; release 0; drop 0");
+    tell(about(EXPORT_EVENT_REPORT, 0, ERROR_UNAVAILABLE),
+         "release 0; drop 0"); /* the topic is gone */
+    bring_to(EXPORT_SENT);
+    tell(about(EXPORT_EVENT_REPORT, 0, ERROR_AUTH), "block 0; release 0; drop 0");
     bring_to(EXPORT_REPORTING);
     tell(about(EXPORT_EVENT_REPORTED, 0, ERROR_UNAVAILABLE), "");
     tick(199, "");

@@ -84,6 +84,7 @@ static const rd_kafka_resp_err_t CODES[] = {
     [MOCK_NOT_ENOUGH_REPLICAS] = RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
     [MOCK_OUT_OF_ORDER] = RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
     [MOCK_NOT_COORDINATOR] = RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    [MOCK_UNKNOWN_TOPIC] = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
 };
 
 void mock_bus_fail_produce(struct mock_bus *bus, enum mock_fault fault, int times)

@@ -31,6 +31,7 @@ enum mock_fault {
     MOCK_NOT_ENOUGH_REPLICAS,
     MOCK_OUT_OF_ORDER,
     MOCK_NOT_COORDINATOR,
+    MOCK_UNKNOWN_TOPIC,
 };
 /* The next `times` produce requests meet the fault. */
 void mock_bus_fail_produce(struct mock_bus *bus, enum mock_fault fault, int times);
