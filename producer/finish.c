@@ -26,60 +26,75 @@ static bool take(struct runtime *rt, const struct job *job, bool *is_mine, struc
 
 /* ---- the sweep ---- */
 
-static const char *judge_all(const struct pg_rows *rows, const struct bus_position *positions,
-                             size_t position_count, struct ledger_swept *out, size_t *count)
+/* Those of the candidates that the bus says this of. */
+static size_t collect(const struct pg_rows *rows, const struct bus_position *positions,
+                      size_t position_count, enum sweep_verdict wanted, struct ledger_swept *out)
 {
-    const char *cause = "";
-    *count = 0;
+    size_t count = 0;
     for (int i = 0; i < pg_row_count(rows); i++) {
         int64_t offset = pg_is_null(rows, i, "message_offset") ? BUS_NO_OFFSET
                                                                : pg_i64(rows, i, "message_offset");
-        enum sweep_verdict verdict =
-            sweep_judge((int)pg_i64(rows, i, "partition"), offset, positions, position_count);
-        if (verdict != SWEEP_WAIT) {
-            out[(*count)++] =
+        if (sweep_judge((int)pg_i64(rows, i, "partition"), offset, positions, position_count) ==
+            wanted) {
+            out[count++] =
                 (struct ledger_swept){pg_i64(rows, i, "batch_no"), pg_i64(rows, i, "export_rev")};
-            cause = sweep_verdict_text(verdict);
         }
     }
-    return cause;
+    return count;
 }
 
-static bool replan(struct runtime *rt, const struct job *job, const struct pg_rows *candidates,
-                   const struct bus_settings *bus, bool *is_topic_missing, struct error *err)
+static bool replan(struct runtime *rt, const struct job *job, const struct ledger_swept *swept,
+                   size_t count, const char *cause, struct error *err)
 {
     struct answer answer = {0};
-    struct bus_position *positions = calloc(POSITIONS_MAX, sizeof *positions);
+    bool ok = ledger_sweep_replan(&rt->ledger, job->job_id, swept, count, cause, runtime_answer_fn,
+                                  &answer, err) &&
+              runtime_await_answer(rt, &answer, err);
+    if (ok && pg_row_count(answer.rows) > 0) {
+        log_event(LOG_WARN, "sweep.replanned", LOG_TEXT("job", job->name),
+                  LOG_NUMBER("batches", pg_row_count(answer.rows)), LOG_TEXT("why", cause));
+    }
+    answer_deinit(&answer);
+    return ok;
+}
+
+/* A statement for each verdict: what is said of a batch is true of it. */
+static bool replan_all(struct runtime *rt, const struct job *job, const struct pg_rows *candidates,
+                       const struct bus_position *positions, size_t position_count,
+                       struct error *err)
+{
     struct ledger_swept *swept = calloc((size_t)pg_row_count(candidates), sizeof *swept);
+    bool ok = swept != NULL || error_set(err, ERROR_NOMEM, "out of memory");
+    for (int verdict = SWEEP_WAIT + 1; ok && verdict < SWEEP_VERDICT_COUNT; verdict++) {
+        size_t count =
+            collect(candidates, positions, position_count, (enum sweep_verdict)verdict, swept);
+        ok = count == 0 ||
+             replan(rt, job, swept, count, sweep_verdict_text((enum sweep_verdict)verdict), err);
+    }
+    free(swept);
+    return ok;
+}
+
+static bool look(struct runtime *rt, const struct job *job, const struct pg_rows *candidates,
+                 const struct bus_settings *bus, bool *is_topic_missing, struct error *err)
+{
+    struct bus_position *positions = calloc(POSITIONS_MAX, sizeof *positions);
     struct error silent = {0};
-    size_t position_count = 0;
     size_t count = 0;
     uint32_t timeout_ms = rt->lease_ms / 6 < POSITIONS_TIMEOUT_MS ? (uint32_t)(rt->lease_ms / 6)
                                                                   : POSITIONS_TIMEOUT_MS;
-    bool ok = positions != NULL && swept != NULL;
-
-    if (!ok) {
-        error_set(err, ERROR_NOMEM, "out of memory");
-    } else if (!topic_positions(bus, positions, POSITIONS_MAX, &position_count, timeout_ms,
-                                &silent)) {
-        /* An outage is the publisher's to tell, who hears of a topic that is gone from us. */
+    bool ok = true;
+    if (positions == NULL) {
+        ok = error_set(err, ERROR_NOMEM, "out of memory");
+    } else if (topic_positions(bus, positions, POSITIONS_MAX, &count, timeout_ms, &silent)) {
+        ok = replan_all(rt, job, candidates, positions, count, err);
+    } else {
         bool is_outage = error_disposition(silent.kind) == DISPOSITION_RETRY;
         *is_topic_missing = silent.kind == ERROR_NOT_FOUND;
         log_event(is_outage ? LOG_DEBUG : LOG_WARN, "sweep.postponed",
-                  LOG_TEXT("why", silent.message));
-    } else {
-        const char *cause = judge_all(candidates, positions, position_count, swept, &count);
-        ok = count == 0 || (ledger_sweep_replan(&rt->ledger, job->job_id, swept, count, cause,
-                                                runtime_answer_fn, &answer, err) &&
-                            runtime_await_answer(rt, &answer, err));
-        if (ok && count > 0 && pg_row_count(answer.rows) > 0) {
-            log_event(LOG_WARN, "sweep.replanned", LOG_TEXT("job", job->name),
-                      LOG_NUMBER("batches", pg_row_count(answer.rows)), LOG_TEXT("why", cause));
-        }
+                  LOG_TEXT("why", silent.message)); /* an outage is the publisher's to tell */
     }
-    answer_deinit(&answer);
     free(positions);
-    free(swept);
     return ok;
 }
 
@@ -94,7 +109,7 @@ bool finish_sweep(struct runtime *rt, const struct job *job, const struct bus_se
         ok = ledger_sweep_candidates(&rt->ledger, job->job_id, runtime_answer_fn, &answer, err) &&
              runtime_await_answer(rt, &answer, err);
         ok = ok && (pg_row_count(answer.rows) == 0 ||
-                    replan(rt, job, answer.rows, bus, is_topic_missing, err));
+                    look(rt, job, answer.rows, bus, is_topic_missing, err));
     }
     answer_deinit(&answer);
     return ok;

@@ -54,6 +54,8 @@ const char *sweep_verdict_text(enum sweep_verdict verdict)
         return "its message is gone: the topic's retention took it";
     case SWEEP_DRAINED:
         return "its message never came, and everything on the topic has been read";
+    case SWEEP_VERDICT_COUNT:
+        break;
     }
     return "";
 }

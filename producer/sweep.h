@@ -17,6 +17,7 @@ enum sweep_verdict {
     SWEEP_LOST_TAIL, /* its offset is at or above the high watermark: the broker lost it, or the topic was recreated */
     SWEEP_EXPIRED, /* its offset is below the low watermark: retention took it */
     SWEEP_DRAINED, /* no offset is known, and the group has read everything there is */
+    SWEEP_VERDICT_COUNT
 };
 
 /* offset BUS_NO_OFFSET: none known. positions: of every partition of the topic. */
