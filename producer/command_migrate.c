@@ -78,6 +78,11 @@ static void say_nothing_to_do(const struct plan_result *plan)
 {
     if (plan->source_ids < 0) {
         printf("0 records to send: another producer has planned this meanwhile\n");
+    } else if (plan->is_answer_lost) {
+        printf(
+            "0 records to send: all %lld were moved by earlier jobs, or are at the target (their "
+            "contents were not compared; the ledger's answer was lost)\n",
+            (long long)plan->source_ids);
     } else if (plan->is_by_target) {
         printf("0 records to send: the target has the ids of all %lld (their contents were not "
                "compared: what earlier jobs verified was purged)\n",

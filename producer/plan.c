@@ -21,8 +21,10 @@ struct plan {
     struct pair *pair;
     int64_t epoch;
     char side;
-    int64_t base, next; /* ordinals: a listing that begins again goes on counting */
-    bool has_waited;    /* for another producer's plan */
+    int64_t base, next;  /* ordinals: a listing that begins again goes on counting */
+    bool has_waited;     /* for another producer's plan */
+    bool is_closing;     /* a close was sent, and its answer has not come */
+    int64_t closing_ids; /* of the source, that it told */
 };
 
 /* One ledger call, awaited; the answer's rows are the caller's to free. */
@@ -161,12 +163,15 @@ static bool close_plan(struct plan *plan, int64_t source_ids, int64_t target_ids
                        struct plan_result *out, struct error *err)
 {
     struct answer answer = {0};
+    plan->is_closing = true;
+    plan->closing_ids = source_ids;
     bool ok = asked(plan,
                     ledger_plan_close(&plan->rt->ledger, plan->job->job_id,
                                       plan->pair->collection_no, plan->epoch, source_ids,
                                       target_ids, runtime_answer_fn, &answer, err),
                     &answer, err);
     if (ok) {
+        plan->is_closing = false;
         bool nothing = span_equal(pg_text(answer.rows, 0, "outcome"), SPAN_LITERAL("nothing"));
         out->outcome = nothing ? PLAN_NOTHING : PLAN_READY;
         out->source_ids = source_ids;
@@ -192,6 +197,15 @@ static bool make(struct plan *plan, bool is_first, struct plan_result *out, stru
            close_plan(plan, source_ids, target_ids, out, err);
 }
 
+/* No row is left of the job: only a close that found nothing to do does that, another producer's or ours, whose answer was lost. */
+static void take_as_nothing(const struct plan *plan, struct plan_result *out, struct error *err)
+{
+    error_clear(err);
+    *out = (struct plan_result){.outcome = PLAN_NOTHING,
+                                .source_ids = plan->is_closing ? plan->closing_ids : -1,
+                                .is_answer_lost = plan->is_closing};
+}
+
 /* P1 to P4, once. *again: not ours now, or the ledger broke it off; err then says why, if anything went wrong. */
 static bool try_once(struct plan *plan, struct plan_result *out, bool *again, struct error *err)
 {
@@ -215,9 +229,8 @@ static bool try_once(struct plan *plan, struct plan_result *out, bool *again, st
     if (ok && is_complete) {
         return true;
     }
-    if (!ok && plan->has_waited && err->kind == ERROR_CONFLICT) { /* no row is left of the job */
-        error_clear(err);
-        *out = (struct plan_result){.outcome = PLAN_NOTHING, .source_ids = -1};
+    if (!ok && err->kind == ERROR_CONFLICT && (plan->has_waited || plan->is_closing)) {
+        take_as_nothing(plan, out, err);
         return true;
     }
     ok = ok && make(plan, is_first, out, err);
@@ -265,6 +278,7 @@ static bool plan_pair(struct runtime *rt, struct job *job, struct pair *pair,
     }
     out->outcome = one.outcome;
     out->is_by_target = out->is_by_target || one.is_by_target;
+    out->is_answer_lost = one.is_answer_lost;
     out->source_ids = one.source_ids < 0 ? -1 : out->source_ids + one.source_ids;
     out->n_planned += pair->n_planned;
     out->n_skipped += pair->n_skipped;

@@ -14,7 +14,9 @@ enum plan_outcome {
 
 struct plan_result {
     enum plan_outcome outcome;
-    bool is_by_target;  /* what the target has was taken for moved: earlier jobs were purged */
+    bool is_by_target; /* what the target has was taken for moved: earlier jobs were purged */
+    bool
+        is_answer_lost; /* PLAN_NOTHING by what is left in the ledger: is_by_target and n_skipped are not known */
     int64_t source_ids; /* 0 when the plan was there already, -1 when another producer made it */
     int64_t n_planned, n_skipped; /* of all its pairs, as far as they were planned now */
 };

@@ -27,6 +27,15 @@ class First:
         return self.chance.randrange(self.one_in) == 0
 
 
+def nothing_to_move(world, postgres):
+    """A plan whose close leaves no row of its job: who asks again must know its own deed."""
+    with PgFront(postgres.port, lambda function: function == "plan_close" and not front.lost[function]) as front:
+        again = world.migrate(env={"PGPORT": str(front.port)}, job="again", batch_records=100)
+    assert front.lost["plan_close"] == 1
+    assert again.status == DONE and "0 records to send" in again.out, again.err
+    assert [job["job"] for job in world.jobs()] == ["doubt"]
+
+
 def test_an_answer_that_is_lost_after_the_commit(world, postgres, score):
     print("FERRY_TEST_SEED=%d" % SEED)
     world.fill(sized(600, 3000))
@@ -39,6 +48,7 @@ def test_an_answer_that_is_lost_after_the_commit(world, postgres, score):
         for consumer in consumers:
             assert consumer.alive, consumer.err
         world.env["PGPORT"] = str(postgres.port)
+    nothing_to_move(world, postgres)
     print("lost answers: %s" % dict(front.lost))
     world.faults_end()
     found = check.everything(world)
