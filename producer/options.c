@@ -191,7 +191,7 @@ const struct command commands[] = {
       "the whole way once more; also when the job has ended. Repair the source, the target or the "
       "limit that they were "
       "rejected for first. The job's --catch-up and --delete-extra hold no more, unless they are "
-      "given again. The same in SQL: SELECT ferry.redrive(JOB), then resume.",
+      "given again. The same in SQL: SELECT ferry.retry(JOB), then resume.",
       "  ferry-producer retry docs-20261121-1 --rejected\n"
       "  ferry-producer retry docs-20261121-1 --rejected --reason no_embedding\n",
       SECRET_ENVIRONMENT},

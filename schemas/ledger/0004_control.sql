@@ -1,4 +1,4 @@
--- What people do to a job: pause, resume, cancel, redrive, purge.
+-- What people do to a job: pause, resume, cancel, redrive, retry, purge.
 
 -- The job's state, its row held; what has ended is not stopped any more.
 CREATE FUNCTION ferry.lock_unfinished(p_job bigint, p_deed text) RETURNS text LANGUAGE plpgsql AS $$
@@ -206,6 +206,18 @@ BEGIN
         PERFORM ferry.reopen_job(v_job, v_records || ' rejected records in ' || v_batches || ' batches'
             || coalesce(', reason ' || p_reason, ''));
     END IF;
+    RETURN v_records;
+END
+$$;
+
+-- Rejected records go again, and the job with them: all that the command of this name does but to look at both ends, and to run.
+-- A job that is blocked goes on, also when nothing of it was rejected. Answers how many records go again.
+CREATE FUNCTION ferry.retry(p_job text, p_ids bytea[] DEFAULT NULL, p_reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_records bigint := ferry.redrive(p_job, p_ids, p_reason);
+BEGIN
+    PERFORM ferry.resume_job(ferry.find_job(p_job));
     RETURN v_records;
 END
 $$;

@@ -471,6 +471,7 @@ COMMENT ON FUNCTION ferry.finish_job(uuid,bigint,text,text) IS 'The last step of
 COMMENT ON FUNCTION ferry.open_rival(bigint) IS 'Another job of a pair of this one that has not ended';
 COMMENT ON FUNCTION ferry.reopen_job(bigint,text) IS 'The job goes on with redriven records, also when it had ended';
 COMMENT ON FUNCTION ferry.redrive(text,bytea[],text) IS 'Rejected records of a job, all or those with these ids or this reason, are exported again; answers how many';
+COMMENT ON FUNCTION ferry.retry(text,bytea[],text) IS 'As redrive, and a blocked job goes on: SELECT ferry.retry(''NAME''); answers how many records go again';
 COMMENT ON FUNCTION ferry.mark_rehearsals(bigint) IS 'Notes that a job''s target collections were made for it';
 COMMENT ON FUNCTION ferry.rehearsal_targets(text) IS 'Collections made for a rehearsal that has ended, to be removed; raises for any other job';
 COMMENT ON FUNCTION ferry.rehearsal_strangers(bigint,uuid,bytea[]) IS 'How many of these ids a rehearsal has not planned for its collection, with one of them';

@@ -149,14 +149,39 @@ def test_a_blocked_job_goes_on(ledger, producer, consumer, job):
     assert (ledger.job(job)["state"], ledger.job(job)["last_error"]) == ("running", None)
 
 
+def retry(ledger, job, which=None, reason=None):
+    return ledger.answer("retry", str(job), which, reason)
+
+
+def test_a_retry_is_a_redrive_by_which_a_job_goes_on(ledger, producer, consumer):
+    job = rejected_job(ledger, producer, consumer, {1: [(ALL[0], "refused"), (ALL[1], "not_storable")], 2: [(ALL[4], "refused")]})
+    before = ledger.everything(job)
+    assert retry(ledger, job, None, "mismatch") == 0 and ledger.everything(job) == before, "it has ended"
+    assert retry(ledger, job, None, "not_storable") == 1 and ledger.job(job)["state"] == "running"
+    assert retry(ledger, job, [ALL[4]]) == 1
+    assert ledger.value("SELECT ferry.retry(%s)", str(job)) == 1
+    assert ledger.left_out("rejected_records", job) == {} and events(ledger, job, "job.redriven") == 3
+    assert finish_again(ledger, producer, consumer, job) == "succeeded"
+    assert sums(ledger, job) == (9, 9, 0, 0)
+
+
+@pytest.mark.parametrize("rejects, count", [({1: [(ALL[0], "refused")]}, 1), ({}, 0)])
+def test_a_retry_of_a_blocked_job_unblocks_it(ledger, producer, consumer, job, rejects, count):
+    rejected_job(ledger, producer, consumer, rejects, job, state=None)
+    assert ledger.answer("block_job", job, consumer, "the target was wrong")
+    assert retry(ledger, job) == count
+    assert (ledger.job(job)["state"], ledger.job(job)["last_error"]) == ("running", None)
+
+
+@pytest.mark.parametrize("name", ["redrive", "retry"])
 @pytest.mark.parametrize("statement, state", [("SELECT ferry.pause(%s)", "FE004"), ("SELECT ferry.cancel(%s)", "FE004")])
-def test_a_paused_or_cancelled_job_is_left_alone(ledger, producer, consumer, job, statement, state):
+def test_a_paused_or_cancelled_job_is_left_alone(ledger, producer, consumer, job, statement, state, name):
     rejected_job(ledger, producer, consumer, {1: [(ALL[0], "refused")]}, job, state=None)
     ledger.run(statement, str(job))
     before = ledger.everything(job)
-    assert ledger.refusal("redrive", str(job), None, None) == state
+    assert ledger.refusal(name, str(job), None, None) == state
     assert ledger.everything(job) == before
-    assert ledger.refusal("redrive", "nobody", None, None) == "FE003"
+    assert ledger.refusal(name, "nobody", None, None) == "FE003"
 
 
 def test_not_while_another_job_moves_the_pair(ledger, producer, consumer):

@@ -162,7 +162,7 @@ def live(ledger):
     ledger.call("cancel", str(later))
     ledger.call("target_in_flight", "00000000-0000-0000-0000-000000000002")
     assert ledger.answer("purge", str(later)) == 2
-    assert ledger.answer("redrive", str(job), None, None) == 1
+    assert ledger.answer("retry", str(job), None, None) == 1
     assert ledger.answer("check_submission", ledger.submission(target=None, target_name="tried")) is None
     rehearsal = ledger.submit(target=77, target_name="tried", selection="first 1")["job_id"]
     ledger.call("cancel", str(rehearsal))
