@@ -32,16 +32,36 @@ static bool look(struct runtime *rt, const struct uuid *target, int64_t *wait_ms
     return ok;
 }
 
+/* Who waits already waits for a ledger that goes away meanwhile, too; ledger.waiting tells of it. */
+static bool outlasts(struct runtime *rt, int64_t heard_ms, struct error *err)
+{
+    int64_t patience_ms = option_number(rt->options, "patience");
+    if (heard_ms == 0 || err->kind != ERROR_UNAVAILABLE ||
+        clock_boottime_ms() - heard_ms > patience_ms) {
+        return false;
+    }
+    error_clear(err);
+    return runtime_sleep(rt, ASK_EVERY_MS, err);
+}
+
 bool landing_wait(struct runtime *rt, const struct uuid *target, struct error *err)
 {
     int64_t said_ms = 0;
+    int64_t heard_ms = 0; /* of the ledger, last */
     for (;;) {
         int64_t wait_ms = 0;
         int64_t now_ms = clock_boottime_ms();
         bool say = said_ms == 0 || now_ms - said_ms >= SAY_EVERY_MS;
-        if (!look(rt, target, &wait_ms, say, err) || wait_ms == 0) {
-            return err->kind == ERROR_NONE;
+        if (!look(rt, target, &wait_ms, say, err)) {
+            if (!outlasts(rt, heard_ms, err)) {
+                return false;
+            }
+            continue;
         }
+        if (wait_ms == 0) {
+            return true;
+        }
+        heard_ms = clock_boottime_ms();
         said_ms = say ? now_ms : said_ms;
         if (!runtime_sleep(rt, wait_ms < ASK_EVERY_MS ? (uint32_t)wait_ms : ASK_EVERY_MS, err)) {
             return false;

@@ -11,7 +11,7 @@ import pytest
 
 from ferry import TooLate
 from pace import Steady
-from proxy import Drop
+from proxy import Drop, Gate
 from world import DONE, check, dice, sized, wait_for
 
 LEASE = 4
@@ -122,3 +122,40 @@ def test_no_request_outlives_its_lease(world, postgres, score, what):
     score(8, "%s frozen: %d writes, %d ended early, %d outlived their lease" % (
         what, len(slow.writes), sum(write["given_up"] for write in slow.writes), len(late)), TARGET, not late)
     assert not late
+
+
+@pytest.mark.slow
+def test_who_waits_for_requests_of_a_cancelled_job_outlasts_a_frozen_ledger(world, postgres, score):
+    """Longer than a statement may take, and the next connection: that ends a program which only begins."""
+    away, gate = 40, Gate()
+    world.env["FERRY_LEASE"] = "30s"
+    gate.close()
+
+    def handle(request, forward):
+        if request.verb == "upsert":
+            gate.pass_through()
+        return forward(request)
+    world.front.handler = handle
+    world.fill(60)
+    world.setup()
+    consumer, = world.consumers(1)
+    world.start_migrate(batch_records=20, job="given-up")
+    wait_for(lambda: gate.waiting, 60, "a write is held")
+    world.kill(consumer)  # its claim ends with its lease, and not before
+    assert world.producer("cancel", "given-up", "--no-wait").status == DONE
+    following = world.start_migrate(batch_records=20, job="following")
+    wait_for(lambda: "waits for requests of job given-up, which was cancelled" in following.err, 60, "it waits")
+    frozen = [postgres.process.pid, *postgres.children()]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(away)
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    assert following.alive, following.err
+    gate.open()
+    world.consumers(1)
+    assert following.wait(240) == DONE, following.err
+    world.assert_equal()
+    score(8, "a ledger frozen for %d s under who waits for a cancelled job's requests: exit 0" % away, TARGET, True)
