@@ -27,6 +27,7 @@ import pytest
 import ferry
 import judge
 from certificates import Authority
+from own_chroma import free_port
 from proxy import Answer, Proxy
 from server import Server
 
@@ -97,11 +98,6 @@ def find_nginx():
     if not found:
         pytest.skip("no nginx on this machine")
     return found
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def refusal(usage, action, current, limit):

@@ -1,8 +1,6 @@
 """Line 7, without the broker's fault: the topic is deleted and stays away for a while, its retention takes what nobody has read, and
 it takes smaller messages than before."""
 
-import subprocess
-import sys
 import time
 
 import pytest
@@ -71,19 +69,8 @@ def comes_back(world):
     world.faults_end(LIMIT)
 
 
-# In a process of its own: with confluent-kafka 2.12 the one that has called delete_records may fall over any time later.
-FORGET = """import sys
-from confluent_kafka import OFFSET_END, TopicPartition
-from confluent_kafka.admin import AdminClient
-admin = AdminClient({"bootstrap.servers": sys.argv[1]})
-for future in admin.delete_records([TopicPartition(sys.argv[2], int(n), OFFSET_END) for n in sys.argv[3:]]).values():
-    future.result(60)
-"""
-
-
 def test_retention_takes_what_nobody_has_read(world, score, published):
-    subprocess.run([sys.executable, "-c", FORGET, world.topic.brokers, world.topic.name, *map(str, world.topic.partitions())],
-                   timeout=LIMIT)
+    world.topic.forget()
     assert world.topic.count() == 0
     world.sql("UPDATE ferry.batches SET partition = NULL, message_offset = NULL WHERE batch_no <= 3")  # as if nobody had told their places
     world.faults_end(LIMIT)
